@@ -1,0 +1,198 @@
+"""The AMI actions that phpDaemon's client documents, over one abstract way to send.
+
+Source: phpDaemon Clients/Asterisk/Connection.php.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Callable, Optional
+
+from .callbacks import require_callable
+from .encode import Params
+from .pending import Assertion
+
+Callback = Optional[Callable[..., object]]
+
+ORIGINATE_TIMEOUT = 30.0  # seconds; what Asterisk takes when an Originate names no Timeout
+
+
+class Actions(ABC):
+    """The documented actions.
+
+    Every method returns the ActionID, and takes ``timeout`` in seconds for the complete answer (None: the option
+    ``action_timeout``; infinity: no limit). Each callback is called exactly once, with the answer, the server's
+    error, or a failure packet whose ``error`` says why no answer came. A ``cb`` of None sends the action and forgets
+    it.
+
+    Each raises :class:`~ami_client.errors.ConnectionFinished` on a connection that is finished,
+    :class:`~ami_client.errors.LimitReached` when too many actions wait for the login, ValueError and TypeError for what
+    cannot be sent.
+    """
+
+    @abstractmethod
+    def _send(
+        self,
+        action: str,
+        cb: Callback,
+        params: Optional[Params],
+        assertions: Optional[Sequence[Assertion]],
+        timeout: Optional[float],
+    ) -> str:
+        """As :meth:`action`, a list being complete when any one of ``assertions`` holds."""
+
+    @abstractmethod
+    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+        """Call ``on_result(conn, packet)`` with the OriginateResponse of an action that was just sent."""
+
+    def action(
+        self,
+        action: str,
+        cb: Callback = None,
+        params: Optional[Params] = None,
+        assertion: Optional[Assertion] = None,
+        *,
+        timeout: Optional[float] = None,
+    ) -> str:
+        """Send any action.
+
+        Without ``assertion``: ``cb(conn, packet)`` once. When the server answers with a list, ``packet`` is the
+        Response, ``packet.events`` the entries and ``packet.complete`` the event that ended it.
+
+        With ``assertion``, a mapping of header to value: ``cb(conn, packets)`` with the list of all packets of this
+        action, up to and including the first that has each of these values (compared without case).
+
+        ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
+        header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``. An
+        ActionID of your own, of at most 67 bytes, is used as the id.
+        """
+        return self._send(action, cb, params, None if assertion is None else [assertion], timeout)
+
+    def get_sip_peers(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """List the peers of chan_sip (gone in Asterisk 21): ``cb(conn, packets)``, Response first, completing event
+        last.
+
+        Source: phpDaemon getSipPeers; Asterisk chan_sip.c, manager_sip_show_peers.
+        """
+        return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout)
+
+    def get_iax_peers(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """List the peers of chan_iax2: ``cb(conn, packets)``, Response first, completing event last.
+
+        Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
+        """
+        return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout)
+
+    def get_config(self, filename: str, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """Read a configuration file: ``cb(conn, packet)`` with ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN`` headers.
+
+        Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
+        """
+        return self.action("GetConfig", cb, {"Filename": filename}, timeout=timeout)
+
+    def get_config_json(self, filename: str, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """Read a configuration file as JSON: ``cb(conn, packet)``; ``packet.json()`` has it parsed.
+
+        Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
+        """
+        return self.action("GetConfigJSON", cb, {"Filename": filename}, timeout=timeout)
+
+    def set_var(
+        self, channel: Optional[str], variable: str, value: object, cb: Callback, *, timeout: Optional[float] = None
+    ) -> str:
+        """Set a channel's variable, or a global one if ``channel`` is None or empty: ``cb(conn, packet)``.
+
+        Raises ValueError without a variable or a value; ``action("Setvar", ...)`` can send an empty value.
+
+        Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
+        """
+        if not variable or value is None or value == "":
+            raise ValueError("set_var needs a variable and a value; to empty one, use action('Setvar', ...)")
+        params: list[tuple[str, object]] = [("Channel", channel)] if channel else []
+        return self.action("SetVar", cb, [*params, ("Variable", variable), ("Value", value)], timeout=timeout)
+
+    def core_show_channels(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """List the channels: ``cb(conn, packets)``, Response first, completing event last.
+
+        Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
+        """
+        ends = [{"event": "coreshowchannelscomplete"}, {"eventlist": "complete"}]
+        return self._send("CoreShowChannels", cb, None, ends, timeout)
+
+    def status(self, cb: Callback, channel: Optional[str] = None, *, timeout: Optional[float] = None) -> str:
+        """Describe all channels, or one: ``cb(conn, packets)``, Response first, completing event last.
+
+        Source: phpDaemon status; Asterisk manager.c, action_status.
+        """
+        params = None if channel is None else {"Channel": channel}
+        return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout)
+
+    def redirect(self, params: Params, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """Send a channel elsewhere in the dialplan: ``cb(conn, packet)``.
+
+        ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
+
+        Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
+        """
+        return self.action("Redirect", cb, params, timeout=timeout)
+
+    def originate(
+        self,
+        params: Params,
+        cb: Callback,
+        *,
+        on_result: Callback = None,
+        timeout: Optional[float] = None,
+    ) -> str:
+        """Place a call: ``cb(conn, packet)`` when the server has accepted or refused to try.
+
+        ``on_result(conn, packet)`` is called once too, when the call was answered or not: with the OriginateResponse
+        event (``packet["response"]`` is ``success`` or ``failure``), the refusal, or a failure packet;
+        ``packet.error`` is None only if the call was answered.
+
+        ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
+        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent.
+
+        Source: phpDaemon originate; Asterisk manager.c, action_originate.
+        """
+        if on_result is not None:
+            require_callable(on_result, "on_result")
+        pairs = list(params.items() if isinstance(params, Mapping) else params)
+        if any(name == "Async" for name, _ in pairs):
+            pairs = [(name, 1 if name == "Async" else value) for name, value in pairs]
+        else:
+            pairs.append(("Async", 1))
+        action_id = self.action("Originate", cb, pairs, timeout=timeout)
+        if on_result is not None:
+            self._expect_result(action_id, on_result, _time_to_answer(pairs))
+        return action_id
+
+    def extension_state(self, params: Params, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """Ask for the state of an extension's hint: ``cb(conn, packet)``. ``params``: Exten, Context.
+
+        Source: phpDaemon extensionState; Asterisk manager.c, action_extensionstate.
+        """
+        return self.action("ExtensionState", cb, params, timeout=timeout)
+
+    def ping(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+        """Ask for a sign of life: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
+        return self.action("Ping", cb, timeout=timeout)
+
+    def logoff(self, cb: Callback = None, *, timeout: Optional[float] = None) -> str:
+        """End the session: ``cb(conn, packet)`` with ``response: goodbye``; then the server closes.
+
+        Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
+        """
+        return self.action("Logoff", cb, timeout=timeout)
+
+
+def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:
+    """Seconds that Asterisk itself waits for the call to be answered."""
+    for name, value in pairs:
+        if str(name).strip().lower() == "timeout":
+            try:
+                return max(0.0, float(str(value)) / 1000)
+            except ValueError:
+                break  # the server refuses it or takes its own default
+    return ORIGINATE_TIMEOUT

@@ -1,0 +1,124 @@
+"""Queues of callbacks, and the one place where user code is called.
+
+Source: phpDaemon Structures/StackCallbacks.php, PriorityQueueCallbacks.php.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import logging
+from collections import deque
+from itertools import count
+from typing import Callable
+
+logger = logging.getLogger("ami_client")
+logger.addHandler(logging.NullHandler())
+
+Callback = Callable[..., object]
+
+
+def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
+    """Call user code; an exception is logged with its traceback and goes no further.
+
+    Returns what ``cb`` returned, None after an exception. KeyboardInterrupt and SystemExit pass: they are for the
+    whole program.
+    """
+    try:
+        return cb(*args, **kwargs)
+    except Exception:
+        logger.exception("callback %s raised", callback_name(cb))
+        return None
+
+
+def callback_name(cb: Callback) -> str:
+    """The name under which a callback appears in logs, without the values that it may carry."""
+    name = getattr(cb, "__qualname__", None)
+    return f"{getattr(cb, '__module__', '?')}.{name}" if name else type(cb).__qualname__
+
+
+def require_callable(cb: object, what: str = "callback") -> None:
+    """Raise TypeError at once for what could not be called later."""
+    if not callable(cb):
+        raise TypeError(f"{what} must be callable, not {type(cb).__name__}")
+
+
+def takes_one_argument(cb: Callback) -> bool:
+    """Whether ``cb`` has room for one positional argument and not for two."""
+    try:
+        signature = inspect.signature(cb)
+    except (TypeError, ValueError):  # some built-ins have none
+        return False
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return True
+    return False
+
+
+def trim_arguments(cb: Callback) -> Callback:
+    """Adapt a ``cb(conn)`` to the shape ``cb(conn, packet)``; any other callback comes back as it is."""
+    return (lambda conn, packet: cb(conn)) if takes_one_argument(cb) else cb
+
+
+class StackCallbacks:
+    """Callbacks that run first come, first served; each leaves the queue before it is called."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Callback] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def push(self, cb: Callback) -> None:
+        """Put a callback at the end. Raises TypeError if it cannot be called."""
+        require_callable(cb)
+        self._queue.append(cb)
+
+    def execute_one(self, *args: object) -> bool:
+        """Call and remove the oldest callback; False if there was none."""
+        if not self._queue:
+            return False
+        call_guarded(self._queue.popleft(), *args)
+        return True
+
+    def execute_all(self, *args: object) -> int:
+        """Call and remove callbacks, those added meanwhile included, until none is left; return how many."""
+        done = 0
+        while self.execute_one(*args):
+            done += 1
+        return done
+
+
+class PriorityQueueCallbacks:
+    """Callbacks that run by priority, higher first; equal ones first come, first served."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Callback]] = []
+        self._order = count()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def insert(self, cb: Callback, pri: float = 0) -> None:
+        """Add a callback. Raises TypeError if it cannot be called."""
+        require_callable(cb)
+        heapq.heappush(self._heap, (-pri, next(self._order), cb))
+
+    def pop(self) -> Callback:
+        """Remove and return the callback that is next. Raises IndexError when there is none."""
+        return heapq.heappop(self._heap)[2]
+
+    def execute_one(self, *args: object) -> bool:
+        """Call and remove the callback that is next; False if there was none."""
+        if not self._heap:
+            return False
+        call_guarded(self.pop(), *args)
+        return True
+
+    def execute_all(self, *args: object) -> int:
+        """Call and remove callbacks until none is left; return how many."""
+        done = 0
+        while self.execute_one(*args):
+            done += 1
+        return done

@@ -1,0 +1,361 @@
+"""One connection to an Asterisk server: a session over a stream.
+
+Source: phpDaemon Clients/Asterisk/Connection.php and Network/ClientConnection.php.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+
+from .actions import Actions, Callback
+from .callbacks import StackCallbacks, call_guarded, logger, require_callable, trim_arguments
+from .encode import Params, ascii_lower
+from .errors import ActionTimeout, AMIError, ConnectionFinished, LoginTimeout, ProtocolError
+from .events import EventHandlers
+from .inflight import Done
+from .keepalive import Keepalive
+from .link import Link
+from .options import Options, seconds
+from .packet import Packet
+from .pending import Assertion, Pending
+from .php import PHPNames
+from .session import EventReceived, Login, LoginDone, Session
+from .state import Move, State
+from .url import ServerURL
+
+if TYPE_CHECKING:
+    from .loop import Handle, Loop
+
+BANNER = "Asterisk Call Manager/"
+
+
+class Owner(Protocol):
+    """What a connection tells its pool."""
+
+    def emit(self, event: str, *args: Any) -> bool:
+        """Emit an event of the connection, ``args[0]``, on the pool as well."""
+
+    def connection_busy(self, conn: Connection) -> None:
+        """The connection was acquired, or is coming to its end: nobody else is to be given it."""
+
+    def connection_free(self, conn: Connection) -> None:
+        """The connection is logged in and nobody's."""
+
+    def connection_lost(self, conn: Connection) -> None:
+        """The connection is finished, and everybody was told."""
+
+
+class Connection(Actions, EventHandlers, PHPNames):
+    """A connection, made by :meth:`ami_client.Pool.get_connection`.
+
+    Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``event_<name>`` (in lower case) and then ``event``
+    call ``handler(conn, packet)`` for every event of the server that is no part of an answer.
+
+    Attributes:
+        url: the URL as it was given; the pool's key. It may hold the secret: for showing, use ``str(conn)``.
+        pool: the pool, or None.
+        error: why the connection ended or never came to be; None while it lives.
+    """
+
+    def __init__(self, url: str, server: ServerURL, options: Options, loop: Loop, pool: Optional[Owner] = None) -> None:
+        super().__init__()
+        self.url = url
+        self.pool = pool
+        self.options = options
+        self.error: Optional[AMIError] = None
+        self._server = server
+        self._loop = loop
+        self._session = Session(
+            Login(
+                options.username if server.username is None else server.username,
+                options.secret if server.secret is None else server.secret,
+                options.authtype,
+                str(options.events),
+            ),
+            id_prefix=os.urandom(6).hex(),
+            fold_case=options.fold_case,
+            max_packet=options.max_packet,
+            max_waiting=options.max_waiting,
+        )
+        self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self.fail)
+        self._login_timer: Optional[Handle] = None
+        self._keepalive = Keepalive(loop, options.timeout, ask=self._ask, give_up=self.fail)
+        self._waiting = StackCallbacks()
+        self._outcome: Optional[Packet] = None  # of the login, for on_connected
+        self._acquired = False
+
+    def __repr__(self) -> str:
+        return f"<Connection {self._server} {self.state.value}>"
+
+    def __str__(self) -> str:
+        return str(self._server)
+
+    @property
+    def state(self) -> State:
+        """Where the connection is in its life."""
+        return self._session.state
+
+    @property
+    def connected(self) -> bool:
+        """True from the login to the end."""
+        return self.state is State.CONNECTED
+
+    @property
+    def finished(self) -> bool:
+        """True once it has ended, or if it never began; nothing can be sent any more."""
+        return self.state is State.FINISHED
+
+    @property
+    def host(self) -> str:
+        """The host of the URL; the path of a unix socket."""
+        return self._server.host
+
+    @property
+    def port(self) -> Optional[int]:
+        """The port of the URL, or the pool's option; None for a unix socket."""
+        return self._link.port
+
+    @property
+    def addr(self) -> str:
+        """The peer as ``host:port``; ``""`` before it was reached."""
+        return self._link.addr
+
+    @property
+    def username(self) -> str:
+        """The user who logs in."""
+        return self._session.login.username
+
+    @property
+    def timeout(self) -> Optional[float]:
+        """Seconds of silence after which the link counts as dead; None for never."""
+        return self.options.timeout
+
+    @property
+    def last_received(self) -> Optional[float]:
+        """The loop's time, in seconds, when bytes came last; None before there was a connection."""
+        return self._keepalive.last_received
+
+    @property
+    def banner(self) -> Optional[str]:
+        """The first line that the server sent, None before it came."""
+        return self._session.banner
+
+    @property
+    def ami_version(self) -> Optional[str]:
+        """The protocol's version, as ``5.0.4``; the whole first line if it is no Asterisk's; None before it came."""
+        banner = self._session.banner
+        return banner[len(BANNER) :] if banner is not None and banner.startswith(BANNER) else banner
+
+    @property
+    def dropped(self) -> int:
+        """How many pieces of the stream were no event and belonged to no action."""
+        return self._session.dropped
+
+    def is_connected(self) -> bool:
+        """The same as :attr:`connected`."""
+        return self.connected
+
+    def is_finished(self) -> bool:
+        """The same as :attr:`finished`."""
+        return self.finished
+
+    def is_busy(self) -> bool:
+        """Whether it is acquired."""
+        return self._acquired
+
+    def on_connected(self, cb: Callable[..., object]) -> None:
+        """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
+
+        ``packet`` is the server's answer to the login, or a failure packet. A callback with room for one argument gets
+        ``conn`` alone. Check ``conn.connected``. Source: phpDaemon ClientConnection.php, onConnected.
+        """
+        require_callable(cb)
+        cb = trim_arguments(cb)
+        if self._outcome is not None:
+            call_guarded(cb, self, self._outcome)
+        else:
+            self._waiting.push(cb)
+
+    def acquire(self) -> None:
+        """Take the connection out of the pool's hands: nobody else is given it until :meth:`release`."""
+        self._acquired = True
+        if self.pool is not None:
+            self.pool.connection_busy(self)
+
+    def release(self) -> None:
+        """Give the connection back to the pool, which may hand it to a waiting callback at once."""
+        if self._acquired:
+            self._acquired = False
+            self._offer()
+
+    def connect(self) -> None:
+        """Begin to connect. Called by the pool."""
+        self._session.move(Move.CONNECT)
+        self._link.open()
+
+    def finish(self) -> None:
+        """End: what is open fails, ``disconnect`` is emitted; what was written is sent, then the socket closes."""
+        self._end(ConnectionFinished("the connection was finished"))
+
+    def close(self) -> None:
+        """As :meth:`finish`, but the socket closes at once, and what was not sent yet is lost."""
+        self._end(ConnectionFinished("the connection was closed"), abort=True)
+
+    def graceful_shutdown(self) -> None:
+        """Send Logoff, then :meth:`finish`, without waiting for the Goodbye."""
+        if self.connected:
+            self.logoff()
+        self.finish()
+
+    def _send(
+        self,
+        action: str,
+        cb: Callback,
+        params: Optional[Params],
+        assertions: Optional[Sequence[Assertion]],
+        timeout: Optional[float],
+    ) -> str:
+        if self.finished:
+            raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
+        if cb is not None:
+            require_callable(cb)
+        limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
+        pending = self._session.send(action, params, cb, assertions)
+        if cb is not None:
+            self._watch(pending, limit)
+        self._flush()
+        return pending.action_id
+
+    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+        limit = self.options.action_timeout
+        self._watch(self._session.expect_result(action_id, on_result), None if limit is None else timeout + limit)
+
+    def _watch(self, pending: Pending, limit: Optional[float]) -> None:
+        if limit is not None:
+            pending.timer = self._loop.call_later(limit, self._action_timed_out, pending, limit)
+
+    def _action_timed_out(self, pending: Pending, limit: float) -> None:
+        error = ActionTimeout(f"no complete answer to {pending.action} within {limit:g} s")
+        result = self._session.give_up(pending, error)
+        if result is not None:
+            self._answer(Done(pending, result))
+
+    def _answer(self, done: Done) -> None:
+        if done.pending.timer is not None:
+            done.pending.timer.cancel()
+        if done.pending.callback is not None:
+            call_guarded(done.pending.callback, self, done.result)
+
+    def _flush(self) -> None:
+        self._link.write(self._session.take_outgoing())
+
+    def _opened(self) -> None:
+        self._session.move(Move.OPENED)
+        self._keepalive.start()
+        limit = self.options.login_timeout
+        if limit is not None:
+            error = LoginTimeout(f"no answer to the login within {limit:g} s")
+            self._login_timer = self._loop.call_later(limit, self.fail, error)
+
+    def _login_done(self, packet: Packet) -> None:
+        if self._login_timer is not None:
+            self._login_timer.cancel()
+        self._outcome = packet
+        self._flush()  # actions that waited for the login
+        self.error = packet.error
+        if packet.error is None:
+            logger.info("%s: logged in, %s", self, self.banner)
+        try:
+            self._waiting.execute_all(self, packet)
+            if self.connected:
+                self.event("connected")
+        finally:  # even when a KeyboardInterrupt passes
+            if packet.error is not None:
+                self._end(packet.error)
+            self._offer()
+
+    def _offer(self) -> None:
+        if self.connected and not self._acquired and self.pool is not None:
+            self.pool.connection_free(self)
+
+    def _received(self, data: bytes) -> None:
+        self._keepalive.heard()
+        dropped = self.dropped
+        self._session.feed(data)
+        try:
+            for outcome in self._session.outcomes():
+                if isinstance(outcome, EventReceived):
+                    self._emit_event(outcome.packet)
+                elif isinstance(outcome, Done):
+                    self._answer(outcome)
+                elif isinstance(outcome, LoginDone):
+                    self._login_done(outcome.packet)
+        except ProtocolError as error:
+            self.fail(error)
+        if self.dropped > dropped:
+            logger.debug("%s: dropped %d packets that belong to nobody", self, self.dropped - dropped)
+        self._flush()
+
+    def _emit_event(self, packet: Packet) -> None:
+        for name in (f"event_{ascii_lower(packet['event'])}", "event"):
+            if not self.finished:  # looked at again after each callback
+                self.event(name, packet)
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """Emit on the connection, then on its pool. True if anybody listened.
+
+        When the connection's own handlers end it, the pool hears ``disconnect`` and nothing after it.
+        """
+        finished = self.finished
+        heard = super().emit(event, *args, **kwargs)
+        if event == "new_listener" or self.finished is not finished:  # the first is pyee's own, at each binding
+            return heard
+        if self.pool is not None:
+            heard = self.pool.emit(event, *args, **kwargs) or heard
+        return heard
+
+    def _ask(self) -> None:
+        if self.connected:
+            self.ping(_ignore, timeout=float("inf"))  # the silence itself is the limit
+
+    def fail(self, error: AMIError) -> None:
+        """End at once, with ``error`` as the reason. Called by what watches the link, and by the pool."""
+        self._end(error, abort=True)
+
+    def _end(self, error: AMIError, *, abort: bool = False) -> None:
+        """The one way to the end: sockets first, then every callback and ``disconnect``, then the pool."""
+        if self.finished:
+            return
+        logger.info("%s: %s", self, error)
+        self.error = self.error or error
+        owed = deque(self._session.finish(error))
+        if self.pool is not None:
+            self.pool.connection_busy(self)  # callbacks that ask the pool now are not to get this one again
+        self._link.close(abort=abort)
+        self._keepalive.stop()
+        if self._login_timer is not None:
+            self._login_timer.cancel()
+        if self._outcome is None or self._outcome.error is None:
+            self._outcome = Packet.failure(error)
+        self._tell_end(owed, self._outcome)
+
+    def _tell_end(self, owed: deque[Done], outcome: Packet) -> None:
+        complete = False
+        try:
+            while owed:
+                self._answer(owed.popleft())
+            self._waiting.execute_all(self, outcome)
+            complete = True
+            self.event("disconnect")
+        finally:
+            if self.pool is not None:
+                self.pool.connection_lost(self)
+            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+                self._loop.call_soon(self._tell_end, owed, outcome)
+
+
+def _ignore(conn: Connection, packet: Packet) -> None:
+    """The answer to a keepalive Ping: that it came is enough."""

@@ -1,0 +1,151 @@
+"""From a host name to a connected socket, without blocking the loop.
+
+Names are resolved in a thread; addresses are tried in turn, each with its share of the time.
+
+Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable, Optional
+
+if TYPE_CHECKING:
+    from .loop import Handle, Loop
+
+# (family, address as connect() takes it)
+Address = tuple[int, object]
+
+
+class Connector:
+    """One attempt to connect.
+
+    Either ``on_connected(sock, host, port)`` or ``on_failed(error)`` comes, once and from the loop, ``error`` being the
+    last address's OSError. After :meth:`cancel` nothing comes. ``port`` None means a unix socket with the path
+    ``host``. ``timeout`` (seconds, None for no limit) is shared out among the addresses; the caller watches over the
+    whole.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        host: str,
+        port: Optional[int],
+        *,
+        timeout: Optional[float],
+        on_connected: Callable[[socket.socket, str, Optional[int]], None],
+        on_failed: Callable[[OSError], None],
+    ) -> None:
+        self._loop = loop
+        self._host = host
+        self._port = port
+        self._deadline = None if timeout is None else loop.time() + timeout
+        self._on_connected = on_connected
+        self._on_failed = on_failed
+        self._addresses: list[Address] = []
+        self._sock: Optional[socket.socket] = None
+        self._timer: Optional[Handle] = None
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Begin. Nothing is reported before the loop runs."""
+        if self._port is None:
+            self._loop.call_soon(self._resolved, [(socket.AF_UNIX, self._host)], None)
+            return
+        try:
+            addresses = resolve(self._host, self._port, numeric=True)
+        except OSError:  # a name
+            threading.Thread(target=self._resolve, name="ami_client-resolver", daemon=True).start()
+        else:
+            self._loop.call_soon(self._resolved, addresses, None)
+
+    def cancel(self) -> None:
+        """Give up silently."""
+        self._cancelled = True
+        self._drop_attempt()
+
+    def _resolve(self) -> None:  # in a thread
+        assert self._port is not None
+        addresses: list[Address] = []
+        error: Optional[OSError] = None
+        try:
+            addresses = resolve(self._host, self._port)
+        except OSError as failed:
+            error = failed
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is left to be told
+            self._loop.call_soon_threadsafe(self._resolved, addresses, error)
+
+    def _resolved(self, addresses: list[Address], error: Optional[OSError]) -> None:
+        if self._cancelled:
+            return
+        self._addresses = list(addresses)
+        self._try_next(error or OSError(errno.EADDRNOTAVAIL, "the host has no address"))
+
+    def _try_next(self, error: OSError) -> None:
+        self._drop_attempt()
+        if not self._addresses:
+            self._on_failed(error)
+            return
+        family, address = self._addresses.pop(0)
+        try:
+            sock = self._sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = sock.connect_ex(address)  # type: ignore[arg-type]  # str or tuple by family
+        except OSError as failed:
+            self._loop.call_soon(self._attempt_failed, self._sock, failed)
+            return
+        if code == errno.EINPROGRESS:
+            self._watch(sock, address)
+        else:
+            self._loop.call_soon(self._attempt_ended, sock, address, code)
+
+    def _watch(self, sock: socket.socket, address: object) -> None:
+        self._loop.add_writer(sock.fileno(), self._writable, sock, address)
+        if self._deadline is not None and self._addresses:
+            share = max(0.0, self._deadline - self._loop.time()) / (len(self._addresses) + 1)
+            late = OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            self._timer = self._loop.call_later(share, self._attempt_failed, sock, late)
+
+    def _writable(self, sock: socket.socket, address: object) -> None:
+        self._attempt_ended(sock, address, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    def _attempt_ended(self, sock: socket.socket, address: object, code: int) -> None:
+        if code:
+            self._attempt_failed(sock, OSError(code, os.strerror(code)))
+        elif sock is self._sock:
+            self._stop_watching(sock)
+            self._sock = None
+            host, port = (address[0], address[1]) if isinstance(address, tuple) else (self._host, None)
+            self._on_connected(sock, host, port)
+
+    def _attempt_failed(self, sock: Optional[socket.socket], error: OSError) -> None:
+        if sock is self._sock and not self._cancelled:
+            self._try_next(error)
+
+    def _stop_watching(self, sock: socket.socket) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop.remove_writer(sock.fileno())
+
+    def _drop_attempt(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            self._stop_watching(sock)
+            sock.close()
+
+
+def resolve(host: str, port: int, *, numeric: bool = False) -> list[Address]:
+    """The addresses of a host in the system's order. Raises OSError; with ``numeric`` for names too, unasked."""
+    flags = socket.AI_NUMERICHOST if numeric else 0
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except UnicodeError as error:  # a label that is empty or too long
+        raise OSError(errno.EINVAL, f"malformed host name: {error}") from error
+    return [(family, address) for family, _, _, _, address in found]

@@ -1,0 +1,204 @@
+"""``python -m ami_client demo [URL]``: the library at work, on the embedded server or on yours."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from .connection import Connection
+from .packet import Kind, Packet
+from .pool import Pool
+from .reactor import Reactor
+
+PATIENCE = 60.0  # seconds that the whole demonstration may take
+TALK = 0.5  # seconds that the call lasts before we hang up
+
+# What is worth showing of an event, if it has it.
+SHOWN = [
+    "Channel",
+    "ChannelStateDesc",
+    "Context",
+    "Exten",
+    "Application",
+    "DialStatus",
+    "Cause-txt",
+    "Response",
+    "Status",
+]
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; returns the exit status: 0 when all went well, 1 when not, 2 for wrong arguments."""
+    args = _arguments(argv)
+    reactor = Reactor()
+    demo = _Demo(reactor, args.channel, args.exten)
+    try:
+        if args.url is None:
+            from .testing import FakeAsterisk  # only the embedded server needs it
+
+            with FakeAsterisk(reactor) as server:
+                demo.say(f"embedded server listening on {server.host}:{server.port}")
+                demo.run(server.url)
+        else:
+            demo.run(args.url)
+    except ValueError as error:  # a malformed URL
+        demo.fail(str(error))
+    except KeyboardInterrupt:
+        demo.fail("interrupted")
+    finally:
+        reactor.close()
+    return demo.status
+
+
+def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ami_client", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo")
+    demo = commands.add_parser("demo", help="show the library at work", description=__doc__)
+    demo.add_argument("url", nargs="?", help="tcp://user:secret@host:5038; without it, the embedded server")
+    demo.add_argument("--channel", default="Local/101@office", help="whom to call (default: %(default)s)")
+    demo.add_argument("--exten", default="100@office", help="where the answered call goes (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
+class _Demo:
+    """Logs in, looks around, places a call and watches it, logs off; tells each step as it happens."""
+
+    def __init__(self, reactor: Reactor, channel: str, exten: str) -> None:
+        self.status = 0
+        self._reactor = reactor
+        self._started = reactor.time()
+        self._channel = channel
+        self._exten, _, self._context = exten.partition("@")
+        self._events = 0
+        self._steps: list[Callable[[Connection], object]] = [self._list_peers, self._list_channels, self._call]
+
+    def run(self, url: str) -> None:
+        """The whole demonstration."""
+        pool = Pool(reactor=self._reactor)
+        pool.on("event", self._on_event)
+        pool.on("disconnect", self._on_disconnect)
+        self._reactor.call_later(PATIENCE, self._out_of_patience)
+        pool.get_connection(url, self._on_connection)
+        self._reactor.run()
+        pool.finish()
+
+    def say(self, text: str) -> None:
+        """Print a line with the time since the start."""
+        print(f"{self._reactor.time() - self._started:7.3f}  {text}", flush=True)
+
+    def fail(self, text: str) -> None:
+        """Say what went wrong, and end with exit status 1."""
+        print(f"{self._reactor.time() - self._started:7.3f}  {text}", file=sys.stderr, flush=True)
+        self.status = 1
+        self._reactor.stop()
+
+    def _out_of_patience(self) -> None:
+        self.fail(f"not done after {PATIENCE:g} seconds")
+
+    def _next(self, conn: Connection) -> None:
+        if self._steps:
+            self._steps.pop(0)(conn)
+        else:
+            self.say("Logoff")
+            conn.logoff(lambda conn, packet: self.say(f"  {packet.original('Message') or packet['message']}"))
+
+    def _on_connection(self, conn: Connection, packet: Packet) -> None:
+        if conn.connected:
+            self.say(f"logged in to {conn} as {conn.username}: AMI {conn.ami_version}")
+            self._next(conn)
+        else:
+            self.fail(str(conn.error))
+
+    def _on_disconnect(self, conn: Connection) -> None:
+        if self.status == 0:
+            self.say(f"disconnected; {self._events} events in all")
+        self._reactor.stop()
+
+    # ------------------------------------------------------------------ the steps
+
+    def _list_peers(self, conn: Connection) -> None:
+        self.say("SIPpeers")
+        conn.get_sip_peers(self._on_peers)
+
+    def _on_peers(self, conn: Connection, packets: list[Packet]) -> None:
+        if packets[-1].error is None:
+            self._show(packets[1:-1], "ObjectName", "IPaddress", "Status")
+            self._next(conn)
+        else:  # chan_sip is gone since Asterisk 21
+            self.say(f"  {packets[-1].error}")
+            self.say("PJSIPShowEndpoints")
+            conn.action("PJSIPShowEndpoints", self._on_endpoints)
+
+    def _on_endpoints(self, conn: Connection, packet: Packet) -> None:
+        if packet.error is None:
+            self._show(packet.events, "ObjectName", "DeviceState", "ActiveChannels")
+        else:
+            self.say(f"  {packet.error}")
+        self._next(conn)
+
+    def _list_channels(self, conn: Connection) -> None:
+        self.say("CoreShowChannels")
+        conn.core_show_channels(self._on_channels)
+
+    def _on_channels(self, conn: Connection, packets: list[Packet]) -> None:
+        self._show_channels(conn, packets)
+        self._next(conn)
+
+    def _show_channels(self, conn: Connection, packets: list[Packet]) -> None:
+        self._show(packets[1:-1], "Channel", "ChannelStateDesc", "Application", "Duration")
+
+    def _call(self, conn: Connection) -> None:
+        self.say(f"Originate {self._channel} to {self._exten}; events as they come:")
+        params = {
+            "Channel": self._channel,
+            "Context": self._context or "default",
+            "Exten": self._exten,
+            "Priority": 1,
+            "CallerID": "ami_client demo <100>",
+            "Timeout": 10_000,
+            "Variable": {"SOURCE": "demo, with a comma"},
+        }
+        conn.originate(params, self._on_originate, on_result=self._on_result)
+
+    def _on_originate(self, conn: Connection, packet: Packet) -> None:
+        self.say(f"  {packet.original('Message') or packet['message']}")
+
+    def _on_result(self, conn: Connection, packet: Packet) -> None:
+        if packet.error is None:
+            self.say("OriginateResponse: answered")
+            self.say("CoreShowChannels")
+            conn.core_show_channels(self._show_channels)
+            self._reactor.call_later(TALK, self._hang_up, conn, packet.original("Channel"))
+            return
+        if packet.kind is Kind.EVENT:
+            self.say(f"OriginateResponse: {packet.error}")
+        else:
+            self.say("  no call to watch: name one that your dialplan can place with --channel and --exten")
+        self._next(conn)
+
+    def _hang_up(self, conn: Connection, channel: str) -> None:
+        if conn.connected:
+            self.say(f"Hangup {channel}")
+            conn.action("Hangup", self._on_hangup, {"Channel": channel})
+
+    def _on_hangup(self, conn: Connection, packet: Packet) -> None:
+        self.say(f"  {packet.original('Message') or packet['message']}")
+        self._reactor.call_later(TALK, self._list_last, conn)  # its events come meanwhile
+
+    def _list_last(self, conn: Connection) -> None:
+        if conn.connected:
+            self._list_channels(conn)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _on_event(self, conn: Connection, packet: Packet) -> None:
+        self._events += 1
+        shown = [value for name in SHOWN for value in [packet.original(name)] if value]
+        self.say(f"    {packet.original('Event'):<18} {' | '.join(shown)}")
+
+    def _show(self, entries: Sequence[Packet], *names: str) -> None:
+        for entry in entries:
+            self.say("  " + "  ".join(f"{entry.original(name, ''):<20}" for name in names).rstrip())
+        self.say(f"  {len(entries)} in all")

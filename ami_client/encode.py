@@ -1,0 +1,112 @@
+"""Actions to bytes, and the rules of text that both directions share. No I/O here.
+
+Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (command, implodeParams).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Optional, Union
+
+# Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive both ways.
+ENCODING, ENCODING_ERRORS = "utf-8", "surrogateescape"
+
+# PHP's trim(), which is not Python's strip(): form feed and the Unicode blanks stay.
+TRIMMED = " \t\n\r\0\x0b"
+
+# Asterisk answers such lines with "line too long", and drops or refuses lines from the 129th on
+# (manager.c get_input, do_message, AST_MAX_MANHEADERS). List answers copy the id into fixed buffers.
+MAX_LINE = 1022
+MAX_LINES = 128
+MAX_ACTION_ID = 67
+
+# Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. They are not spelled out: a
+# type checker takes a literal such as {"Channel": "SIP/1", "Priority": 1} for a Mapping[str, object].
+Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
+
+
+def ascii_lower(text: str) -> str:
+    """Lower-case ASCII letters only, as PHP 8's strtolower."""
+    if text.isascii():
+        return text.lower()
+    return text.encode(ENCODING, ENCODING_ERRORS).lower().decode(ENCODING, ENCODING_ERRORS)
+
+
+def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:
+    """The bytes of an action: ``Action`` first, then ``params`` in order, ``ActionID`` last.
+
+    Names and values are trimmed. A list value repeats the header; a mapping value becomes one header ``k=v`` each, its
+    values quoted as the server's splitting of ``Variable`` needs it; None is left out; a bool is ``true`` or ``false``.
+
+    Raises ValueError for CR, LF or NUL that is left, for a name that is empty or holds a colon, and for what the server
+    would cut off: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than 67 bytes. Raises
+    TypeError for values of other types. The message never shows a value.
+    """
+    headers = [("Action", _text("Action", action))]
+    for name, value in _pairs(params):
+        headers += [(_text("header name", name), text) for text in _values(name, value)]
+    if not headers[0][1]:
+        raise ValueError("an action needs a name")
+    if action_id is not None:
+        headers.append(("ActionID", action_id))
+        if len(action_id.encode(ENCODING, ENCODING_ERRORS)) > MAX_ACTION_ID:
+            raise ValueError(f"ActionID is longer than {MAX_ACTION_ID} bytes: Asterisk's list answers would break")
+    return encode_headers(headers)
+
+
+def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
+    """The bytes of a message, each value as it is: nothing is trimmed. Raises ValueError as :func:`encode_action`."""
+    lines = [_line(name, text) for name, text in headers]
+    if len(lines) > MAX_LINES:
+        raise ValueError(
+            f"an action has at most {MAX_LINES} lines, this one has {len(lines)}: Asterisk would refuse it"
+        )
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _pairs(params: Optional[Params]) -> Iterable[tuple[str, object]]:
+    if params is None:
+        return ()
+    if isinstance(params, Mapping):
+        return params.items()
+    if isinstance(params, (str, bytes)):
+        raise TypeError("params must be a mapping or a sequence of (name, value) pairs")
+    return params
+
+
+def _values(name: str, value: object) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [f"{_text(name, k)}={_quote(_text(name, v))}" for k, v in value.items() if v is not None]
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return [_text(name, item) for item in value if item is not None]
+    return [_text(name, value)]
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+    if isinstance(value, (str, int, float)):
+        return str(value).strip(TRIMMED)
+    raise TypeError(f"{name}: cannot send a {type(value).__name__}; use str, bytes, int, float, bool or None")
+
+
+def _quote(value: str) -> str:
+    # manager.c splits Variable with AST_STANDARD_APP_ARGS: commas split, quotes and backslashes are taken away.
+    for special in '\\",':
+        value = value.replace(special, "\\" + special)
+    return value
+
+
+def _line(name: str, text: str) -> bytes:
+    if not name or ":" in name:
+        raise ValueError(f"{name!r} is no header name")
+    line = f"{name}: {text}".encode(ENCODING, ENCODING_ERRORS)
+    if b"\r" in line or b"\n" in line or b"\0" in line:
+        raise ValueError(f"CR, LF or NUL in header {name!r}: it would inject other headers or actions")
+    if len(line) > MAX_LINE:
+        raise ValueError(f"header {name!r} makes a line of {len(line)} bytes; Asterisk takes at most {MAX_LINE}")
+    return line

@@ -1,0 +1,109 @@
+"""Everything that this library raises or puts on ``conn.error`` and ``packet.error``.
+
+::
+
+    AMIError
+    +-- ConnectionFinished      an action on a connection (or pool) that is finished; raised
+    +-- LimitReached            a queue of ours is full; raised
+    +-- ConnectFailed           no connection was made (also a ConnectionError)
+    |   +-- NoServer            no URL was given and none is configured
+    |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
+    +-- ConnectionLost          the connection ended (also a ConnectionError)
+    +-- LoginRefused            the server answered the login with an error
+    +-- ActionFailed            the server answered an action with an error
+    +-- ProtocolError           the peer does not speak AMI, or beyond our limits
+    +-- Timeout                 something took too long (also a TimeoutError)
+        +-- ConnectTimeout
+        +-- LoginTimeout
+        +-- ActionTimeout
+        +-- SilenceTimeout      nothing was heard for ``timeout`` seconds
+
+A caller's plain mistake (a line feed in a value, an unknown option, a malformed URL) is a ``ValueError`` or a
+``TypeError``, raised at once. What the server or the network does never raises: it ends in a callback.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+
+class AMIError(Exception):
+    """Root of the tree."""
+
+
+class ConnectionFinished(AMIError):
+    """The connection or the pool is finished: nothing more can be sent.
+
+    Source: phpDaemon Clients/Asterisk/ConnectionFinished.php.
+    """
+
+
+class LimitReached(AMIError):
+    """A bounded queue of ours is full; nothing was sent, and no callback will come."""
+
+
+class ConnectFailed(AMIError, ConnectionError):
+    """No connection was made.
+
+    Attributes: ``host`` and ``port`` as tried (``port`` is None for a unix socket), ``cause`` the last real error.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        host: str = "",
+        port: Optional[int] = None,
+        cause: Optional[BaseException] = None,
+    ) -> None:
+        super().__init__(message)
+        self.host = host
+        self.port = port
+        self.cause = cause
+
+
+class NoServer(ConnectFailed):
+    """No URL was given, and the pool has neither ``server`` nor ``servers``."""
+
+
+class TLSFailed(ConnectFailed):
+    """The TLS handshake failed, or the server's certificate was refused."""
+
+
+class ConnectionLost(AMIError, ConnectionError):
+    """The connection ended before the answer came. ``cause`` is the socket's error, None after a plain end of file."""
+
+    def __init__(self, message: str, cause: Optional[BaseException] = None) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class LoginRefused(AMIError):
+    """The server refused the login; the message is the server's."""
+
+
+class ActionFailed(AMIError):
+    """The server answered an action with ``Response: Error``; the message is the server's."""
+
+
+class ProtocolError(AMIError):
+    """The peer sent what is no AMI, or more than ``max_packet`` bytes without a packet's end."""
+
+
+class Timeout(AMIError, TimeoutError):
+    """Something took longer than its limit."""
+
+
+class ConnectTimeout(Timeout, ConnectFailed):
+    """No connection within ``connect_timeout``."""
+
+
+class LoginTimeout(Timeout):
+    """No answer to the login within ``login_timeout``."""
+
+
+class ActionTimeout(Timeout):
+    """No complete answer to an action within its timeout."""
+
+
+class SilenceTimeout(Timeout):
+    """The server sent nothing for ``timeout`` seconds, not even an answer to a Ping."""

@@ -1,0 +1,112 @@
+"""Event handlers: pyee's emitter with phpDaemon's verbs and rules.
+
+Source: phpDaemon Traits/EventHandlers.php.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Callable, Optional, TypeVar, Union, overload
+
+from pyee import EventEmitter
+
+from .callbacks import call_guarded, require_callable
+
+Names = Union[str, Iterable[str]]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class _ChainStopped(Exception):
+    """A handler returned True: the rest of this event name's handlers do not run."""
+
+
+class EventHandlers(EventEmitter):
+    """Named events with handlers in order of binding.
+
+    A handler that returns True (the very value) stops the others of that name. One that raises is logged and harms
+    nothing else. Handlers are a snapshot while an event is emitted. The same callback is bound once per name.
+    """
+
+    _last_event_name: Optional[str] = None
+
+    def bind(self, names: Names, cb: Callable[..., object]) -> None:
+        """Call ``cb(sender, *args)`` at each event of that name, or of those names."""
+        require_callable(cb, "handler")
+        for name in _as_names(names):
+            self.add_listener(name, cb)
+
+    def unbind(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
+        """Take ``cb`` away from a name or names; without ``cb``, every handler of them. Nothing bound is no error."""
+        for name in _as_names(names):
+            for handler in self.listeners(name):
+                if cb is None or handler == cb:
+                    self.remove_listener(name, handler)
+
+    @overload  # type: ignore[override,unused-ignore]  # names may be a list; else as pyee's
+    def on(self, names: Names, cb: Handler) -> Handler: ...
+    @overload
+    def on(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
+    def on(self, names: Names, cb: Optional[Handler] = None) -> Any:
+        """Bind, as :meth:`bind`; without ``cb`` it is a decorator. Returns the handler.
+
+        ::
+
+            @pool.on("event_hangup")
+            def hung_up(conn, packet): ...
+        """
+        if cb is None:
+            return partial(self.on, names)
+        self.bind(names, cb)
+        return cb
+
+    @overload  # type: ignore[override,unused-ignore]  # as on()
+    def once(self, names: Names, cb: Handler) -> Handler: ...
+    @overload
+    def once(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
+    def once(self, names: Names, cb: Optional[Handler] = None) -> Any:
+        """As :meth:`on`, for the next event of each name only."""
+        if cb is None:
+            return partial(self.once, names)
+        require_callable(cb, "handler")
+        for name in _as_names(names):
+            super().once(name, cb)
+        return cb
+
+    def off(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
+        """Another name of :meth:`unbind`."""
+        self.unbind(names, cb)
+
+    def on_event(self, cb: Callable[..., object]) -> None:
+        """Bind ``cb(conn, packet)`` to every event of the server. Source: phpDaemon Connection.php, onEvent."""
+        self.bind("event", cb)
+
+    def event(self, name: str, *args: object) -> bool:
+        """Emit ``name``: its handlers are called as ``handler(self, *args)``. True if it had handlers."""
+        return self.emit(name, self, *args)
+
+    def trigger(self, name: str, *args: object) -> bool:
+        """Another name of :meth:`event`."""
+        return self.event(name, *args)
+
+    def get_last_event_name(self) -> Optional[str]:
+        """The name of the event emitted last, None before the first one."""
+        return self._last_event_name
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """pyee's emit: handlers get ``args`` as they are. True if the name had handlers."""
+        if event != "new_listener":  # pyee's own, at each binding
+            self._last_event_name = event
+        try:
+            return super().emit(event, *args, **kwargs)
+        except _ChainStopped:
+            return True
+
+    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # pyee's hook for the call of one handler: its own asyncio and threaded emitters override it as well.
+        if call_guarded(f, *args, **kwargs) is True:
+            raise _ChainStopped
+
+
+def _as_names(names: Names) -> Iterable[str]:
+    return (names,) if isinstance(names, str) else tuple(names)

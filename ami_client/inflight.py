@@ -1,0 +1,145 @@
+"""The actions in flight: which of them a packet answers. No I/O here.
+
+Asterisk answers strictly in order and lets no other event into a list (manager.c, process_message), so entries without
+an ActionID can be told by their place, and raw text by a Ping sent behind the action.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Optional
+
+from .encode import ascii_lower
+from .packet import Kind, Packet
+from .pending import Pending, PendingResult, Result, first_event_name
+
+# Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
+MAX_ABANDONED = 1000
+
+
+@dataclass(frozen=True)
+class Done:
+    """An action's answer is complete: ``pending.callback(conn, result)`` is due."""
+
+    pending: Pending
+    result: Result
+
+
+class InFlight:
+    """Pending actions by ActionID, compared without case."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Pending] = {}  # in the order of sending
+        self._results: dict[str, PendingResult] = {}
+        self._abandoned: OrderedDict[str, Pending] = OrderedDict()
+        self._fences: dict[str, Pending] = {}  # id of the Ping behind a raw-text action, to that action
+        self._open: Optional[Pending] = None  # a list under way, some of whose events carry no ActionID
+
+    def __len__(self) -> int:
+        return len(self._pending) + len(self._results)
+
+    def __contains__(self, action_id: str) -> bool:
+        key = ascii_lower(action_id)
+        return any(key in table for table in (self._pending, self._results, self._abandoned, self._fences))
+
+    def add(self, pending: Pending, fence_id: Optional[str] = None) -> None:
+        """Remember an action; ``fence_id`` is the ActionID of the Ping behind it."""
+        self._pending[ascii_lower(pending.action_id)] = pending
+        if fence_id is not None:
+            self._fences[ascii_lower(fence_id)] = pending
+
+    def add_result(self, result: PendingResult) -> None:
+        """Remember who waits for the OriginateResponse of an action."""
+        self._results[ascii_lower(result.action_id)] = result
+
+    def forget(self, pending: Pending) -> bool:
+        """Take an action out that will not be answered; False if it was not there any more."""
+        key = ascii_lower(pending.action_id)
+        if self._pending.get(key) is pending:
+            del self._pending[key]
+        elif self._results.get(key) is pending:
+            del self._results[key]
+        else:
+            return False
+        return True
+
+    def remove_fence(self, pending: Pending) -> None:
+        """Forget the Ping behind an action, if there is one: neither of them was sent."""
+        self._fences = {key: fenced for key, fenced in self._fences.items() if fenced is not pending}
+
+    def abandon(self, pending: Pending) -> None:
+        """Recognise what may still come for an action that was sent and then forgotten, and throw it away."""
+        pending.abandoned = True
+        pending.packets.clear()
+        self._abandoned[ascii_lower(pending.action_id)] = pending
+        if len(self._abandoned) > MAX_ABANDONED:
+            self._abandoned.popitem(last=False)
+
+    def clear(self) -> list[Pending]:
+        """Forget everything; returns the actions that are still owed an answer, in the order of sending."""
+        owed = [*self._pending.values(), *self._results.values()]
+        for table in (self._pending, self._results, self._abandoned, self._fences):
+            table.clear()
+        self._open = None
+        return owed
+
+    def receive(self, packet: Packet) -> tuple[list[Done], bool]:
+        """Give a packet to the action that it belongs to.
+
+        Returns the answers that it completes, and whether it was a part of an answer and nothing else.
+        """
+        if packet.kind is Kind.TEXT:
+            return [], self._receive_text(packet)
+        key = ascii_lower(packet.get("actionid", ""))
+        if key in self._fences and packet.kind is Kind.RESPONSE:
+            return self._receive_fence(key), True
+        pending = self._owner(key, packet)
+        owned = pending is not None
+        done: list[Done] = []
+        if pending is not None:
+            done += self._deliver(pending, packet)
+            owned = not pending.oddity.gathers_events or key == ascii_lower(pending.action_id)
+        result = self._results.get(key)
+        if result is not None and result.wants(packet):
+            del self._results[key]
+            done.append(Done(result, result.take(packet) or packet))
+        return done, owned
+
+    def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
+        pending = self._pending.get(key) or self._abandoned.get(key)
+        if pending is not None:
+            return pending if pending.wants(packet) else None
+        if self._open is not None and packet.kind is Kind.EVENT:
+            oddity = self._open.oddity
+            if oddity.gathers_events or (not key and oddity.anonymous_entry == first_event_name(packet)):
+                return self._open
+        return None
+
+    def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
+        for part in packet.split_events() if pending.oddity.merged else [packet]:
+            result = pending.take(part)
+            if result is not None:
+                return self._complete(pending, result)
+        if pending.collecting and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
+            self._open = pending
+        return []
+
+    def _complete(self, pending: Pending, result: Result) -> list[Done]:
+        if self._open is pending:
+            self._open = None
+        if pending.abandoned:
+            self._abandoned.pop(ascii_lower(pending.action_id), None)
+            return []
+        return [Done(pending, result)] if self.forget(pending) else []
+
+    def _receive_text(self, packet: Packet) -> bool:
+        pending = next(iter(self._fences.values()), None)  # answers come in the order of sending
+        if pending is not None and not pending.abandoned:
+            pending.packets.append(packet)
+        return pending is not None
+
+    def _receive_fence(self, key: str) -> list[Done]:
+        pending = self._fences.pop(key)
+        text = b"\r\n".join(packet.raw for packet in pending.packets)
+        return self._complete(pending, Packet.of_text(text, pending.action_id))

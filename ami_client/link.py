@@ -1,0 +1,143 @@
+"""From a URL to a stream of bytes: name, TCP or unix socket, TLS, within ``connect_timeout``.
+
+Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Optional
+
+from .connector import Connector
+from .errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
+from .options import Options
+from .stream import Stream, TLSFilter
+from .url import ServerURL, format_address
+
+if TYPE_CHECKING:
+    import socket
+
+    from .loop import Handle, Loop
+
+USUAL_PORT = 5038
+
+
+class Link:
+    """The way to one server.
+
+    ``on_open()`` comes once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most once,
+    when there is no connection or no more. All come from the loop; none after :meth:`close`.
+
+    Attributes: ``addr``, the peer as text, ``""`` before it was reached.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        server: ServerURL,
+        options: Options,
+        *,
+        on_open: Callable[[], None],
+        on_data: Callable[[bytes], None],
+        on_lost: Callable[[AMIError], None],
+    ) -> None:
+        self.addr = ""
+        self._loop = loop
+        self._server = server
+        self._options = options
+        self._on_open = on_open
+        self._on_data = on_data
+        self._on_lost = on_lost
+        self._connector: Optional[Connector] = None
+        self._stream: Optional[Stream] = None
+        self._limit: Optional[Handle] = None  # of the time to connect
+        self._opened_once = False
+
+    @property
+    def port(self) -> Optional[int]:
+        """The port of the URL, else the option's; None for a unix socket."""
+        return None if self._server.scheme == "unix" else self._server.port or self._options.port
+
+    def open(self) -> None:
+        """Begin to connect."""
+        timeout = self._options.connect_timeout
+        if timeout is not None:
+            self._limit = self._loop.call_later(timeout, self._timed_out, timeout)
+        self._connector = Connector(
+            self._loop,
+            self._server.host,
+            self.port,
+            timeout=timeout,
+            on_connected=self._reached,
+            on_failed=self._unreachable,
+        )
+        self._connector.start()
+
+    def write(self, data: bytes) -> None:
+        """Send; before it is open and after it is closed, nothing happens."""
+        if data and self._stream is not None:
+            self._stream.write(data)
+
+    def close(self, *, abort: bool = False) -> None:
+        """Send what was written, then close; with ``abort`` close at once."""
+        self._stop_limit()
+        if self._connector is not None:
+            self._connector.cancel()
+        if self._stream is not None:
+            if abort:
+                self._stream.abort()
+            else:
+                self._stream.close()
+
+    def _reached(self, sock: socket.socket, host: str, port: Optional[int]) -> None:
+        self._connector = None
+        self.addr = format_address(host, port)
+        try:
+            tls = self._tls_filter()
+        except (OSError, ValueError) as error:
+            sock.close()
+            self._lost(error)
+            return
+        self._stream = Stream(
+            self._loop, sock, on_open=self._opened, on_data=self._on_data, on_lost=self._lost, tls=tls
+        )
+        self._stream.start()
+
+    def _tls_filter(self) -> Optional[TLSFilter]:
+        wanted = self._options.ssl
+        if wanted is False and self._server.scheme != "tls":
+            return None
+        if isinstance(wanted, bool):
+            import ssl  # costs many milliseconds: only for those who use it
+
+            wanted = ssl.create_default_context()
+        return TLSFilter(wanted, None if self._server.scheme == "unix" else self._server.host)
+
+    def _opened(self) -> None:
+        self._opened_once = True
+        self._stop_limit()
+        self._on_open()
+
+    def _stop_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _unreachable(self, error: OSError) -> None:
+        host, port = self._server.host, self.port
+        message = f"cannot connect to {format_address(host, port)}: {error.strerror or error}"
+        if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, USUAL_PORT):
+            message += f"; the URL names no port, and Asterisk usually listens on {USUAL_PORT}"
+        self._on_lost(ConnectFailed(message, host, port, error))
+
+    def _timed_out(self, timeout: float) -> None:
+        self.close(abort=True)
+        host, port = self._server.host, self.port
+        self._on_lost(ConnectTimeout(f"no connection to {format_address(host, port)} within {timeout:g} s", host, port))
+
+    def _lost(self, error: Optional[BaseException]) -> None:
+        if self._opened_once:
+            reason = "the server closed the connection" if error is None else f"the connection was lost: {error}"
+            self._on_lost(ConnectionLost(reason, error))
+        else:
+            reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}"
+            self._on_lost(TLSFailed(reason, self._server.host, self.port, error))

@@ -1,0 +1,225 @@
+"""The options of a pool, which are those of its connections too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Callable, Optional, Union
+
+from .callbacks import logger
+from .packet import DEFAULT_MAX_PACKET
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+
+    SSL = Union[bool, ssl_module.SSLContext]
+
+
+@dataclass(frozen=True)
+class Options:
+    """All options with their defaults; the names and defaults of the first block are phpDaemon's.
+
+    Times are in seconds; None means no limit.
+    """
+
+    #: ``md5`` (challenge and response) or ``plain``; compared without case.
+    authtype: str = "md5"
+    #: Port for URLs that name none. phpDaemon's default; Asterisk usually listens on 5038.
+    port: int = 5280
+    #: URL used when ``get_connection`` is given none.
+    server: Optional[str] = field(default=None, repr=False)
+    #: URLs, one of which is chosen by chance when there is no ``server``: a sequence, or a text with commas.
+    servers: Union[str, Sequence[str]] = field(default=(), repr=False)
+    #: Connections to one URL at most; callbacks beyond that wait.
+    maxconnperserv: int = 32
+    #: Silence after which a link counts as dead. At half of it a Ping is sent. Before login, silence of this length
+    #: ends the attempt.
+    timeout: Optional[float] = 60.0
+
+    #: User name for URLs that name none.
+    username: str = ""
+    #: Secret for URLs that name none.
+    secret: str = field(default="", repr=False)
+    #: The ``Events`` header of the login: ``on``, ``off`` or class names with commas.
+    events: Union[str, bool] = "on"
+    #: For name resolution, TCP and TLS together, over all addresses of the host.
+    connect_timeout: Optional[float] = 10.0
+    #: From the connection to the answer to the login.
+    login_timeout: Optional[float] = 10.0
+    #: From the call to the complete answer; each action may have its own.
+    action_timeout: Optional[float] = 60.0
+    #: Bytes of one packet at most; a longer one ends the connection.
+    max_packet: int = DEFAULT_MAX_PACKET
+    #: Actions that may wait for the login, per connection.
+    max_waiting: int = 1000
+    #: False keeps the case of all values in the packets' dict view.
+    fold_case: bool = True
+    #: True for TLS with the system's certificates, or an SSLContext of your own; ``tls://`` URLs imply True.
+    ssl: SSL = False
+
+    @classmethod
+    def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
+        """Build from a mapping and keywords (which win).
+
+        Raises TypeError for an unknown option (naming the nearest known one) or a value of the wrong type, ValueError
+        for a value out of range.
+        """
+        given: dict[str, object] = {**(config or {}), **options}
+        known = {one.name for one in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise TypeError(_unknown(name, known))
+        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks each
+
+    def __post_init__(self) -> None:
+        for name, convert in _CONVERTERS.items():
+            object.__setattr__(self, name, convert(name, getattr(self, name)))
+
+    def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
+        """These options changed by a URL's fragment; an unknown parameter is logged.
+
+        Raises ValueError for a value that does not fit its option.
+        """
+        changed: dict[str, object] = {}
+        for name, text in params:
+            if name in PER_CONNECTION:
+                changed[name] = _from_text(name, text)
+            else:
+                logger.warning("%s: unknown parameter %r in the URL's fragment", url, name)
+        return replace(self, **changed) if changed else self  # type: ignore[arg-type]
+
+
+#: What a URL's fragment may set.
+PER_CONNECTION = (
+    "authtype",
+    "timeout",
+    "events",
+    "connect_timeout",
+    "login_timeout",
+    "action_timeout",
+    "max_packet",
+    "max_waiting",
+    "fold_case",
+    "ssl",
+)
+
+
+def seconds(name: str, value: object) -> Optional[float]:
+    """Check a time limit: a positive number of seconds; None and infinity mean no limit."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number of seconds or None, not {type(value).__name__}")
+    if not value > 0:
+        raise ValueError(f"{name} must be more than 0 seconds; None means no limit")
+    return None if math.isinf(value) else float(value)
+
+
+def _whole(low: int, high: Optional[int] = None) -> Callable[[str, object], int]:
+    def check(name: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"{name} must be " + (f"{low} to {high}" if high is not None else f"at least {low}"))
+        return value
+
+    return check
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}")
+    if any(special in value for special in "\r\n\0"):
+        raise ValueError(f"CR, LF or NUL in {name}: it would inject other headers or actions")
+    return value
+
+
+def _authtype(name: str, value: object) -> str:
+    authtype = _text(name, value).lower()
+    if authtype not in ("md5", "plain"):
+        raise ValueError(f"authtype is 'md5' or 'plain', not {value!r}")
+    return authtype
+
+
+def _events(name: str, value: object) -> str:
+    return _text(name, {True: "on", False: "off"}[value] if isinstance(value, bool) else value)
+
+
+def _server(name: str, value: object) -> Optional[str]:
+    return None if value is None or value == "" else _text(name, value)
+
+
+def _servers(name: str, value: object) -> tuple[str, ...]:
+    urls = value.split(",") if isinstance(value, str) else value
+    if not isinstance(urls, Iterable):
+        raise TypeError("servers is a sequence of URLs, or a text with commas")
+    stripped = (_text(name, url).strip() for url in urls)
+    return tuple(url for url in stripped if url)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+    return value
+
+
+def _ssl(name: str, value: object) -> object:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    import ssl  # costs many milliseconds: only for those who use it
+
+    if not isinstance(value, ssl.SSLContext):
+        raise TypeError(f"ssl is True, False or an ssl.SSLContext, not {type(value).__name__}")
+    return value
+
+
+_CONVERTERS: dict[str, Callable[[str, object], object]] = {
+    "authtype": _authtype,
+    "port": _whole(1, 65535),
+    "server": _server,
+    "servers": _servers,
+    "maxconnperserv": _whole(1),
+    "timeout": seconds,
+    "username": _text,
+    "secret": _text,
+    "events": _events,
+    "connect_timeout": seconds,
+    "login_timeout": seconds,
+    "action_timeout": seconds,
+    "max_packet": _whole(1024),
+    "max_waiting": _whole(0),
+    "fold_case": _flag,
+    "ssl": _ssl,
+}
+
+
+def _from_text(name: str, text: str) -> object:
+    convert = _CONVERTERS[name]
+    if convert in (_flag, _ssl):
+        flags = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        if text.lower() not in flags:
+            raise ValueError(f"{name} in the URL's fragment is 1 or 0")
+        return flags[text.lower()]
+    if convert in (_text, _authtype, _events):
+        return text
+    try:
+        return float(text) if convert is seconds else int(text)
+    except ValueError:
+        raise ValueError(f"{name} in the URL's fragment is a number") from None
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    import difflib  # only for the message
+
+    nearest = difflib.get_close_matches(str(name), sorted(known), 1, 0)
+    return f"unknown option {name!r}; did you mean {nearest[0]!r}?"

@@ -1,0 +1,194 @@
+"""One action that waits for its answer, and how the answer is put together. No I/O here.
+
+Sources: Asterisk main/manager.c (astman_send_list_start, astman_send_list_complete); phpDaemon
+Clients/Asterisk/Connection.php (onRead, the assertions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Optional, Union
+
+from .encode import TRIMMED, ascii_lower
+from .errors import ActionFailed, AMIError
+from .packet import Kind, Packet
+
+if TYPE_CHECKING:
+    from .loop import Handle
+
+Result = Union[Packet, list[Packet]]
+Assertion = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """How an action's answer breaks the rule ``EventList: start`` ... ``EventList: Complete``."""
+
+    ends_with: str = ""  # the event that ends a list without markers
+    single_event: bool = False  # exactly one event follows the Response
+    anonymous_entry: str = ""  # entries of this name carry no ActionID
+    gathers_events: bool = False  # any event before the end belongs to the answer, and stays an event
+    merged: bool = False  # several events come as one packet, a blank line is missing
+    raw_text: bool = False  # no Response at all
+
+
+# By action name in lower case. Seen live on 16 and 22, and in their source.
+ODDITIES: dict[str, Oddity] = {
+    "iaxpeers": Oddity(anonymous_entry="peerentry"),  # chan_iax2.c, manager_iax2_show_peers
+    "waitevent": Oddity(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
+    "faxsession": Oddity(single_event=True),  # res_fax.c, manager_fax_session
+    "faxstats": Oddity(single_event=True),  # res_fax.c, manager_fax_stats
+    "skinnydevices": Oddity(merged=True),  # chan_skinny.c of 16, manager_skinny_show_devices
+    "skinnylines": Oddity(merged=True),  # chan_skinny.c of 16, manager_skinny_show_lines
+    "iaxnetstats": Oddity(raw_text=True),  # chan_iax2.c, manager_iax2_show_netstats
+    "skinnyshowdevice": Oddity(raw_text=True),  # chan_skinny.c of 16
+    "skinnyshowline": Oddity(raw_text=True),  # chan_skinny.c of 16
+}
+REGULAR = Oddity()
+
+
+class Pending:
+    """An action that was accepted and not yet answered.
+
+    Without assertions the answer is one Packet, a list's entries in its ``events``; with assertions (each a mapping of
+    header to value, compared without case) it is the list of all packets up to the first that satisfies one of them.
+    """
+
+    __slots__ = (
+        "_response",
+        "abandoned",
+        "action",
+        "action_id",
+        "assertions",
+        "callback",
+        "oddity",
+        "packets",
+        "timer",
+    )
+
+    def __init__(
+        self,
+        action_id: str,
+        action: str,
+        callback: Optional[Callable[..., object]],
+        assertions: Optional[Sequence[Assertion]] = None,
+    ) -> None:
+        self.action_id = action_id
+        self.action = action.strip(TRIMMED)
+        self.callback = callback
+        self.assertions = None if assertions is None else [_folded(one) for one in assertions]
+        self.oddity = ODDITIES.get(ascii_lower(self.action), REGULAR)
+        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.abandoned = False  # timed out: what still comes belongs to nobody, and is not kept
+        self.timer: Optional[Handle] = None  # for the owner's use
+        self._response: Optional[Packet] = None  # the Response that opened a list
+
+    @property
+    def collecting(self) -> bool:
+        """Whether a list has begun."""
+        return self._response is not None
+
+    def take(self, packet: Packet) -> Optional[Result]:
+        """Take the next packet with our ActionID; returns the answer when it is complete."""
+        if self.assertions is not None:
+            return self._take_composite(packet)
+        if self._response is None:
+            return self._take_response(packet)
+        return self._take_entry(packet)
+
+    def wants(self, packet: Packet) -> bool:
+        """Whether a packet with our ActionID is part of the answer: an event before the Response is not."""
+        return self.assertions is not None or self.collecting or packet.kind is Kind.RESPONSE
+
+    def _take_composite(self, packet: Packet) -> Optional[Result]:
+        if not self.abandoned:
+            self.packets.append(packet)
+        if mark_error(packet):
+            return self.packets
+        for assertion in self.assertions or ():
+            if all(ascii_lower(packet.get(name, "\n")) == value for name, value in assertion.items()):
+                return self.packets
+        return None
+
+    def _take_response(self, packet: Packet) -> Optional[Result]:
+        if mark_error(packet):
+            return packet
+        opens_list = header_is(packet, "eventlist", "start")
+        if opens_list or self.oddity.ends_with or self.oddity.single_event:
+            self._response = packet
+            return None
+        return packet
+
+    def _take_entry(self, packet: Packet) -> Optional[Result]:
+        response = self._response
+        assert response is not None
+        if packet.kind is Kind.RESPONSE:
+            if not mark_error(packet):
+                return None  # a second Response changes nothing
+            packet.events = response.events
+            return packet
+        if self._ends_list(packet):
+            response.complete = packet
+            return response
+        if not self.abandoned:
+            response.events.append(packet)
+        return response if self.oddity.single_event else None
+
+    def _ends_list(self, packet: Packet) -> bool:
+        marker = ascii_lower(packet.get("eventlist", ""))
+        ends_with = self.oddity.ends_with
+        return marker in ("complete", "cancelled") or (bool(ends_with) and first_event_name(packet) == ends_with)
+
+    def fail(self, error: AMIError) -> Result:
+        """The answer when none can come any more: what had arrived is kept."""
+        failure = Packet.failure(error, self.action_id)
+        if self.assertions is not None:
+            return [*self.packets, failure]
+        if self._response is not None:
+            failure.events = self._response.events
+        return failure
+
+
+class PendingResult(Pending):
+    """Waits for the OriginateResponse event of an asynchronous Originate, or for its refusal."""
+
+    __slots__ = ()
+
+    def wants(self, packet: Packet) -> bool:
+        return header_is(packet, "event", "originateresponse") or header_is(packet, "response", "error")
+
+    def take(self, packet: Packet) -> Optional[Result]:
+        if packet.kind is Kind.RESPONSE:
+            mark_error(packet)
+        elif not header_is(packet, "response", "success"):
+            reason = packet.get("reason", "unknown")
+            packet.error = ActionFailed(f"the call was not answered (reason {reason})")
+        return packet
+
+
+def header_is(packet: Packet, name: str, value: str) -> bool:
+    """Compare a header without case; ``value`` is in lower case."""
+    return ascii_lower(packet.get(name, "")) == value
+
+
+def mark_error(packet: Packet) -> bool:
+    """Whether the packet is an error Response; if so it gets its ``error``."""
+    if packet.kind is not Kind.RESPONSE or not header_is(packet, "response", "error"):
+        return False
+    if packet.error is None:
+        packet.error = ActionFailed((packet.original("message") or "the server gave no reason").strip(TRIMMED))
+    return True
+
+
+def first_event_name(packet: Packet) -> str:
+    """The value of the first Event header in lower case: entries may hold a second one."""
+    names = packet.getall("event")
+    return ascii_lower(names[0]) if names else ""
+
+
+def _folded(assertion: Assertion) -> dict[str, str]:
+    return {
+        ascii_lower(str(name).strip(TRIMMED)): ascii_lower(str(value).strip(TRIMMED))
+        for name, value in assertion.items()
+    }

@@ -1,0 +1,47 @@
+"""The PHP spelling: every public method also answers to the name that it has in phpDaemon.
+
+``conn.getSipPeers(cb)`` is ``conn.get_sip_peers(cb)``: ported code can keep its names. Type checkers know the Python
+names only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Optional
+
+# Where phpDaemon's name is not the camel case of ours.
+OTHER_NAMES = {
+    "addEventHandler": "bind",
+    "removeEventHandler": "unbind",
+    "getConfigJSON": "get_config_json",
+}
+
+
+class _Alias:
+    """Looks the Python name up at each access, so that a subclass may override it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Optional[object], owner: type[object]) -> object:
+        return getattr(owner if instance is None else instance, self._name)
+
+
+class PHPNames:
+    """Gives each subclass the PHP names of all its public methods, inherited ones included."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        public = [name for name in dir(cls) if not name.startswith("_")]
+        methods = [name for name in public if not isinstance(inspect.getattr_static(cls, name), property)]
+        names = {camel_case(name): name for name in methods}
+        names.update({php: name for php, name in OTHER_NAMES.items() if name in methods})
+        for php, name in names.items():
+            if inspect.getattr_static(cls, php, None) is None:  # hasattr would run descriptors
+                setattr(cls, php, _Alias(name))
+
+
+def camel_case(name: str) -> str:
+    """``get_sip_peers`` becomes ``getSipPeers``."""
+    return re.sub(r"_([a-z])", lambda match: match.group(1).upper(), name)

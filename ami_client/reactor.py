@@ -1,0 +1,343 @@
+"""The event loop: readers, writers, timers and callbacks from other threads.
+
+:class:`Loop` is all that connections need of a loop. It is named after asyncio, so that an
+asyncio or uvloop loop satisfies it as it is; :class:`Reactor` is our own, without asyncio.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import logging
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import ClassVar, Optional
+
+from ._wakeup import SignalCallbacks, Waker
+from .loop import FileDescriptor, Handle, Loop
+from .timers import CallbackHandle, TimerHandle, TimerQueue
+
+__all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
+
+logger = logging.getLogger("ami_client")
+
+#: Longest single wait, seconds: epoll takes its timeout as an int of milliseconds.
+_MAX_WAIT = 24 * 3600.0
+#: Places in the pair of handles that the selector keeps for each descriptor.
+_READER, _WRITER = 0, 1
+
+
+class Reactor:
+    """An event loop on a selector, with asyncio's names and rules and without asyncio.
+
+    Callbacks run one at a time, in the thread that is in :meth:`run`, in the order in which they
+    were scheduled; those scheduled while they run wait for the next iteration. One that raises is
+    logged with its traceback on the logger ``ami_client`` and harms nothing else.
+    ``KeyboardInterrupt`` and ``SystemExit`` come out of :meth:`run`, which can be called again.
+
+    Only :meth:`call_soon_threadsafe` may be called from another thread.
+
+    *selector* is any of the standard library's or one like them, *clock* returns seconds and never
+    goes back. Given both, as ``ami_client.testing`` has them, time is taken to be simulated: the
+    reactor then makes no sockets of its own, and another thread cannot wake its selector. The
+    selector is closed with the reactor.
+
+    phpDaemon's ``EventLoop``.
+    """
+
+    _default: ClassVar[Optional[Reactor]] = None
+    _default_lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(
+        self,
+        selector: Optional[selectors.BaseSelector] = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # Where time is simulated select() does not block: there is nothing to wake.
+        self._simulated = selector is not None and clock is not time.monotonic
+        self._selector = selectors.DefaultSelector() if selector is None else selector
+        self._clock = clock
+        self._ready: deque[CallbackHandle] = deque()
+        self._timers = TimerQueue()
+        self._waker: Optional[Waker] = None
+        self._signals = SignalCallbacks(self.call_soon_threadsafe)
+        self._running = False
+        self._stopping = False
+        self._closed = False
+
+    @classmethod
+    def instance(cls) -> Reactor:
+        """Return the default reactor, phpDaemon's ``EventLoop::$instance``.
+
+        It is made when first asked for, and anew when it was closed.
+        """
+        with Reactor._default_lock:
+            if Reactor._default is None or Reactor._default.is_closed():
+                Reactor._default = Reactor()
+            return Reactor._default
+
+    def __enter__(self) -> Reactor:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    # -- callbacks and timers
+
+    def time(self) -> float:
+        """Return the reactor's clock, seconds."""
+        return self._clock()
+
+    def call_soon(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
+        """Call ``callback(*args)`` in the next iteration; returns a handle with ``cancel()``.
+
+        Raises RuntimeError when the reactor is closed.
+        """
+        self._check_open()
+        handle = CallbackHandle(callback, args)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
+        """As :meth:`call_soon`, from any thread: wakes the reactor and never blocks.
+
+        This is the only method that is safe outside the reactor's thread. Raises RuntimeError
+        when the reactor is closed.
+        """
+        handle = self.call_soon(callback, *args)
+        waker = self._waker
+        if waker is not None:
+            waker.wake()
+        return handle
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> TimerHandle:
+        """Call ``callback(*args)`` after *delay* seconds, not earlier.
+
+        Timers that are due together run in order of their times, equal ones as they were
+        scheduled. Returns a handle with ``cancel()`` and ``when()``. Raises ValueError for NaN,
+        RuntimeError when the reactor is closed.
+        """
+        return self.call_at(self._clock() + delay, callback, *args)
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: object) -> TimerHandle:
+        """As :meth:`call_later`, for the time *when*, seconds on the reactor's clock."""
+        self._check_open()
+        return self._timers.add(when, callback, args)
+
+    # -- descriptors
+
+    def add_reader(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
+        """Call ``callback(*args)`` whenever *fd* can be read, instead of an earlier callback.
+
+        Raises ValueError or OSError for a bad descriptor, RuntimeError when the reactor is closed.
+        """
+        self._check_open()
+        self._watch(fd, _READER, CallbackHandle(callback, args))
+
+    def remove_reader(self, fd: FileDescriptor) -> bool:
+        """Stop watching *fd* for reading; returns whether it was watched.
+
+        To be called before *fd* is closed. Its callback does not run any more, not even when
+        *fd* is known to be readable already.
+        """
+        return not self._closed and self._watch(fd, _READER, None) is not None
+
+    def add_writer(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
+        """Call ``callback(*args)`` whenever *fd* can be written, as :meth:`add_reader`."""
+        self._check_open()
+        self._watch(fd, _WRITER, CallbackHandle(callback, args))
+
+    def remove_writer(self, fd: FileDescriptor) -> bool:
+        """Stop watching *fd* for writing, as :meth:`remove_reader`."""
+        return not self._closed and self._watch(fd, _WRITER, None) is not None
+
+    def _watch(self, fd: FileDescriptor, side: int, handle: Optional[CallbackHandle]) -> Optional[CallbackHandle]:
+        """Put *handle* at one side of *fd*, None to take it away; returns the one before."""
+        try:
+            sides = list(self._selector.get_key(fd).data)
+        except KeyError:
+            sides = [None, None]
+        else:
+            if handle is None and sides[side] is None:
+                return None
+            # Registered afresh, not modified: had fd been closed without being removed and its
+            # number taken by another file, the kernel would not be watching that one.
+            self._selector.unregister(fd)
+        old: Optional[CallbackHandle] = sides[side]
+        sides[side] = handle
+        if old is not None:
+            old.cancel()
+        events = (selectors.EVENT_READ if sides[_READER] else 0) | (selectors.EVENT_WRITE if sides[_WRITER] else 0)
+        if events:
+            try:
+                self._selector.register(fd, events, tuple(sides))
+            except (OSError, ValueError):
+                if handle is not None:
+                    raise
+                # One side is taken away from what is closed already: the other went with it.
+        return old
+
+    # -- signals
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
+        """Call ``callback(*args)`` in the loop when *sig* comes, instead of an earlier callback.
+
+        From the main thread only. Raises ValueError for what is no signal, RuntimeError for one
+        that cannot be caught, in another thread, and when the reactor is closed.
+        """
+        self._check_open()
+        self._signals.add(sig, callback, args)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Give *sig* back to what handled it before; returns whether it was handled here."""
+        return self._signals.remove(sig)
+
+    # -- running
+
+    def run(self) -> None:
+        """Run until :meth:`stop`; with nothing to do, wait.
+
+        Raises RuntimeError when it is running already or closed, KeyboardInterrupt on SIGINT when
+        no handler was added for it.
+        """
+        with self._iterations():
+            while True:
+                self._iterate(None)
+                if self._stopping:
+                    return
+
+    def run_once(self, timeout: Optional[float] = None) -> bool:
+        """Run one iteration; returns whether any callback ran.
+
+        It waits at most *timeout* seconds for something to do, None: as long as it takes. Raises
+        as :meth:`run`.
+        """
+        with self._iterations():
+            return self._iterate(timeout)
+
+    def stop(self) -> None:
+        """Have :meth:`run` return at the end of its iteration; before it, after the first one.
+
+        Other threads: ``call_soon_threadsafe(reactor.stop)``.
+        """
+        self._stopping = True
+
+    def is_running(self) -> bool:
+        """Return whether it is in :meth:`run` or :meth:`run_once`."""
+        return self._running
+
+    def is_closed(self) -> bool:
+        """Return whether :meth:`close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Drop what is scheduled, close the selector, give signals back to their old handlers.
+
+        Descriptors stay open. Closing again has no effect. Raises RuntimeError when it is running,
+        or has signal handlers and this is not the main thread.
+        """
+        if self._running:
+            raise RuntimeError("a running reactor cannot be closed")
+        if self._closed:
+            return
+        self._signals.clear()
+        self._closed = True
+        self._ready.clear()
+        self._timers.clear()
+        self._selector.close()
+        if self._waker is not None:
+            self._waker.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the reactor is closed")
+
+    @contextmanager
+    def _iterations(self) -> Iterator[None]:
+        self._check_open()
+        if self._running:
+            raise RuntimeError("the reactor is running already")
+        self._running = True
+        try:
+            if self._simulated:
+                yield
+            else:
+                with self._wakeable().woken_by_signals():
+                    yield
+        finally:
+            self._running = self._stopping = False
+
+    def _wakeable(self) -> Waker:
+        if self._waker is None:
+            waker = Waker()
+            drain = CallbackHandle(waker.drain, ())
+            self._selector.register(waker, selectors.EVENT_READ, (drain, None))
+            self._waker = waker
+        return self._waker
+
+    def _iterate(self, limit: Optional[float]) -> bool:
+        try:
+            events = self._selector.select(self._timeout(limit))
+        except OSError as error:
+            if error.errno != errno.EBADF or not self._drop_closed_descriptors():
+                raise
+            events = []
+        ready = self._ready
+        for key, mask in events:
+            reader, writer = key.data
+            if mask & selectors.EVENT_READ and reader is not None:
+                ready.append(reader)
+            if mask & selectors.EVENT_WRITE and writer is not None:
+                ready.append(writer)
+        if self._timers:
+            ready.extend(self._timers.pop_due(self._clock()))
+        ran = False
+        for _ in range(len(ready)):  # what is added meanwhile is for the next iteration
+            ran = ready.popleft().run() or ran
+        return ran
+
+    def _timeout(self, limit: Optional[float]) -> Optional[float]:
+        """How long ``select()`` may wait, seconds."""
+        if self._ready or self._stopping:
+            return 0.0
+        due = self._timers.next_time()
+        if due is not None:
+            wait = due - self._clock()
+            limit = wait if limit is None else min(wait, limit)
+        return None if limit is None else min(max(limit, 0.0), _MAX_WAIT)
+
+    def _drop_closed_descriptors(self) -> bool:
+        """Forget descriptors that were closed without being removed; returns whether there were.
+
+        Where ``select()`` refuses to work with them, they would keep all others from being served.
+        Epoll and kqueue forget them by themselves.
+        """
+        dropped = False
+        for key in list(self._selector.get_map().values()):
+            try:
+                os.fstat(key.fd)
+            except OSError:
+                self._selector.unregister(key.fileobj)
+                logger.error("descriptor %d was closed while the reactor watched it", key.fd)
+                dropped = True
+        return dropped
+
+
+@atexit.register
+def _close_default() -> None:
+    # Nobody owns the default reactor, so nobody else would close its sockets. One that is still
+    # running is a daemon thread's, and ends with it.
+    reactor = Reactor._default
+    if reactor is not None and not reactor.is_running():
+        reactor.close()

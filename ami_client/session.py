@@ -1,0 +1,266 @@
+"""One AMI session without its socket: login, actions in flight, answers put together. No I/O here.
+
+Bytes from the server go into :meth:`Session.feed`, what they mean comes out of :meth:`Session.outcomes`; bytes for the
+server come out of :meth:`Session.take_outgoing`.
+
+Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Callable, Optional, Union
+
+from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, Params, ascii_lower, encode_action, encode_headers
+from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
+from .inflight import Done, InFlight
+from .packet import DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
+from .pending import Assertion, Pending, PendingResult, Result, header_is, mark_error
+from .state import Move, State, StateMachine
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in, and how; ``authtype`` is ``md5`` or ``plain``."""
+
+    username: str
+    secret: str
+    authtype: str = "md5"
+    events: str = "on"
+
+    def __repr__(self) -> str:
+        return f"Login(username={self.username!r}, authtype={self.authtype!r}, events={self.events!r})"
+
+
+@dataclass(frozen=True)
+class LoginDone:
+    """The login is over; ``packet.error`` says why it failed."""
+
+    packet: Packet
+
+
+@dataclass(frozen=True)
+class EventReceived:
+    """An event that is no part of an answer."""
+
+    packet: Packet
+
+
+Outcome = Union[LoginDone, Done, EventReceived]
+
+
+class Session(StateMachine):
+    """The protocol engine behind a connection.
+
+    Attributes: ``state``, ``banner`` (the server's first line, None before it came), ``dropped`` (how many pieces of
+    the stream belonged to nobody).
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        id_prefix: str,
+        fold_case: bool = True,
+        max_packet: int = DEFAULT_MAX_PACKET,
+        max_waiting: int = 1000,
+    ) -> None:
+        super().__init__()
+        self.dropped = 0
+        self.login = login
+        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet)
+        self._id_prefix = id_prefix
+        self._numbers = count(1)
+        self._max_waiting = max_waiting
+        self._outgoing: list[bytes] = []
+        self._waiting: dict[str, bytes] = {}  # written before login, by folded ActionID
+        self._in_flight = InFlight()
+
+    @property
+    def banner(self) -> Optional[str]:
+        """The server's first line, trimmed; None before it came."""
+        return self._reader.banner
+
+    # ------------------------------------------------------------------ outgoing
+
+    def take_outgoing(self) -> bytes:
+        """The bytes that are ready for the server; they are ours no more."""
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    def send(
+        self,
+        action: str,
+        params: Optional[Params] = None,
+        callback: Optional[Callable[..., object]] = None,
+        assertions: Optional[Sequence[Assertion]] = None,
+    ) -> Pending:
+        """Encode an action and remember who wants its answer; before login it waits.
+
+        The ActionID is the caller's own if ``params`` has one. Without a callback nothing is remembered. Raises
+        ValueError and TypeError as :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is in
+        flight, LimitReached when too many actions wait for the login.
+        """
+        if not isinstance(action, str):
+            raise TypeError(f"an action's name is a str, not {type(action).__name__}")
+        own_id, params = take_action_id(params)
+        pending = Pending(own_id or self._new_id(), action, callback, assertions)
+        data = encode_action(pending.action, params, pending.action_id)
+        fence_id = None
+        if callback is not None and pending.oddity.raw_text:
+            fence_id = self._new_id()
+            data += encode_action("Ping", None, fence_id)
+        self._queue(pending.action_id, data)
+        if callback is not None:
+            self._in_flight.add(pending, fence_id)
+        return pending
+
+    def _new_id(self) -> str:
+        return f"{self._id_prefix}-{next(self._numbers)}"
+
+    def _queue(self, action_id: str, data: bytes) -> None:
+        key = ascii_lower(action_id)
+        if key in self._in_flight or key in self._waiting:
+            raise ValueError(f"ActionID {action_id!r} is already in flight")
+        if self.state is State.CONNECTED:
+            self._outgoing.append(data)
+            return
+        if len(self._waiting) >= self._max_waiting:
+            raise LimitReached(f"{self._max_waiting} actions (max_waiting) already wait for the login")
+        self._waiting[key] = data
+
+    def expect_result(self, action_id: str, callback: Callable[..., object]) -> Pending:
+        """Call ``callback(conn, packet)``, once, with the OriginateResponse of an action just sent, or its refusal."""
+        result = PendingResult(action_id, "Originate", callback)
+        self._in_flight.add_result(result)
+        return result
+
+    def give_up(self, pending: Pending, error: AMIError) -> Optional[Result]:
+        """Stop waiting for an answer; returns the failure for its callback, None if it was answered already."""
+        if not self._in_flight.forget(pending):
+            return None
+        failure = pending.fail(error)
+        if isinstance(pending, PendingResult):
+            return failure  # what still comes is an event like others
+        if self._waiting.pop(ascii_lower(pending.action_id), None) is None:
+            self._in_flight.abandon(pending)  # it was sent: an answer may still come
+        else:
+            self._in_flight.remove_fence(pending)
+        return failure
+
+    def finish(self, error: AMIError) -> list[Done]:
+        """End the session: every action still open fails with ``error``, in order."""
+        self.move(Move.FINISH)
+        self._waiting.clear()
+        return [Done(pending, pending.fail(error)) for pending in self._in_flight.clear()]
+
+    # ------------------------------------------------------------------ incoming
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the server, cut anywhere; then go through :meth:`outcomes`."""
+        self._reader.feed(data)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What the bytes fed so far mean, one by one; stops when the session is finished meanwhile.
+
+        Raises ProtocolError for what is no AMI at all.
+        """
+        while self.state is not State.FINISHED:
+            packet = self._reader.next_packet()
+            if self.state is State.BANNER and self.banner is not None:
+                self._start_login()
+            if packet is None:
+                return
+            yield from self._receive(packet)
+
+    def _start_login(self) -> None:
+        if self.login.authtype == "md5":
+            self.move(Move.ASK_CHALLENGE)
+            self._outgoing.append(encode_headers([("Action", "Challenge"), ("AuthType", "MD5")]))
+            return
+        self.move(Move.SEND_LOGIN)
+        self._outgoing.append(
+            encode_headers(
+                [
+                    ("Action", "login"),
+                    ("Username", self.login.username),
+                    ("Secret", self.login.secret),
+                    ("Events", self.login.events),
+                ]
+            )
+        )
+
+    def _receive(self, packet: Packet) -> Iterator[Outcome]:
+        if self.state is State.CONNECTED:
+            yield from self._receive_logged_in(packet)
+        elif packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
+            yield from self._receive_challenge(packet)
+        elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
+            yield self._end_login(packet)
+        else:
+            self.dropped += 1  # before login nothing else is meant for us, after a refusal nothing at all
+
+    def _receive_challenge(self, packet: Packet) -> Iterator[Outcome]:
+        challenge = (packet.original("challenge") or "").strip(TRIMMED)
+        if mark_error(packet) or not challenge:
+            packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
+            yield self._end_login(packet)
+            return
+        secret = challenge + self.login.secret
+        key = hashlib.md5(secret.encode(ENCODING, ENCODING_ERRORS), usedforsecurity=False).hexdigest()
+        self.move(Move.SEND_LOGIN)
+        self._outgoing.append(
+            encode_headers(
+                [
+                    ("Action", "Login"),
+                    ("AuthType", "MD5"),
+                    ("Username", self.login.username),
+                    ("Key", key),
+                    ("Events", self.login.events),
+                ]
+            )
+        )
+
+    def _end_login(self, packet: Packet) -> LoginDone:
+        if packet.error is None and header_is(packet, "response", "success"):
+            self.move(Move.ACCEPTED)
+            self._outgoing += self._waiting.values()
+            self._waiting.clear()
+        else:
+            if not isinstance(packet.error, ProtocolError):
+                reason = (packet.original("message") or "the server gave no reason").strip(TRIMMED)
+                packet.error = LoginRefused(f"login refused: {reason}")
+            self.move(Move.REFUSED)
+        return LoginDone(packet)
+
+    def _receive_logged_in(self, packet: Packet) -> Iterator[Outcome]:
+        done, owned = self._in_flight.receive(packet)
+        yield from done
+        if owned:
+            return
+        if packet.kind is Kind.EVENT:
+            yield EventReceived(packet)
+        elif not done:
+            self.dropped += 1
+
+
+def take_action_id(params: Optional[Params]) -> tuple[Optional[str], Optional[Params]]:
+    """The caller's own ActionID, if ``params`` has one, and the other params."""
+    if params is None or isinstance(params, (str, bytes)):
+        return None, params
+    pairs = list(params.items() if isinstance(params, Mapping) else params)
+    own = [value for name, value in pairs if is_action_id(name) and value is not None]
+    if not own:
+        return None, pairs
+    if len(own) > 1 or not isinstance(own[0], (str, int)) or not str(own[0]).strip(TRIMMED):
+        raise ValueError("an ActionID of your own is one text that is not empty")
+    return str(own[0]).strip(TRIMMED), [(name, value) for name, value in pairs if not is_action_id(name)]
+
+
+def is_action_id(name: object) -> bool:
+    """Whether a header's name is ActionID, as the server compares names."""
+    return isinstance(name, str) and ascii_lower(name.strip(TRIMMED)) == "actionid"

@@ -1,0 +1,69 @@
+"""The life of a connection: one enum, changed by one method out of one table. No I/O here."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(Enum):
+    """Where a connection is in its life."""
+
+    NEW = "new"
+    CONNECTING = "connecting"  # resolving the name, TCP, TLS
+    BANNER = "banner"  # waiting for the server's first line
+    CHALLENGE = "challenge"  # waiting for the md5 challenge
+    LOGIN = "login"  # waiting for the answer to Login
+    CONNECTED = "connected"  # logged in
+    REFUSED = "refused"  # login refused; callbacks are being told
+    FINISHED = "finished"
+
+
+class Move(Enum):
+    """What changes the state."""
+
+    CONNECT = "connect"
+    OPENED = "opened"
+    ASK_CHALLENGE = "ask challenge"
+    SEND_LOGIN = "send login"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    FINISH = "finish"
+
+
+TRANSITIONS: dict[State, dict[Move, State]] = {
+    State.NEW: {Move.CONNECT: State.CONNECTING, Move.FINISH: State.FINISHED},
+    State.CONNECTING: {Move.OPENED: State.BANNER, Move.FINISH: State.FINISHED},
+    State.BANNER: {
+        Move.ASK_CHALLENGE: State.CHALLENGE,
+        Move.SEND_LOGIN: State.LOGIN,
+        Move.FINISH: State.FINISHED,
+    },
+    State.CHALLENGE: {
+        Move.SEND_LOGIN: State.LOGIN,
+        Move.REFUSED: State.REFUSED,
+        Move.FINISH: State.FINISHED,
+    },
+    State.LOGIN: {
+        Move.ACCEPTED: State.CONNECTED,
+        Move.REFUSED: State.REFUSED,
+        Move.FINISH: State.FINISHED,
+    },
+    State.CONNECTED: {Move.FINISH: State.FINISHED},
+    State.REFUSED: {Move.FINISH: State.FINISHED},
+    State.FINISHED: {},
+}
+
+
+class StateMachine:
+    """Holds a :class:`State`; :meth:`move` is the only way to change it."""
+
+    def __init__(self) -> None:
+        self.state = State.NEW
+
+    def move(self, move: Move) -> State:
+        """Change the state by the table. Raises RuntimeError for a move that the table does not have: a bug of ours."""
+        new = TRANSITIONS[self.state].get(move)
+        if new is None:
+            raise RuntimeError(f"illegal move {move.value!r} in state {self.state.value!r}")
+        self.state = new
+        return new

@@ -1,0 +1,255 @@
+"""One connected, non-blocking socket and its buffers; TLS as a filter in between.
+
+Source: phpDaemon Network/IOStream.php.
+"""
+
+from __future__ import annotations
+
+import socket as socket_module
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable, Optional
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .loop import Handle, Loop
+
+RECV_SIZE = 65536  # bytes asked for at once
+RECV_BUDGET = 4  # reads per wake-up, so that one busy link does not starve timers and other links
+LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
+
+
+class Stream:
+    """Reads and writes one socket.
+
+    ``on_data(data)`` gets what arrives. ``on_lost(error)`` comes once, from the loop, never out of a call of ours: the
+    peer closed (``error`` is None) or the socket or TLS failed. After :meth:`close` or :meth:`abort` neither comes.
+    ``on_open()`` comes out of :meth:`start`, with a ``tls`` filter after the handshake.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket_module.socket,
+        *,
+        on_open: Callable[[], None],
+        on_data: Callable[[bytes], None],
+        on_lost: Callable[[Optional[BaseException]], None],
+        tls: Optional[TLSFilter] = None,
+    ) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._on_open = on_open
+        self._on_data = on_data
+        self._on_lost = on_lost
+        self._tls = tls
+        self._outgoing = bytearray()
+        self._corked = False  # while data is handled, what is written goes out joined at the end
+        self._writing = False  # the loop watches for room
+        self._closing: Optional[Handle] = None
+        self._closed = False
+        self._loss: Optional[Handle] = None  # on_lost is on its way
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._loop.add_reader(self._sock.fileno(), self._readable)
+        if self._tls is None:
+            self._on_open()
+        else:
+            self._handshake(b"")
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the server to read."""
+        return len(self._outgoing)
+
+    def write(self, data: bytes) -> None:
+        """Send, now as far as the socket takes it, the rest when it has room. After a close, nothing happens."""
+        if self._closed or self._closing is not None or not data:
+            return
+        self._outgoing += data if self._tls is None else self._tls.encrypt(data)
+        if not self._corked:
+            self._flush()
+
+    def close(self) -> None:
+        """Stop reading, send what is buffered, then close; a server that does not read is waited for 5 seconds."""
+        if self._closed or self._closing is not None:
+            self._keep_silent()
+            return
+        self._loop.remove_reader(self._sock.fileno())
+        if self._tls is not None:
+            self._outgoing += self._tls.goodbye()
+        self._closing = self._loop.call_later(LINGER, self.abort)
+        self._flush()
+
+    def abort(self) -> None:
+        """Close at once; what is buffered is lost."""
+        if self._closed:
+            self._keep_silent()
+            return
+        self._closed = True
+        if self._closing is not None:
+            self._closing.cancel()
+        self._loop.remove_reader(self._sock.fileno())
+        self._unwatch_room()
+        self._outgoing.clear()
+        self._sock.close()
+
+    def _readable(self) -> None:
+        self._corked = True
+        try:
+            for _ in range(RECV_BUDGET):
+                data = self._recv()
+                if data:
+                    self._received(data)
+                if data is None or len(data) < RECV_SIZE or self._closed or self._closing is not None:
+                    break
+        finally:
+            self._corked = False
+            self._flush()
+
+    def _recv(self) -> Optional[bytes]:
+        """What has arrived; None when there is nothing, or the stream is at its end."""
+        try:
+            data = self._sock.recv(RECV_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError as error:
+            self._lose(error)
+            return None
+        if not data:
+            self._lose(None)
+        return data or None
+
+    def _received(self, data: bytes) -> None:
+        if self._tls is None:
+            self._on_data(data)
+        elif self._tls.established:
+            self._decrypt(data)
+        else:
+            self._handshake(data)
+
+    def _handshake(self, data: bytes) -> None:
+        assert self._tls is not None
+        error = self._tls.handshake(data)
+        self._outgoing += self._tls.take_outgoing()
+        self._flush()  # at once: behind a failure it is the alert that tells the server why
+        if error is not None:
+            self._lose(error)
+        elif self._tls.established:
+            self._on_open()
+            self._decrypt(b"")  # the banner may have come along
+
+    def _decrypt(self, data: bytes) -> None:
+        assert self._tls is not None
+        plain, ended, error = self._tls.decrypt(data)
+        self._outgoing += self._tls.take_outgoing()
+        if plain and not self._closed and self._closing is None:
+            self._on_data(plain)
+        if ended:
+            self._lose(error)
+
+    def _flush(self) -> None:
+        while self._outgoing and not self._closed:
+            try:
+                sent = self._sock.send(self._outgoing)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self._outgoing.clear()
+                self._loop.call_soon(self._send_failed, error)
+                break
+            del self._outgoing[:sent]
+        if self._closed:
+            return
+        if self._outgoing and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._sock.fileno(), self._flush)
+        elif not self._outgoing:
+            self._unwatch_room()
+            if self._closing is not None:
+                self.abort()
+
+    def _send_failed(self, error: OSError) -> None:
+        if self._closed:
+            return
+        data = self._recv()
+        if data:  # what the peer said before it closed comes first
+            self._received(data)
+            self._loop.call_soon(self._send_failed, error)
+        else:
+            self._lose(error)
+
+    def _unwatch_room(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._sock.fileno())
+
+    def _lose(self, error: Optional[BaseException]) -> None:
+        if self._closed:
+            return
+        told = self._closing is None
+        self.abort()
+        if told:
+            self._loss = self._loop.call_soon(self._on_lost, error)
+
+    def _keep_silent(self) -> None:
+        if self._loss is not None:
+            self._loss.cancel()
+
+
+class TLSFilter:
+    """TLS in memory: encrypted bytes on one side, plain on the other. Knows no socket."""
+
+    def __init__(self, context: ssl.SSLContext, server_hostname: Optional[str]) -> None:
+        import ssl  # costs many milliseconds: only for those who use it
+
+        self._ssl = ssl
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        self.established = False
+
+    def take_outgoing(self) -> bytes:
+        """Encrypted bytes for the peer."""
+        return self._outgoing.read()
+
+    def handshake(self, data: bytes) -> Optional[BaseException]:
+        """Go on with the handshake; returns why it failed, None while all is well."""
+        self._incoming.write(data)
+        try:
+            self._object.do_handshake()
+        except self._ssl.SSLWantReadError:
+            return None
+        except (OSError, ValueError) as error:  # ssl.SSLError and CertificateError are among them
+            return error
+        self.established = True
+        return None
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Plain bytes to encrypted ones."""
+        self._object.write(data)
+        return self._outgoing.read()
+
+    def decrypt(self, data: bytes) -> tuple[bytes, bool, Optional[BaseException]]:
+        """Encrypted bytes to plain ones; also whether the peer has ended the session, and the error if it was one."""
+        self._incoming.write(data)
+        parts: list[bytes] = []
+        try:
+            while True:
+                part = self._object.read(RECV_SIZE)
+                if not part:
+                    return b"".join(parts), True, None
+                parts.append(part)
+        except self._ssl.SSLWantReadError:
+            return b"".join(parts), False, None
+        except self._ssl.SSLZeroReturnError:
+            return b"".join(parts), True, None
+        except OSError as error:
+            return b"".join(parts), True, error
+
+    def goodbye(self) -> bytes:
+        """The bytes that end the session."""
+        with suppress(OSError, ValueError):  # it only waits for the peer's goodbye, or was never established
+            self._object.unwrap()
+        return self._outgoing.read()

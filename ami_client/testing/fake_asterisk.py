@@ -1,0 +1,277 @@
+"""An Asterisk small enough to live inside a test: :class:`FakeAsterisk`."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from . import housekeeping, listings, telephony
+from .actions import ACTIONS, Turn
+from .calls import Exchange
+from .link import Listener
+from .office import Office
+from .requests import Rejected, Request
+from .script import Answer, Headers, Later, Script, encode_answer, error
+from .session import Session
+
+if TYPE_CHECKING:
+    import socket
+    from types import TracebackType
+
+    from ..loop import Loop
+
+logger = logging.getLogger("ami_client")
+
+# Imported for the handlers that they register.
+_HANDLERS = (housekeeping, listings, telephony)
+
+
+class FakeAsterisk:
+    """A server that answers as Asterisk 22 does, on a loopback port, inside the client's own loop.
+
+    It never blocks and needs no thread: any loop with asyncio's ``call_soon call_later add_reader
+    remove_reader add_writer remove_writer time`` will do, our Reactor included::
+
+        with FakeAsterisk(reactor) as server:
+            server.on("QueuePause", {"Response": "Success", "Message": "Interface paused"})
+            pool.get_connection(server.url, on_connection)
+            reactor.run()
+            assert server.received_actions == ["Challenge", "Login", "QueuePause"]
+
+    * ``loop``: the loop that the client runs in;
+    * ``username``, ``secret``: whom it lets in;
+    * ``version``: the AMI version in its banner;
+    * ``host``, ``port``: where to listen; port 0 is any free one, kept when the server starts again;
+    * ``unix_path``: listen on a unix socket of that path instead;
+    * ``tls``: an ``ssl.SSLContext`` for servers, to speak TLS;
+    * ``auth_delay``: seconds before a refused login is answered (Asterisk waits one);
+    * ``ring_time``: seconds that a called party rings before it answers;
+    * ``call_length``: seconds that an answered call stays in one place before it is hung up, None
+      for ever;
+    * ``fully_booted``: whether FullyBooted follows a login;
+    * ``office``: peers, queues, extensions and files that it tells about.
+    """
+
+    #: All requests that came, of all clients, in order; ``clear()`` it as you like.
+    received: list[Request]
+    #: The live calls.
+    exchange: Exchange
+    #: What logins are refused with, None while they are not.
+    login_refusal: str | None = None
+    _muted = False
+    _started = 0.0
+
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        username: str = "admin",
+        secret: str = "secret",
+        version: str = "11.0.0",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        unix_path: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        auth_delay: float = 0.0,
+        ring_time: float = 0.05,
+        call_length: float | None = 1.0,
+        fully_booted: bool = True,
+        office: Office | None = None,
+    ) -> None:
+        self.loop = loop
+        self.username = username
+        self.secret = secret
+        self.version = version
+        self.auth_delay = auth_delay
+        self.fully_booted = fully_booted
+        self.office = Office() if office is None else office
+        self.received = []
+        self.exchange = Exchange(loop, self.office, self.push, ring_time=ring_time, call_length=call_length)
+        self._listener = Listener(loop, host, port, unix_path, tls)
+        self._sessions: list[Session] = []
+        self._scripts: dict[str, _Scripted] = {}
+
+    # Life
+
+    def start(self) -> None:
+        """Listen; OSError when the address cannot be had, RuntimeError when it listens already."""
+        self._started = self.loop.time()
+        self._listener.start(self._accept)
+
+    def close(self) -> None:
+        """Stop listening, drop all connections and end all calls; :meth:`start` may follow."""
+        self._listener.close()
+        self.drop()
+        # Those who did not read may still be there.
+        for session in list(self._sessions):
+            session.link.close()
+        self.exchange.close()
+
+    def __enter__(self) -> FakeAsterisk:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def host(self) -> str:
+        """Where it listens; the path of a unix socket."""
+        return self._listener.unix_path or self._listener.host
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before the first start."""
+        return self._listener.port
+
+    @property
+    def url(self) -> str:
+        """Its URL with user and secret: ``tcp://admin:secret@127.0.0.1:41234``."""
+        user = f"{quote(self.username, safe='')}:{quote(self.secret, safe='')}"
+        if self._listener.unix_path is not None:
+            return f"unix://{user}@{self.host}"
+        scheme = "tcp" if self._listener.tls is None else "tls"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{user}@{host}:{self.port}"
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected, logged in or not."""
+        return len(self._sessions)
+
+    # What was asked
+
+    @property
+    def received_actions(self) -> list[str]:
+        """The names of the actions received, as the clients wrote them."""
+        return [request.action for request in self.received]
+
+    def requests(self, action: str) -> list[Request]:
+        """Return the requests received for *action* (without case)."""
+        return [one for one in self.received if one.action.lower() == action.lower()]
+
+    # What is answered
+
+    @property
+    def scripted_actions(self) -> list[str]:
+        """The names of the actions that :meth:`on` has an answer for."""
+        return [scripted.action for scripted in self._scripts.values()]
+
+    def on(self, action: str, answer: Script, *, delay: float = 0.0) -> None:
+        """Answer *action* (without case) with *answer* from now on, after *delay* seconds.
+
+        *answer* is one of: None, no answer at all; bytes or text, sent as they are; a mapping of
+        headers (a list value repeats the header, None leaves it out) or a list of such mappings,
+        into each of which the ActionID is put; a callable ``(request) -> answer``, which may also
+        return NotImplemented for the built-in answer, or a
+        :class:`~ami_client.testing.script.Later`. A scripted Login logs nobody in.
+        """
+        self._scripts[action.lower()] = _Scripted(action, answer, delay)
+
+    def off(self, action: str) -> None:
+        """Give *action* its built-in answer again; KeyError when :meth:`on` was not called."""
+        del self._scripts[action.lower()]
+
+    def refuse_logins(self, message: str = "Authentication failed") -> None:
+        """Refuse all logins from now on, right credentials or not, and close behind them."""
+        self.login_refusal = message
+
+    def accept_logins(self) -> None:
+        """End :meth:`refuse_logins`."""
+        self.login_refusal = None
+
+    # What happens by itself
+
+    def push(self, event: bytes | str | Headers) -> int:
+        """Send an event to every logged-in client and return how many that are.
+
+        *event* is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
+        (``call,all``) only those get it whose event mask lets it through. Bytes or text are sent
+        as they are.
+        """
+        if isinstance(event, str):
+            event = encode_answer(event)
+        return sum([session.deliver(event) for session in list(self._sessions)])
+
+    def drop(self, after: bytes | str = b"", *, reset: bool = False) -> None:
+        """Drop all connections, having sent *after*: the beginning of a packet, perhaps.
+
+        With *reset* the clients see "connection reset" instead of an end.
+        """
+        for session in list(self._sessions):
+            session.link.drop(encode_answer(after), reset)
+
+    def mute(self) -> None:
+        """Send nothing more, nor to new clients, but keep the connections: a frozen server."""
+        self._set_muted(True)
+
+    def unmute(self) -> None:
+        """Send what has piled up since :meth:`mute`, and go on."""
+        self._set_muted(False)
+
+    def uptime(self) -> int:
+        """Return for how long it has been up, whole seconds."""
+        return int(self.loop.time() - self._started)
+
+    # For the sessions
+
+    def answer(self, session: Session, request: Request | Rejected) -> Answer:
+        """Return the answer to *request*, scripted or built in."""
+        if isinstance(request, Rejected):
+            return error(request.message)
+        name = request.action.lower()
+        if not name:
+            return error("Missing action in request")
+        if not session.logged_in and name not in housekeeping.BEFORE_LOGIN:
+            return error("Permission denied")
+        scripted = self._scripts.get(name)
+        if scripted is not None:
+            answer = self._scripted_answer(scripted, request)
+            if answer is not NotImplemented:
+                return answer
+        if name not in ACTIONS:
+            hint = "Use Action: ListCommands to show available commands."
+            return error(f"Invalid/unknown command: {request.action}. {hint}")
+        return ACTIONS[name].handler(Turn(self, session, request))
+
+    def forget(self, session: Session) -> None:
+        """Take a closed session out of the list."""
+        self._sessions.remove(session)
+
+    def _scripted_answer(self, scripted: _Scripted, request: Request) -> Answer:
+        answer = scripted.answer
+        if callable(answer):
+            try:
+                answer = answer(request)
+            except Exception as exc:
+                logger.exception("FakeAsterisk: the answer to %r raised", request)
+                answer = error(f"The scripted answer raised {exc!r}")
+        if not scripted.delay or answer is NotImplemented or isinstance(answer, Later):
+            return answer
+        later = Later()
+        self.loop.call_later(scripted.delay, later.set, answer)
+        return later
+
+    def _accept(self, sock: socket.socket) -> None:
+        session = Session(self, sock)
+        self._sessions.append(session)
+        session.link.mute(self._muted)
+        session.link.write(f"Asterisk Call Manager/{self.version}\r\n".encode())
+
+    def _set_muted(self, muted: bool) -> None:
+        self._muted = muted
+        for session in list(self._sessions):
+            session.link.mute(muted)
+
+
+class _Scripted(NamedTuple):
+    action: str
+    answer: Script
+    delay: float

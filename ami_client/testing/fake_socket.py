@@ -1,0 +1,293 @@
+"""A socket without an operating system behind it; see :mod:`ami_client.testing.fakes`."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import itertools
+import os
+import selectors
+import socket
+from typing import ClassVar
+from weakref import WeakValueDictionary
+
+
+class NothingCanHappen(AssertionError):
+    """A wait that nothing could ever end: for real it would hang, here it fails at once."""
+
+
+class _State(enum.Enum):
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class FakeSocket:
+    """A stream socket whose other end is the test.
+
+    The client's side has ``socket.socket``'s calls and answers to its arguments, so that
+    ``unittest.mock.patch("socket.socket", FakeSocket)`` works, or a function that returns one
+    prepared before. The test's side is :meth:`feed`, :meth:`eof`, :meth:`reset`, :attr:`sent`,
+    :meth:`take`, :attr:`closed`; :meth:`refuse`, :meth:`hold`, :meth:`accept` decide on a
+    connection attempt, which is accepted otherwise. These may be set at any time:
+
+    * ``read_size``: most bytes that one recv gives (None: no limit);
+    * ``write_size``: most bytes that one send takes;
+    * ``room``: bytes that sends still take before they would block (None: no limit).
+    """
+
+    #: Open sockets by number: a selector may know them by that alone.
+    by_fileno: ClassVar[WeakValueDictionary[int, FakeSocket]] = WeakValueDictionary()
+    #: The address the client connected to, None before.
+    address: object = None
+    read_size: int | None = None
+    write_size: int | None = None
+    room: int | None = None
+    # Far above real descriptors: one that strays into a real selector is refused there.
+    _numbers = itertools.count(1_000_000)
+
+    def __init__(
+        self,
+        family: int = socket.AF_INET,
+        type: int = socket.SOCK_STREAM,
+        proto: int = 0,
+        fileno: int | None = None,
+    ) -> None:
+        self.family, self.type, self.proto = family, type, proto
+        #: The options the client has set, by (level, option).
+        self.options: dict[tuple[int, int], object] = {}
+        self._state = _State.NEW
+        self._verdict: int | None = 0  # of the attempt: an errno, 0 to accept, None to wait
+        self._error = 0
+        self._blocking = True
+        self._incoming = _Incoming()
+        self._outgoing = bytearray()
+        self._shut = False
+        self._fileno = next(self._numbers) if fileno is None else fileno
+        self.by_fileno[self._fileno] = self
+
+    def __repr__(self) -> str:
+        return f"<FakeSocket {self._fileno} {self._state.value}>"
+
+    # The test's side
+
+    def feed(self, data: bytes) -> None:
+        """Let *data* arrive."""
+        self._incoming.buffer += data
+
+    def eof(self) -> None:
+        """Let the other end close: recv gives ``b""`` once the data is read."""
+        self._incoming.end = 0
+
+    def reset(self) -> None:
+        """Let the other end reset: recv (once the data is read) and send raise."""
+        self._incoming.end = errno.ECONNRESET
+
+    def refuse(self, error: int = errno.ECONNREFUSED) -> None:
+        """Let the connection attempt, coming or under way, fail with *error* (an errno)."""
+        self._decide(error)
+
+    def hold(self) -> None:
+        """Leave the coming connection attempt without an answer, until accept or refuse."""
+        self._decide(None)
+
+    def accept(self) -> None:
+        """Let the connection attempt, coming or under way, succeed."""
+        self._decide(0)
+
+    @property
+    def sent(self) -> bytes:
+        """What the client has sent and :meth:`take` has not taken."""
+        return bytes(self._outgoing)
+
+    def take(self) -> bytes:
+        """Return what the client has sent since the last call."""
+        taken = bytes(self._outgoing)
+        self._outgoing.clear()
+        return taken
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has closed it."""
+        return self._state is _State.CLOSED
+
+    @property
+    def shut_down(self) -> bool:
+        """Whether the client has shut its sending side down."""
+        return self._shut
+
+    def readiness(self) -> int:
+        """Return the selectors' event bits that hold now."""
+        if self._state is _State.CONNECTING:
+            self._settle()
+        if self._state is _State.FAILED:
+            return selectors.EVENT_READ | selectors.EVENT_WRITE
+        if self._state is not _State.CONNECTED:
+            return 0
+        events = selectors.EVENT_READ if self._incoming.ready() else 0
+        if self.room != 0 or self._incoming.end == errno.ECONNRESET:
+            events |= selectors.EVENT_WRITE
+        return events
+
+    def _decide(self, verdict: int | None) -> None:
+        if self._state not in (_State.NEW, _State.CONNECTING):
+            raise NothingCanHappen(f"{self!r} has no connection attempt to come or under way")
+        self._verdict = verdict
+
+    def _settle(self) -> None:
+        """Let the verdict on the attempt take effect: never inside connect itself."""
+        if self._verdict == 0:
+            self._state = _State.CONNECTED
+        elif self._verdict is not None:
+            self._state, self._error = _State.FAILED, self._verdict
+
+    # The client's side: socket.socket's calls
+
+    def fileno(self) -> int:
+        """Return its number, -1 when closed."""
+        return -1 if self.closed else self._fileno
+
+    def setblocking(self, flag: bool) -> None:
+        """As the real one."""
+        self._blocking = bool(flag)
+
+    def settimeout(self, value: float | None) -> None:
+        """As the real one; only None and 0, for timeouts would need a real clock."""
+        if value:
+            raise NotImplementedError("a FakeSocket has no timeouts: use setblocking(False)")
+        self._blocking = value is None
+
+    def gettimeout(self) -> float | None:
+        """As the real one."""
+        return None if self._blocking else 0.0
+
+    def getblocking(self) -> bool:
+        """As the real one."""
+        return self._blocking
+
+    def setsockopt(self, level: int, option: int, value: object) -> None:
+        """Remember the option in ``options``."""
+        self._check_open()
+        self.options[level, option] = value
+
+    def getsockopt(self, level: int, option: int) -> object:
+        """As the real one; SO_ERROR is how an attempt ended, once."""
+        self._check_open()
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
+            error, self._error = self._error, 0
+            return error
+        return self.options.get((level, option), 0)
+
+    def connect_ex(self, address: object) -> int:
+        """Begin to connect: EINPROGRESS, and it becomes writable when that has ended."""
+        self._check_open()
+        if self._state is _State.CONNECTED:
+            return errno.EISCONN
+        if self._state is _State.CONNECTING:
+            return errno.EALREADY
+        self.address = address
+        self._state = _State.CONNECTING
+        if not self._blocking:
+            return errno.EINPROGRESS
+        self._settle()
+        if self._state is _State.CONNECTING:
+            raise NothingCanHappen(f"{self!r} would block in connect for ever")
+        error, self._error = self._error, 0
+        return error
+
+    def connect(self, address: object) -> None:
+        """As connect_ex, raising its error: BlockingIOError while it is in progress."""
+        _raise(self.connect_ex(address))
+
+    def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
+        """Take *data* or its beginning and return how much; BlockingIOError without room."""
+        self._check_connected()
+        _raise(self._incoming.end or (errno.EPIPE if self._shut else 0))
+        limits = (len(data), self.write_size, self.room)
+        size = min(limit for limit in limits if limit is not None)
+        if size == 0 and len(data):
+            self._would_block("send")
+        self._outgoing += data[:size]
+        if self.room is not None:
+            self.room -= size
+        return size
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return up to *size* bytes, ``b""`` at the end; BlockingIOError when there are none."""
+        self._check_connected()
+        if not self._incoming.ready():
+            self._would_block("recv")
+        return self._incoming.read(size if self.read_size is None else min(size, self.read_size))
+
+    def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
+        """As recv, into *buffer*; returns how much."""
+        data = self.recv(nbytes or len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def getpeername(self) -> object:
+        """Return the address it is connected to."""
+        self._check_connected()
+        return self.address
+
+    def getsockname(self) -> object:
+        """Return an address of the same family, made up."""
+        return "" if isinstance(self.address, str) else ("192.0.2.1", self._fileno % 65536)
+
+    def shutdown(self, how: int) -> None:
+        """As the real one: no more sending."""
+        self._check_connected()
+        self._shut = self._shut or how != socket.SHUT_RD
+
+    def close(self) -> None:
+        """Close it; again is no error."""
+        self._state = _State.CLOSED
+        self.by_fileno.pop(self._fileno, None)
+
+    def __enter__(self) -> FakeSocket:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        _raise(errno.EBADF if self.closed else 0)
+
+    def _check_connected(self) -> None:
+        self._check_open()
+        if self._state is _State.CONNECTING:
+            self._settle()
+        if self._state is _State.FAILED:
+            error, self._error = self._error, 0
+            _raise(error)
+        _raise(errno.ENOTCONN if self._state is not _State.CONNECTED else 0)
+
+    def _would_block(self, call: str) -> None:
+        if self._blocking:
+            raise NothingCanHappen(f"{call} would block for ever; no setblocking(False) was called")
+        _raise(errno.EAGAIN)
+
+
+class _Incoming:
+    """What arrives: data, and after it perhaps an end (0 for EOF, or an errno)."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.end: int | None = None
+
+    def ready(self) -> bool:
+        return bool(self.buffer) or self.end is not None
+
+    def read(self, size: int) -> bytes:
+        if not self.buffer:
+            _raise(self.end or 0)
+        data = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return data
+
+
+def _raise(error: int) -> None:
+    if error:
+        raise OSError(error, os.strerror(error))

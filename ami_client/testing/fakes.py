@@ -1,0 +1,116 @@
+"""A clock, a selector and sockets without an operating system behind them: bytes in, bytes out.
+
+They make a client's tests exact: nothing listens, nothing sleeps, what would hang raises::
+
+    clock = FakeClock()
+    reactor = Reactor(selector=FakeSelector(clock), clock=clock)
+    sock = FakeSocket()
+    with unittest.mock.patch("socket.socket", lambda *args: sock):
+        ...                              # the client connects and writes
+    sock.feed(b"Asterisk Call Manager/11.0.0\\r\\n")
+    reactor.run_once(0)
+    assert sock.take() == b"Action: Challenge\\r\\n..."
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Mapping
+from typing import Protocol, Union
+
+from .fake_socket import FakeSocket, NothingCanHappen
+
+__all__ = ["FakeClock", "FakeSelector", "FakeSocket", "NothingCanHappen"]
+
+
+class _HasFileno(Protocol):
+    def fileno(self) -> int: ...
+
+
+_FileObject = Union[int, _HasFileno]
+
+
+class FakeClock:
+    """A clock that moves when it is told to; called, it returns the time in seconds.
+
+    *start* is its first reading, seconds.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self.now = start
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by *seconds*; ValueError when negative, for time does not run backwards."""
+        if seconds < 0:
+            raise ValueError("a clock does not go backwards")
+        self.now += seconds
+
+
+class FakeSelector(selectors.BaseSelector):
+    """A selector over :class:`FakeSocket` objects (or their numbers) that never sleeps.
+
+    With nothing ready, ``select(timeout)`` moves *clock* on by the timeout, as the wait would have;
+    without a timeout it raises :class:`NothingCanHappen`. The idea is tornado 4's FakeTimeSelect.
+    """
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = FakeClock() if clock is None else clock
+        self._keys: dict[int, selectors.SelectorKey] = {}
+
+    def register(self, fileobj: _FileObject, events: int, data: object = None) -> selectors.SelectorKey:
+        """As ``BaseSelector.register``; ValueError for what is no FakeSocket."""
+        if not events or events & ~(selectors.EVENT_READ | selectors.EVENT_WRITE):
+            raise ValueError(f"Invalid events: {events!r}")
+        fd = _fileno(fileobj)
+        if fd not in FakeSocket.by_fileno:
+            raise ValueError(f"{fileobj!r} is no open FakeSocket")
+        if fd in self._keys:
+            raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
+        key = selectors.SelectorKey(fileobj, fd, events, data)
+        self._keys[fd] = key
+        return key
+
+    def unregister(self, fileobj: _FileObject) -> selectors.SelectorKey:
+        """As ``BaseSelector.unregister``; KeyError when it is not registered."""
+        for fd, key in self._keys.items():
+            # A closed socket's number is -1: it is found by itself.
+            if key.fileobj is fileobj or fd == fileobj:
+                return self._keys.pop(fd)
+        return self._keys.pop(_fileno(fileobj))
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the ready keys with their events; with none, let *timeout* seconds pass."""
+        ready = self._ready()
+        if not ready:
+            if timeout is None:
+                raise NothingCanHappen("nothing is ready, no timer is set: this would hang")
+            self.clock.advance(max(timeout, 0))
+        return ready
+
+    def _ready(self) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = []
+        for key in self._keys.values():
+            sock = FakeSocket.by_fileno.get(key.fd)
+            events = key.events & sock.readiness() if sock is not None else 0
+            if events:
+                ready.append((key, events))
+        return ready
+
+    def get_map(self) -> Mapping[_FileObject, selectors.SelectorKey]:
+        """Return the registered keys by their numbers."""
+        return {key.fd: key for key in self._keys.values()}
+
+    def get_key(self, fileobj: _FileObject) -> selectors.SelectorKey:
+        """As ``BaseSelector.get_key``; KeyError when it is not registered."""
+        return self._keys[_fileno(fileobj)]
+
+    def close(self) -> None:
+        """Forget all keys."""
+        self._keys.clear()
+
+
+def _fileno(fileobj: _FileObject) -> int:
+    return fileobj if isinstance(fileobj, int) else fileobj.fileno()

@@ -1,0 +1,185 @@
+"""The server's sockets: a listener, and the links to those who connected."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from ..loop import Loop
+
+# What a non-blocking call raises when it has nothing to do yet, TLS handshakes included.
+_WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_READ_SIZE = 65536
+# Closing with a linger time of 0 seconds sends a reset instead of an end.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Listener:
+    """A listening socket on a loop: ``on_accept(sock)`` gets each connection, non-blocking.
+
+    With *unix_path* it is a unix socket, which is removed again by close.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        host: str,
+        port: int,
+        unix_path: str | None,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.loop = loop
+        self.host = host
+        self.port = port
+        self.unix_path = unix_path
+        self.tls = tls
+        self._sock: socket.socket | None = None
+
+    def start(self, on_accept: Callable[[socket.socket], object]) -> None:
+        """Listen; a port that was 0 is kept from now on, so that a server can come back."""
+        if self._sock is not None:
+            raise RuntimeError("it is listening already")
+        if self.unix_path is not None:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.bind(self.unix_path)
+        else:
+            sock = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.host, self.port))
+            self.port = sock.getsockname()[1]
+        sock.setblocking(False)
+        sock.listen(128)
+        self._sock = sock
+        self.loop.add_reader(sock.fileno(), self._accept, sock, on_accept)
+
+    def close(self) -> None:
+        """Stop listening; again is no error."""
+        if self._sock is None:
+            return
+        self.loop.remove_reader(self._sock.fileno())
+        self._sock.close()
+        self._sock = None
+        if self.unix_path is not None:
+            os.unlink(self.unix_path)
+
+    def _accept(self, listening: socket.socket, on_accept: Callable[[socket.socket], object]) -> None:
+        try:
+            sock, _ = listening.accept()
+        except OSError:  # it is gone again
+            return
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls is not None:
+            sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        on_accept(sock)
+
+
+class Link:
+    """One accepted connection: ``on_data(data)`` for what comes (``b""`` at its end).
+
+    ``on_closed()`` is called once when the link is closed, by whatever.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        on_data: Callable[[bytes], object],
+        on_closed: Callable[[], object],
+    ) -> None:
+        self.loop = loop
+        self.closed = False
+        self._sock = sock
+        self._on_data = on_data
+        self._on_closed = on_closed
+        self._out = bytearray()
+        self._muted = False
+        self._finishing = False
+        loop.add_reader(sock.fileno(), self._read)
+
+    def write(self, data: bytes) -> None:
+        """Send *data*, now or as soon as it can be."""
+        if not self.closed and not self._finishing:
+            self._out += data
+            self._flush()
+
+    def mute(self, muted: bool) -> None:
+        """Hold everything that is written, or let it go."""
+        self._muted = muted
+        self._flush()
+
+    def finish(self) -> None:
+        """Close once everything written is sent."""
+        self._finishing = True
+        self._flush()
+
+    def drop(self, after: bytes = b"", reset: bool = False) -> None:
+        """Send *after*, then close; *reset* cuts the connection without a regular end.
+
+        What a muted link holds is lost, as with a server that was killed.
+        """
+        if self._muted:
+            self._out.clear()
+            self._muted = False
+        self.write(after)
+        if not reset:
+            self.finish()
+        elif not self.closed:  # writing may have closed it
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.close()
+
+    def _read(self) -> None:
+        while not self.closed:
+            try:
+                data = self._sock.recv(_READ_SIZE)
+            except _WAIT:
+                break
+            except OSError:
+                self.close()
+                return
+            if not data:
+                # The end would be readable for ever.
+                self.loop.remove_reader(self._sock.fileno())
+            self._on_data(data)
+            if not data:
+                return
+        # A TLS handshake goes on with what was read, and lets out what is written.
+        self._flush()
+
+    def _flush(self) -> None:
+        if self.closed or self._muted:
+            return
+        try:
+            while self._out:
+                del self._out[: self._sock.send(self._out)]
+        except ssl.SSLWantReadError:
+            self.loop.remove_writer(self._sock.fileno())
+            return
+        except _WAIT:
+            self.loop.add_writer(self._sock.fileno(), self._flush)
+            return
+        except OSError:
+            self.close()
+            return
+        self.loop.remove_writer(self._sock.fileno())
+        if self._finishing:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once; again is no error."""
+        if self.closed:
+            return
+        self.closed = True
+        self.loop.remove_reader(self._sock.fileno())
+        self.loop.remove_writer(self._sock.fileno())
+        if isinstance(self._sock, ssl.SSLSocket) and self._finishing:
+            with suppress(OSError, ValueError):
+                self._sock.unwrap()  # sends close_notify, and does not wait for the other one
+        self._sock.close()
+        self._on_closed()

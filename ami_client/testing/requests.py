@@ -1,0 +1,99 @@
+"""Requests as the server reads them: lines of bytes into :class:`Request` objects.
+
+The rules and limits are those of Asterisk's manager.c (get_input, do_message, process_message).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+#: A line with its CRLF takes at most so many bytes.
+MAX_LINE = 1024
+#: A request has at most so many lines.
+MAX_LINES = 128
+
+
+class Request:
+    """One action as a client sent it; header names compare without case.
+
+    *lines* are its lines without their ends, decoded as UTF-8 with surrogateescape.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+
+    def __repr__(self) -> str:
+        # No values: a Login's secret must not end up in a log or a failed assertion.
+        return f"<Request {self.action} {self.action_id}>"
+
+    @property
+    def action(self) -> str:
+        """The action's name as sent; the first that is not empty."""
+        return next(filter(None, self.getall("Action")), "")
+
+    @property
+    def action_id(self) -> str:
+        """The ActionID, empty when there is none."""
+        return self.get("ActionID")
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All headers as (name, value), in the order sent; lines without a colon are left out."""
+        pairs = (line.partition(":") for line in self.lines if ":" in line)
+        return [(name, value.lstrip(" \t")) for name, _, value in pairs]
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the first value of header *name*, or *default*: the first one wins."""
+        return next(iter(self.getall(name)), default)
+
+    def getall(self, name: str) -> list[str]:
+        """Return all values of header *name*, in the order sent."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class Rejected:
+    """A request that could not be read; *message* is the server's word for why."""
+
+    def __init__(self, request: Request, message: str) -> None:
+        self.action_id = request.action_id
+        self.message = message
+
+
+class RequestReader:
+    """Bytes in, requests out, however the bytes are cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._lines: list[str] = []
+        self._problem = ""
+
+    def feed(self, data: bytes) -> Iterator[Request | Rejected]:
+        """Take *data* and yield what is complete with it.
+
+        An empty line ends a request even if nothing stands before it, as it does for the server.
+        """
+        self._buffer += data
+        while True:
+            end = self._buffer.find(b"\n", 0, MAX_LINE)
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                if line.endswith(b"\r"):
+                    line = line[:-1]
+                yield from self._line(line.partition(b"\0")[0])
+            elif len(self._buffer) >= MAX_LINE:
+                # What came so far is gone; the rest counts as a line of its own.
+                del self._buffer[:MAX_LINE]
+                self._problem = self._problem or "Failed to parse message: line too long"
+            else:
+                return
+
+    def _line(self, line: bytes) -> Iterator[Request | Rejected]:
+        if not line:
+            request, problem = Request(self._lines), self._problem
+            self._lines, self._problem = [], ""
+            yield Rejected(request, problem) if problem else request
+        elif len(self._lines) < MAX_LINES:
+            self._lines.append(line.decode("utf-8", "surrogateescape"))
+        else:
+            self._problem = "Too many lines in message or allocation failure"

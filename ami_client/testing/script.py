@@ -1,0 +1,119 @@
+"""Answers as a test writes them, and their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Callable, Union
+
+from .requests import Request
+
+#: A header's value: text or a number, a list that repeats the header, None to leave it out.
+Value = Union[str, int, float, None, Sequence[Union[str, int, float]]]
+#: One packet: a mapping, or pairs when a name repeats with others between.
+Headers = Union[Mapping[str, Value], Sequence[tuple[str, Value]]]
+
+
+class Later:
+    """An answer that comes later; the session reads no further action until :meth:`set`.
+
+    Return one from a scripted callable, keep it, and ``set`` it when the time has come.
+    """
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+        self._callback: Callable[[Answer], object] | None = None
+
+    def set(self, answer: Answer) -> None:
+        """Give the answer; a second call is an error (RuntimeError)."""
+        if self._answers:
+            raise RuntimeError("this action has been answered")
+        self._answers.append(answer)
+        if self._callback is not None:
+            self._callback(answer)
+
+    def then(self, callback: Callable[[Answer], object]) -> None:
+        """Call ``callback(answer)`` once it is there, perhaps at once."""
+        self._callback = callback
+        for answer in self._answers:
+            callback(answer)
+
+
+#: What the server answers: nothing (None), bytes or text as they are, one packet, several packets,
+#: or one of these :class:`Later`.
+Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, Value]], Later]
+#: An answer, or a callable ``(request) -> answer``; NotImplemented means the built-in answer.
+Script = Union[Answer, Callable[[Request], Answer]]
+
+
+def encode_packet(headers: Headers, action_id: str = "") -> bytes:
+    """Return the bytes of one packet, its blank line included.
+
+    *action_id* is put behind the first header, where Asterisk has it, unless the packet has an
+    ActionID of its own (None leaves it out).
+    """
+    pairs = list(_pairs(headers))
+    if action_id and not any(name.lower() == "actionid" for name, _ in pairs):
+        pairs.insert(1, ("ActionID", action_id))
+    lines = [f"{name}: {text}\r\n" for name, value in pairs for text in _texts(value)]
+    return "".join([*lines, "\r\n"]).encode("utf-8", "surrogateescape")
+
+
+def encode_answer(answer: Answer, action_id: str = "") -> bytes:
+    """Return the bytes of an answer that is there; *action_id* goes into each of its packets."""
+    if answer is None:
+        return b""
+    if isinstance(answer, bytes):
+        return answer
+    if isinstance(answer, str):
+        return answer.encode("utf-8", "surrogateescape")
+    if isinstance(answer, Later):
+        raise TypeError("an answer that is to come later has no bytes")
+    if isinstance(answer, Mapping):
+        return encode_packet(answer, action_id)
+    packets: list[Headers] = []
+    pairs: list[tuple[str, Value]] = []
+    for item in answer:
+        if isinstance(item, Mapping):
+            packets.append(item)
+        else:
+            pairs.append(item)
+    if pairs:
+        packets.append(pairs)
+    return b"".join(encode_packet(packet, action_id) for packet in packets)
+
+
+def find(headers: Headers, name: str) -> str | None:
+    """Return the first value of header *name* (without case) as text, None when there is none."""
+    for key, value in _pairs(headers):
+        if key.lower() == name.lower():
+            return next(iter(_texts(value)), None)
+    return None
+
+
+def listing(message: str, entries: Sequence[Mapping[str, Value]], complete: str) -> list[dict[str, Value]]:
+    """Return a list as Asterisk sends it: the Response, *entries*, the event named *complete*."""
+    start: dict[str, Value] = {"Response": "Success", "EventList": "start", "Message": message}
+    end: dict[str, Value] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
+    return [start, *map(dict, entries), end]
+
+
+def error(message: str) -> Answer:
+    """Return a ``Response: Error``."""
+    return {"Response": "Error", "Message": message}
+
+
+def success(message: str) -> Answer:
+    """Return a ``Response: Success`` with a message."""
+    return {"Response": "Success", "Message": message}
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[str, Value]]:
+    return headers.items() if isinstance(headers, Mapping) else headers
+
+
+def _texts(value: Value) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, (str, int, float)):
+        return [str(value)]
+    return [str(item) for item in value]

@@ -1,0 +1,141 @@
+"""One client's session: its requests are answered in order, its events wait for the answers."""
+
+from __future__ import annotations
+
+import enum
+import random
+import socket
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Callable
+
+from .link import Link
+from .masks import ALL, passes
+from .requests import Rejected, Request, RequestReader
+from .script import Answer, Headers, Later, encode_answer, encode_packet, find
+
+if TYPE_CHECKING:
+    from .fake_asterisk import FakeAsterisk
+
+
+class Phase(enum.Enum):
+    """How far a session is."""
+
+    NEW = "new"
+    LOGGED_IN = "logged in"
+    FINISHING = "finishing"
+    CLOSED = "closed"
+
+
+_MOVES = {
+    Phase.NEW: {Phase.LOGGED_IN, Phase.FINISHING, Phase.CLOSED},
+    Phase.LOGGED_IN: {Phase.FINISHING, Phase.CLOSED},
+    Phase.FINISHING: {Phase.CLOSED},
+    Phase.CLOSED: set(),
+}
+
+
+class Session:
+    """One connected client, seen from the server.
+
+    As on Asterisk, one request after the other is answered, and no event comes between a request
+    and its answer or into a list: they follow it.
+    """
+
+    def __init__(self, server: FakeAsterisk, sock: socket.socket) -> None:
+        self.server = server
+        self.phase = Phase.NEW
+        self.mask = ALL
+        #: Decimal digits, the same for the whole connection; of use once they were asked for.
+        self.challenge = str(random.randrange(10**8, 10**9))
+        self.challenged = False
+        #: Called when an event has come for this session (WaitEvent).
+        self.on_event: Callable[[], object] | None = None
+        self.link = Link(server.loop, sock, self._on_data, self._on_closed)
+        self._reader = RequestReader()
+        self._requests: deque[Request | Rejected | None] = deque()
+        self._answering = False
+        self._events: list[bytes] = []
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether it is logged in, and not about to be closed."""
+        return self.phase is Phase.LOGGED_IN
+
+    def log_in(self, mask: int) -> None:
+        """Be logged in with an event mask."""
+        self._move(Phase.LOGGED_IN)
+        self.mask = mask
+
+    def finish_after_answer(self) -> None:
+        """Close behind the answer under way; requests that wait are dropped."""
+        self._move(Phase.FINISHING)
+
+    def deliver(self, event: bytes | Headers) -> bool:
+        """Send an event if the session is to have it; returns whether it is.
+
+        Bytes, and packets without a Privilege, go to everybody who is logged in.
+        """
+        if not self.logged_in:
+            return False
+        if not isinstance(event, bytes):
+            privilege = find(event, "Privilege")
+            if privilege is not None and not passes(privilege, self.mask):
+                return False
+            event = encode_packet(event)
+        if self._answering:
+            self._events.append(event)
+        else:
+            self.link.write(event)
+        if self.on_event is not None:
+            self.on_event()
+        return True
+
+    def _on_data(self, data: bytes) -> None:
+        for request in self._reader.feed(data):
+            if isinstance(request, Request):
+                self.server.received.append(request)
+            self._requests.append(request)
+        if not data:
+            # The client sends no more; what it has sent is answered, then the link is closed.
+            self._requests.append(None)
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._requests and not self._answering:
+            if self.phase not in (Phase.NEW, Phase.LOGGED_IN):
+                self._requests.clear()
+                return
+            request = self._requests.popleft()
+            if request is None:
+                self.link.drop()
+                return
+            self._answering = True
+            answer = self.server.answer(self, request)
+            if isinstance(answer, Later):
+                answer.then(partial(self._answered_late, request))
+            else:
+                self._answered(request, answer)
+
+    def _answered(self, request: Request | Rejected, answer: Answer) -> None:
+        self._answering = False
+        self.link.write(encode_answer(answer, request.action_id))
+        events, self._events = self._events, []
+        if self.phase is Phase.FINISHING:
+            self.link.finish()
+        else:
+            self.link.write(b"".join(events))
+
+    def _answered_late(self, request: Request | Rejected, answer: Answer) -> None:
+        self._answered(request, answer)
+        # Not from here: many late answers in a row would nest as deep.
+        self.server.loop.call_soon(self._serve)
+
+    def _on_closed(self) -> None:
+        self._move(Phase.CLOSED)
+        self.server.forget(self)
+
+    def _move(self, phase: Phase) -> None:
+        if phase not in _MOVES[self.phase]:
+            raise RuntimeError(f"a session does not go from {self.phase.value} to {phase.value}")
+        self.phase = phase

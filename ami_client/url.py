@@ -1,0 +1,116 @@
+"""Server URLs: ``tcp://user:secret@host:port``, ``tls://...``, ``unix:/path``, ``host:port``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Optional
+from urllib.parse import unquote
+
+SCHEMES = ("tcp", "tls", "unix")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):", re.IGNORECASE)
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class ServerURL:
+    """One server's address and credentials, parsed; its text form shows no secret.
+
+    ``username`` and ``secret`` are None when the URL names none, ``port`` is None when it names none (and always for a
+    unix socket, whose path is ``host``). ``params`` are the pairs of the fragment, as text, in order.
+    """
+
+    scheme: str
+    host: str
+    port: Optional[int] = None
+    username: Optional[str] = None
+    secret: Optional[str] = field(default=None, repr=False)
+    params: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, url: str) -> ServerURL:
+        """Take a URL apart.
+
+        User and secret stand before the last ``@`` and are split at the first ``:``, then percent-decoded. A scheme is
+        compared without case; without one it is ``tcp``. A path or query behind the host is allowed and means nothing.
+        phpDaemon's fragment parameters (``#timeout=7#ssl=1``) become ``params``.
+
+        Raises ValueError for what is malformed; the message never shows the secret.
+        """
+        if not isinstance(url, str):
+            raise TypeError(f"a URL is a str, not {type(url).__name__}")
+        if _CONTROL.search(url):
+            raise ValueError("a URL must not hold control characters; percent-encode them in the secret")
+        scheme, rest = _split_scheme(url.strip())
+        username = secret = None
+        if "@" in rest and not rest.startswith("/"):  # what starts with / is a socket's path, which may hold an @
+            credentials, _, rest = rest.rpartition("@")
+            username, secret = _split_credentials(credentials)
+        rest, *fragments = rest.split("#")
+        params = tuple(_split_param(part) for fragment in fragments for part in fragment.split("&") if part)
+        if scheme == "unix":
+            host, port = _unix_path(rest), None
+        else:
+            host, port = _split_host(re.split(r"[/?]", rest, maxsplit=1)[0])
+        return cls(scheme, host, port, username, secret, params)
+
+    def __str__(self) -> str:
+        if self.scheme == "unix":
+            return f"unix:{self.host}"
+        user = f"{self.username}@" if self.username is not None else ""
+        return f"{self.scheme}://{user}{format_address(self.host, self.port)}"
+
+
+def format_address(host: str, port: Optional[int]) -> str:
+    """``host:port`` as people write it: IPv6 in brackets, without ``:port`` when it is None."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
+
+
+def _split_scheme(url: str) -> tuple[str, str]:
+    match = _SCHEME.match(url)
+    if match is None:
+        return "tcp", url
+    scheme = (match.group(1) or match.group(2)).lower()
+    if scheme not in SCHEMES:
+        raise ValueError(f"unknown URL scheme {scheme!r}: use tcp, tls or unix")
+    return scheme, url[match.end() :]
+
+
+def _split_credentials(text: str) -> tuple[str, Optional[str]]:
+    name, colon, secret = text.partition(":")
+    try:
+        decoded = [unquote(part, errors="strict") for part in (name, secret)]
+    except UnicodeDecodeError:
+        raise ValueError("user or secret of the URL is not UTF-8 after percent-decoding") from None
+    if any(_CONTROL.search(part) for part in decoded):
+        raise ValueError("user and secret of a URL must not hold control characters")
+    return decoded[0], decoded[1] if colon else None
+
+
+def _split_param(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip().lower(), value.strip()
+
+
+def _unix_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("a unix URL needs an absolute path: unix:/run/asterisk/manager")
+    return path
+
+
+def _split_host(text: str) -> tuple[str, Optional[int]]:
+    match = _HOST_PORT.fullmatch(text)
+    if match is None:
+        raise ValueError("malformed host in URL: write host, host:port or [IPv6]:port")
+    host = match.group("v6") or match.group("name")
+    if not host or " " in host:
+        raise ValueError("URL without a host" if not host else "a host name has no spaces")
+    port = match.group("port")
+    if not port:
+        return host, None
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("the port in a URL is a number from 1 to 65535")
+    return host, int(port)

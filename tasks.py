@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Runs the project's tasks, each in the repository's own virtual environment, made on first use.
+
+    python3 tasks.py demo [URL]        a client against the embedded server, or against yours
+    python3 tasks.py test [ARGS...]    unit and conformance tests; ARGS go to pytest
+
+Run without a task it lists all of them. Needs Python 3.9 or newer, and a package index within reach
+for what is not installed yet; nothing has to be installed or activated beforehand.
+"""
+
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036  (it is here for those who start an older one)
+    sys.exit(f"tasks.py: Python 3.9 or newer is needed, this is {sys.version.split()[0]}")
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+DIST = ROOT / "dist"
+# In an activated environment sys.executable belongs to it, and it may be the .venv to be replaced.
+PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+
+Task = Callable[[list[str]], None]
+
+
+def demo(args: list[str]) -> None:
+    """the demonstration: against the embedded server, or against the one at URL"""
+    run(python_with(), "-m", "ami_client", "demo", *args)
+
+
+def test(args: list[str]) -> None:
+    """unit and conformance tests; arguments go to pytest"""
+    run(python_with("test"), "-m", "pytest", *args)
+
+
+def live(args: list[str]) -> None:
+    """installs Asterisk 16 and 22 (root, Debian) and runs the live tests; arguments go to pytest"""
+    python = python_with("test")
+    run(python, "tests/live/install.py")
+    run(python, "-m", "pytest", "tests/live", *args)
+
+
+def types(args: list[str]) -> None:
+    """mypy --strict"""
+    run(python_with("types"), "-m", "mypy", *args)
+
+
+def lint(args: list[str]) -> None:
+    """ruff: style, then layout; arguments go to `ruff check`"""
+    python = python_with("lint")
+    run(python, "-m", "ruff", "check", *args)
+    run(python, "-m", "ruff", "format", "--check")
+
+
+def docs(args: list[str]) -> None:
+    """builds the manual into docs/_build/html; a warning is an error"""
+    options = ["-W", "-n", "--keep-going", "-b", "html", *args]
+    run(python_with("docs"), "-m", "sphinx", *options, "docs", "docs/_build/html")
+
+
+def build(args: list[str]) -> None:
+    """sdist and wheel into dist/, both checked, installed in clean environments and imported"""
+    python = python_with("dev")
+    shutil.rmtree(DIST, ignore_errors=True)
+    run(python, "-m", "build", "--outdir", str(DIST), *args)
+    artefacts = sorted(map(str, DIST.iterdir()))
+    run(python, "-m", "twine", "check", "--strict", *artefacts)
+    for artefact in artefacts:
+        with tempfile.TemporaryDirectory() as scratch:
+            clean = make_venv(Path(scratch) / "venv")
+            pip_install(clean, artefact)
+            # -I keeps the checkout off sys.path: what is imported is what was installed.
+            show_version = "import ami_client as a; print(a.__version__, 'from', a.__file__)"
+            run(clean, "-I", "-c", show_version)
+
+
+def tox(args: list[str]) -> None:
+    """tests on every Python at both ends of pyee's range, and all checks; arguments go to tox"""
+    run(python_with("dev"), "-m", "tox", *args)
+
+
+TASKS: dict[str, Task] = {task.__name__: task for task in (demo, test, live, types, lint, docs, build, tox)}
+
+
+class TaskError(Exception):
+    """What the user is told in one line."""
+
+
+def python_with(extra: str = "") -> str:
+    """The interpreter of .venv, where the package (editable) and what `extra` requires are."""
+    wanted = fingerprint()
+    made_for = VENV / "made-for"
+    if not made_for.exists() or made_for.read_text() != wanted:
+        say("making .venv")
+        make_venv(VENV)
+        made_for.write_text(wanted)
+    python = python_of(VENV)
+    # Written last: an installation that was interrupted is done again.
+    installed = VENV / f"installed-{extra or 'package'}"
+    if not installed.exists():
+        say(f"installing the package{f' and what `{extra}` needs' if extra else ''}")
+        pip_install(python, "--editable", f".[{extra}]" if extra else ".")
+        installed.touch()
+    return python
+
+
+def fingerprint() -> str:
+    """Changes with everything that makes an existing .venv useless: requirements, Python, place."""
+    digest = hashlib.sha256(f"{ROOT}\n{PYTHON}\n{sys.version}\n".encode())
+    for name in ("setup.cfg", "pyproject.toml", "ami_client/_version.py"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def make_venv(path: Path) -> str:
+    """A new virtual environment at `path`, in place of any old one; returns its interpreter."""
+    if not (find_spec("venv") and find_spec("ensurepip")):
+        raise TaskError("this Python has no venv module; on Debian: apt-get install python3-venv")
+    run(PYTHON, "-m", "venv", "--clear", str(path))
+    return python_of(path)
+
+
+def python_of(venv: Path) -> str:
+    """The interpreter inside a virtual environment."""
+    return str(venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def pip_install(python: str, *what: str) -> None:
+    """Installs quietly; pip's own message says what went wrong."""
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
+
+
+def run(*command: str) -> None:
+    """Runs a command in the repository; its failure is ours."""
+    # A PYTHONPATH or PYTHONHOME of the user's must not reach into the environment.
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    try:
+        subprocess.run(command, cwd=ROOT, env=clean, check=True)
+    except OSError as error:
+        raise TaskError(f"cannot run {command[0]}: {error.strerror}") from None
+
+
+def say(text: str) -> None:
+    print(f"tasks.py: {text}", file=sys.stderr, flush=True)
+
+
+def usage() -> str:
+    """Every task with its line of help."""
+    lines = [f"  {name:<6} {task.__doc__}" for name, task in TASKS.items()]
+    return "\n".join(["usage: python3 tasks.py TASK [ARGS...]", "", *lines])
+
+
+def main(argv: list[str]) -> int:
+    """Runs the task that `argv` names and returns its exit status."""
+    if not argv or argv[0] not in TASKS:
+        print(usage(), file=sys.stderr)
+        return 2
+    try:
+        TASKS[argv[0]](argv[1:])
+    except TaskError as error:
+        say(str(error))
+        return 1
+    except subprocess.CalledProcessError as error:
+        # The command has said what is wrong; killed by a signal, it had no time to.
+        if error.returncode < 0:
+            say(f"{error.cmd[0]} was killed by signal {-error.returncode}")
+        return error.returncode if error.returncode > 0 else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""Fixtures of all tests: a warning in the library's log that was not announced fails the test."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+
+class _Keeper(logging.Handler):
+    """Keeps the text of what is logged at WARNING or above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(f"{record.levelname}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def expect_log() -> Iterator[Callable[[str], None]]:
+    """``expect_log(pattern)``: announce that `ami_client` will log a message that the regex finds.
+
+    A record that no pattern finds, and a pattern that finds no record, fail the test when it ends.
+    It is about WARNING and above; patterns are searched in "LEVEL: message", and one of them may
+    account for several records.
+    """
+    expected: list[str] = []
+    keeper = _Keeper()
+    logger = logging.getLogger("ami_client")
+    logger.addHandler(keeper)
+    yield expected.append
+    logger.removeHandler(keeper)
+    unexpected = [m for m in keeper.messages if not any(re.search(p, m) for p in expected)]
+    missing = [p for p in expected if not any(re.search(p, m) for m in keeper.messages)]
+    if unexpected or missing:
+        pytest.fail(f"unexpected log records: {unexpected}; expected, not seen: {missing}")

@@ -1,0 +1,5 @@
+"""Fixtures of the unit tests."""
+
+from wire import peer, wire
+
+__all__ = ["peer", "wire"]

@@ -1,0 +1,237 @@
+"""Connection: every way to its end, and callbacks that finish, raise or ask for more."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import pytest
+from wire import REFUSAL, URL, Calls, Life, Peer, Wire
+
+from ami_client import Connection
+from ami_client.errors import (
+    AMIError,
+    ConnectionFinished,
+    ConnectionLost,
+    LoginRefused,
+    ProtocolError,
+    SilenceTimeout,
+)
+from ami_client.testing.fakes import NothingCanHappen
+
+ExpectLog = Callable[[str], None]
+
+
+# The end
+
+
+def ends() -> dict[str, tuple[Callable[[Peer], object], type[AMIError]]]:
+    return {
+        "eof": (lambda peer: peer.sock.eof(), ConnectionLost),
+        "reset": (lambda peer: peer.sock.reset(), ConnectionLost),
+        "send fails": (lambda peer: (peer.sock.reset(), peer.conn.ping(None)), ConnectionLost),
+        "finish": (lambda peer: peer.conn.finish(), ConnectionFinished),
+        "close": (lambda peer: peer.conn.close(), ConnectionFinished),
+        "graceful": (lambda peer: peer.conn.graceful_shutdown(), ConnectionFinished),
+        "pool": (lambda peer: peer.conn.pool.finish(), ConnectionFinished),  # type: ignore[union-attr]
+        "too much": (lambda peer: peer.say("Event: " + "x" * 5000), ProtocolError),
+        "silence": (lambda peer: peer.wire.wait(61), SilenceTimeout),
+    }
+
+
+@pytest.mark.parametrize("kind", ends())
+def test_every_end_tells_everybody_once_and_in_order(wire: Wire, kind: str) -> None:
+    end, error = ends()[kind]
+    peer = wire.log_in(max_packet=4096)
+    order: list[object] = []
+    kept = Calls()
+    for number in range(3):
+        peer.conn.action("Slow", lambda conn, packet, n=number: order.append(n), timeout=1e6)
+    peer.conn.ping(kept, timeout=1e6)
+    peer.conn.originate({"Channel": "SIP/1"}, None, on_result=kept)
+    peer.conn.bind("disconnect", lambda conn: order.append("disconnect"))
+    end(peer)
+    wire.wait(1000)
+    assert order == [0, 1, 2, "disconnect"]
+    assert [type(packet.error) for packet in kept] == [error, error]
+    assert kept[0].error is peer.conn.error
+    assert (peer.sock.closed, peer.conn.finished) == (True, True)
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_the_end_leaves_no_timer(wire: Wire, logged_in: bool) -> None:
+    conn = wire.log_in().conn if logged_in else Life(wire).conn
+    wire.pump()
+    conn.ping(Calls())
+    conn.finish()
+    with pytest.raises(NothingCanHappen):
+        wire.reactor.run_once()
+
+
+def test_finish_and_close_again_do_nothing(wire: Wire) -> None:
+    peer = wire.log_in()
+    gone = Calls()
+    peer.conn.bind("disconnect", gone)
+    for _ in range(2):
+        peer.conn.finish()
+        peer.conn.close()
+        peer.conn.graceful_shutdown()
+    wire.wait(100)
+    assert len(gone) == 1
+
+
+def test_finish_sends_what_was_written_and_close_does_not(wire: Wire) -> None:
+    for end, sent in (("finish", True), ("close", False)):
+        peer = wire.log_in()
+        peer.sock.room = 0
+        peer.conn.ping(None)
+        getattr(peer.conn, end)()
+        assert peer.sock.closed is not sent
+        peer.sock.room = None
+        wire.pump()
+        assert peer.sock.sent.startswith(b"Action: Ping") is sent
+        assert peer.sock.closed
+
+
+def test_graceful_shutdown_sends_logoff_and_does_not_wait(wire: Wire) -> None:
+    peer = wire.log_in()
+    peer.conn.graceful_shutdown()
+    assert peer.sock.sent.startswith(b"Action: Logoff\r\n") and peer.sock.closed
+
+
+def test_a_limit_of_the_packet_ends_cleanly_and_after_what_came_before(wire: Wire) -> None:
+    peer = wire.log_in(max_packet=1024)
+    events = Calls()
+    peer.conn.on_event(events)
+    peer.say("Event: Good", "Event: " + "x" * 2000, "Event: Never")
+    assert [packet["event"] for packet in events] == ["good"]
+    assert type(peer.conn.error) is ProtocolError and peer.sock.closed
+
+
+# Callbacks that finish, raise or ask for more
+
+
+@pytest.mark.parametrize("end", ["finish", "close", "graceful_shutdown"])
+def test_finish_inside_an_answer_stops_the_rest_and_fails_what_is_open(wire: Wire, end: str) -> None:
+    peer = wire.log_in()
+    others, events = Calls(), Calls()
+    first = peer.conn.ping(lambda conn, packet: getattr(conn, end)())
+    second = peer.conn.ping(others)
+    peer.conn.on_event(events)
+    both = f"Response: Success|ActionID: {first}", f"Response: Success|ActionID: {second}"
+    peer.say(*both, "Event: Late")
+    (packet,) = others
+    assert type(packet.error) is ConnectionFinished and events == []
+
+
+def test_finish_inside_a_failing_callback_or_disconnect_changes_nothing(wire: Wire) -> None:
+    peer = wire.log_in()
+    others, gone = Calls(), Calls()
+    peer.conn.ping(lambda conn, packet: conn.finish())
+    peer.conn.ping(others)
+    peer.conn.bind("disconnect", lambda conn: conn.finish())
+    peer.conn.bind("disconnect", gone)
+    peer.sock.eof()
+    wire.pump()
+    assert (len(others), len(gone), type(peer.conn.error)) == (1, 1, ConnectionLost)
+
+
+def test_finish_inside_a_timeout(wire: Wire) -> None:
+    peer = wire.log_in()
+    others = Calls()
+    peer.conn.ping(lambda conn, packet: conn.finish(), timeout=1)
+    peer.conn.ping(others)
+    wire.wait(2)
+    assert len(others) == 1 and peer.conn.finished
+
+
+def test_finish_inside_callbacks_of_a_refused_login(wire: Wire) -> None:
+    life = Life(wire)
+    others = Calls()
+    life.conn.on_connected(lambda conn, packet: conn.finish())
+    life.conn.on_connected(others)
+    wire.answer_login(REFUSAL)
+    assert len(others) == 1 and type(life.conn.error) is LoginRefused
+    assert life.log == ["callback False", "disconnect"]
+
+
+def test_an_action_begun_inside_a_refused_logins_callback_fails(wire: Wire) -> None:
+    life = Life(wire)
+    calls = Calls()
+    life.conn.on_connected(lambda conn, packet: conn.ping(calls))
+    wire.answer_login(REFUSAL)
+    (packet,) = calls
+    assert type(packet.error) is LoginRefused
+
+
+def explode(*args: object) -> None:
+    raise RuntimeError("the user's bug")
+
+
+def test_callbacks_that_raise_are_logged_and_harm_nothing(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*explode raised")
+    life = Life(wire)
+    life.conn.on_connected(explode)
+    life.conn.bind(["connected", "disconnect", "event", "event_one"], explode)
+    after = Calls()
+    life.conn.on_connected(after)
+    sock = wire.answer_login()
+    peer = Peer(wire, life.conn, sock)
+    calls = Calls()
+    first = life.conn.ping(explode)
+    second = life.conn.ping(calls)
+    life.conn.ping(explode)
+    life.conn.originate({"Channel": "SIP/1"}, explode, on_result=explode)
+    peer.say(f"Response: Success|ActionID: {first}", "Event: One")
+    peer.answer(second)
+    assert (len(after), len(calls)) == (1, 1)
+    other = Calls()
+    life.conn.bind("disconnect", other)
+    sock.eof()
+    wire.pump()
+    assert (len(other), life.conn.finished, sock.closed) == (1, True, True)
+
+
+def interrupt(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_out_of_the_end_leaves_nothing_open(wire: Wire) -> None:
+    peer = wire.log_in()
+    pool = peer.conn.pool
+    peer.conn.ping(interrupt)
+    peer.sock.eof()
+    with pytest.raises(KeyboardInterrupt):
+        wire.pump()
+    assert (peer.sock.closed, peer.conn.finished) == (True, True)
+    assert repr(pool) == "<Pool 0 connections>"
+
+
+def test_an_interrupt_out_of_a_refused_logins_callback(wire: Wire) -> None:
+    life = Life(wire)
+    life.conn.on_connected(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        wire.answer_login(REFUSAL)
+    wire.pump()
+    assert (wire.sockets[0].closed, life.conn.finished) == (True, True)
+    assert life.log == ["callback False", "disconnect"]
+    assert repr(life.conn.pool) == "<Pool 0 connections>"
+
+
+def test_an_interrupt_out_of_a_login_leaves_the_connection_usable(wire: Wire) -> None:
+    life = Life(wire)
+    life.conn.on_connected(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        wire.answer_login()
+    again: list[Connection] = []
+    life.conn.pool.get_connection(URL, again.append)  # type: ignore[union-attr]
+    assert again == [life.conn] and life.conn.connected
+
+
+def test_an_interrupt_out_of_a_handler_is_the_programs_and_the_rest_works(wire: Wire) -> None:
+    peer = wire.log_in()
+    calls = Calls()
+    peer.conn.bind("event_one", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        peer.say("Event: One")
+    peer.answer(peer.conn.ping(calls))
+    assert len(calls) == 1

@@ -1,0 +1,224 @@
+"""The manual: its programs run and print what it says, and no public name is missing.
+
+A Python block that imports from ami_client itself is a whole program, which a reader will paste and
+run; other blocks are pieces, and have to compile. What a program prints is the text block that
+follows it with the caption "Output", ``...`` standing for anything.
+"""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import pytest
+
+import ami_client
+import ami_client.testing
+from ami_client import Connection, Pool, Reactor
+from ami_client.php import OTHER_NAMES, camel_case
+from ami_client.state import TRANSITIONS
+from ami_client.testing import FakeAsterisk
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+#: The real server of the examples, admin:secret, which an embedded one stands in for here.
+PBX = re.compile(r"(pbx\.example\.com|192\.0\.2\.1):5038")
+
+#: A program that shows how to write a test is that test.
+CALL_ITS_TESTS = """
+for name, function in list(globals().items()):
+    if name.startswith("test_"):
+        function()
+"""
+
+TIME_LIMIT = 20  # seconds; for a program that hangs
+
+
+class Block(NamedTuple):
+    """A code block of the manual."""
+
+    place: str  # page and line
+    code: str
+    output: Optional[str]
+
+    @property
+    def is_program(self) -> bool:
+        return re.search("^from ami_client import ", self.code, re.MULTILINE) is not None
+
+
+class Text(NamedTuple):
+    """A code block in any language."""
+
+    line: int
+    language: str
+    caption: str
+    code: str
+
+
+def rst_blocks(lines: list[str]) -> Iterator[Text]:
+    """The ``code-block`` directives of a page, those in lists and tables included."""
+    for number, line in enumerate(lines, 1):
+        mark, directive, language = line.partition(".. code-block::")
+        if directive:
+            body = indented(lines[number:], len(mark))
+            options = list(itertools.takewhile(lambda line: line.startswith(":"), body))
+            code = "\n".join(body[len(options) :]).strip("\n") + "\n"
+            yield Text(number, language.strip(), "".join(options), code)
+
+
+def indented(lines: list[str], column: int) -> list[str]:
+    """The first lines that begin right of a column, dedented."""
+    block = itertools.takewhile(lambda line: not line.strip() or line[: column + 1].isspace(), lines)
+    return textwrap.dedent("\n".join(block)).strip("\n").split("\n")
+
+
+def markdown_blocks(lines: list[str]) -> Iterator[Text]:
+    """The fenced blocks of a page."""
+    fences = [number for number, line in enumerate(lines, 1) if line.startswith("```")]
+    for start, end in zip(fences[::2], fences[1::2]):
+        code = "\n".join(lines[start : end - 1]) + "\n"
+        yield Text(start, lines[start - 1].strip("`"), "", code)
+
+
+def read_blocks(page: Path) -> Iterator[Block]:
+    """The Python blocks of a page, each with the output that follows it."""
+    find = rst_blocks if page.suffix == ".rst" else markdown_blocks
+    found = list(find(page.read_text(encoding="utf-8").split("\n")))
+    for block, following in itertools.zip_longest(found, found[1:]):
+        if block.language == "python":
+            shows_output = following is not None and following.caption == ":caption: Output"
+            output = following.code if shows_output else None
+            yield Block(f"{page.name}:{block.line}", block.code, output)
+
+
+BLOCKS = [b for page in [ROOT / "README.md", *sorted(DOCS.glob("*.rst"))] for b in read_blocks(page)]
+PROGRAMS = [block for block in BLOCKS if block.is_program]
+
+
+def by_place(block: Block) -> str:
+    return block.place
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[FakeAsterisk]:
+    """The "real" server, in a thread of its own; something happens on it all the time."""
+    with Reactor() as reactor:
+        server = FakeAsterisk(reactor)
+        server.start()
+
+        def bustle() -> None:
+            server.push({"Event": "PeerStatus", "Privilege": "system,all", "Peer": "SIP/nomad"})
+            reactor.call_later(0.02, bustle)
+
+        bustle()
+        thread = threading.Thread(target=reactor.run)
+        thread.start()
+        yield server
+        reactor.call_soon_threadsafe(server.close)
+        reactor.call_soon_threadsafe(reactor.stop)
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def runs(
+    pbx: FakeAsterisk, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
+    """Every program, started; several run at a time."""
+    place = tmp_path_factory.mktemp("programs")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+
+    def run(number: int, program: Block) -> subprocess.CompletedProcess[str]:
+        path = place / f"program{number}.py"
+        code = PBX.sub(f"{pbx.host}:{pbx.port}", program.code) + CALL_ITS_TESTS
+        path.write_text(code, encoding="utf-8")
+        # Sockets that are still open when a program ends are none of its reader's troubles.
+        warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
+        return subprocess.run(
+            [sys.executable, *warnings, str(path)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            cwd=place,
+            env=environment,
+            timeout=TIME_LIMIT,
+        )
+
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        yield {program.place: threads.submit(run, number, program) for number, program in enumerate(PROGRAMS)}
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=by_place)
+def test_a_program_of_the_manual_runs(
+    program: Block, runs: dict[str, Future[subprocess.CompletedProcess[str]]]
+) -> None:
+    done = runs[program.place].result()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not re.search("no (connection|login)", done.stdout)  # as our examples put it
+    if program.output is not None:
+        as_said = doctest.OutputChecker().check_output(program.output, done.stdout, doctest.ELLIPSIS)
+        assert as_said, f"printed:\n{done.stdout}\nthe manual says:\n{program.output}"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=by_place)
+def test_a_block_compiles(block: Block) -> None:
+    compile(block.code, block.place, "exec")
+
+
+def test_no_page_has_lost_its_programs() -> None:
+    pages = {program.place.split(":")[0] for program in PROGRAMS}
+    assert pages >= {"README.md", "quickstart.rst", "porting.rst", "testing.rst"}
+    assert sum(program.output is not None for program in PROGRAMS) > 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"ami_client.{name}" for name in ami_client.__all__]
+    + [f"ami_client.testing.{name}" for name in ami_client.testing.__all__],
+)
+def test_the_reference_has_every_public_name(name: str) -> None:
+    pages = {page.name: page.read_text(encoding="utf-8") for page in DOCS.glob("*.rst")}
+    assert re.search(rf"\b{re.escape(name)}\b", pages["api.rst"])
+    described = [p for p in pages.values() if re.search(rf"^\.\. (auto\w+|data):: {name}(\(\))?$", p, re.M)]
+    assert len(described) == 1
+
+
+def own_methods(cls: type) -> Iterator[str]:
+    """The methods that phpDaemon's users may look for: public, ours, and not for the library."""
+    for_the_library = {"connect", "fail", "connection_busy", "connection_free", "connection_lost"}
+    for name in dir(cls):
+        value = inspect.getattr_static(cls, name)
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        is_public = not name.startswith("_") and name == name.lower() and name not in for_the_library
+        if is_public and owner.__module__.startswith("ami_client.") and not isinstance(value, property):
+            yield name
+
+
+@pytest.mark.parametrize("name", sorted({*own_methods(Pool), *own_methods(Connection)}))
+def test_the_porting_page_has_every_method(name: str) -> None:
+    page = (DOCS / "porting.rst").read_text(encoding="utf-8")
+    php = {python: php for php, python in OTHER_NAMES.items()}.get(name, camel_case(name))
+    assert re.search(rf"\b{re.escape(name)}\b", page)
+    assert re.search(rf"\b{re.escape(php)}\b", page)
+
+
+@pytest.mark.parametrize("name", list(ami_client.Options.__dataclass_fields__))
+def test_the_porting_page_has_every_option(name: str) -> None:
+    assert f"``{name}``" in (DOCS / "porting.rst").read_text(encoding="utf-8")
+
+
+def test_the_protocol_page_describes_every_state() -> None:
+    page = (DOCS / "protocol.rst").read_text(encoding="utf-8")
+    for state in TRANSITIONS:
+        assert f"``{state.name}``" in page

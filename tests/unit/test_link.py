@@ -1,0 +1,208 @@
+"""Link: from a URL to a stream of bytes, and what it says when there is none."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from typing import Any
+
+import pytest
+from wire import Wire
+
+from ami_client.errors import ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
+from ami_client.link import Link
+from ami_client.options import Options
+from ami_client.url import ServerURL
+
+
+class Tried(Link):
+    """A link that keeps what it reports."""
+
+    def __init__(self, wire: Wire, url: str, **options: Any) -> None:
+        self.got: list[Any] = []
+        super().__init__(
+            wire.reactor,
+            ServerURL.parse(url),
+            Options.make(**options),
+            on_open=lambda: self.got.append("open"),
+            on_data=self.got.append,
+            on_lost=self.got.append,
+        )
+        self.open()
+
+    @property
+    def error(self) -> Any:
+        (error,) = self.got
+        return error
+
+
+def test_it_opens_and_carries_bytes(wire: Wire) -> None:
+    link = Tried(wire, "192.0.2.1:5038")
+    link.write(b"too early")
+    assert (link.got, link.addr) == ([], "")
+    wire.pump()
+    assert (link.got, link.addr) == (["open"], "192.0.2.1:5038")
+    wire.say(b"hello")
+    link.write(b"hi")
+    assert (link.got, wire.sockets[0].sent) == (["open", b"hello"], b"hi")
+    link.close()
+    assert wire.sockets[0].closed
+    link.write(b"too late")
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "addr"),
+    [
+        ("192.0.2.1", 5280, "192.0.2.1:5280"),
+        ("192.0.2.1:77", 77, "192.0.2.1:77"),
+        ("[2001:db8::1]:77", 77, "[2001:db8::1]:77"),
+        ("unix:/run/ami", None, "/run/ami"),
+    ],
+)
+def test_the_port_and_the_peer(wire: Wire, url: str, port: int | None, addr: str) -> None:
+    link = Tried(wire, url)
+    wire.pump()
+    assert (link.port, link.addr) == (port, addr)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "hint"),
+    [
+        ("192.0.2.1", {}, True),
+        ("192.0.2.1", {"port": 99}, True),
+        ("192.0.2.1", {"port": 5038}, False),
+        ("192.0.2.1:5280", {}, False),
+        ("unix:/run/ami", {}, False),
+    ],
+)
+def test_a_refusal_names_the_usual_port_if_the_url_names_none(
+    wire: Wire, url: str, options: dict[str, Any], hint: bool
+) -> None:
+    wire.prepare().refuse()
+    link = Tried(wire, url, **options)
+    wire.pump()
+    assert type(link.error) is ConnectFailed
+    assert ("5038" in str(link.error).partition(";")[2]) is hint
+    assert (link.error.host, link.error.port) == (ServerURL.parse(url).host, link.port)
+    assert isinstance(link.error.cause, ConnectionRefusedError)
+    assert isinstance(link.error, ConnectionError)
+
+
+def test_another_failure_carries_its_cause(wire: Wire) -> None:
+    wire.prepare().refuse(errno.EHOSTUNREACH)
+    link = Tried(wire, "192.0.2.1")
+    wire.pump()
+    assert link.error.cause.errno == errno.EHOSTUNREACH
+    assert "192.0.2.1:5280" in str(link.error) and "5038" not in str(link.error)
+
+
+def test_nobody_answers_within_connect_timeout(wire: Wire) -> None:
+    sock = wire.prepare()
+    sock.hold()
+    link = Tried(wire, "192.0.2.1", connect_timeout=3)
+    wire.wait(2.9)
+    assert link.got == []
+    wire.wait(0.2)
+    assert type(link.error) is ConnectTimeout
+    assert isinstance(link.error, TimeoutError) and isinstance(link.error, ConnectFailed)
+    assert (link.error.host, link.error.port) == ("192.0.2.1", 5280)
+    assert sock.closed  # by itself: nothing can come any more
+
+
+def test_the_limit_ends_with_the_opening(wire: Wire) -> None:
+    link = Tried(wire, "192.0.2.1", connect_timeout=3)
+    wire.wait(10)
+    assert link.got == ["open"]
+
+
+def test_without_a_limit_it_waits(wire: Wire) -> None:
+    wire.prepare().hold()
+    link = Tried(wire, "192.0.2.1", connect_timeout=None)
+    wire.wait(100_000)
+    assert link.got == []
+
+
+@pytest.mark.parametrize("abort", [False, True])
+def test_nothing_comes_after_close(wire: Wire, abort: bool) -> None:
+    wire.prepare().hold()
+    link = Tried(wire, "192.0.2.1", connect_timeout=3)
+    wire.pump()
+    link.close(abort=abort)
+    assert wire.sockets[0].closed
+    wire.wait(10)
+    assert link.got == []
+
+
+def test_the_end_of_an_open_link(wire: Wire) -> None:
+    link = Tried(wire, "192.0.2.1")
+    wire.pump()
+    wire.sockets[0].eof()
+    wire.pump()
+    _, error = link.got
+    assert type(error) is ConnectionLost and error.cause is None
+    assert "closed" in str(error)
+
+
+def test_the_reset_of_an_open_link(wire: Wire) -> None:
+    link = Tried(wire, "192.0.2.1")
+    wire.pump()
+    wire.sockets[0].reset()
+    wire.pump()
+    _, error = link.got
+    assert type(error) is ConnectionLost
+    assert isinstance(error.cause, ConnectionResetError)
+
+
+# TLS
+
+
+def test_a_tls_url_begins_with_a_handshake_and_within_the_time_to_connect(wire: Wire) -> None:
+    link = Tried(wire, "tls://192.0.2.1:5039", connect_timeout=3)
+    wire.pump()
+    (sock,) = wire.sockets
+    assert sock.sent[:2] == b"\x16\x03"
+    assert link.got == []
+    wire.wait(3)
+    assert type(link.error) is ConnectTimeout and sock.closed
+
+
+@pytest.mark.parametrize("wanted", [True, "context"])
+def test_the_option_ssl_does_the_same_for_any_url(wire: Wire, wanted: object) -> None:
+    Tried(wire, "192.0.2.1", ssl=ssl.create_default_context() if wanted == "context" else True)
+    wire.pump()
+    assert wire.sockets[0].sent[:2] == b"\x16\x03"
+
+
+def test_a_server_that_speaks_plainly_is_a_tls_failure(wire: Wire) -> None:
+    link = Tried(wire, "tls://192.0.2.1:5039")
+    wire.pump()
+    wire.say(b"Asterisk Call Manager/5.0.4\r\n")
+    assert type(link.error) is TLSFailed
+    assert (link.error.host, link.error.port) == ("192.0.2.1", 5039)
+    assert isinstance(link.error.cause, ssl.SSLError)
+    assert wire.sockets[0].closed
+
+
+def test_an_end_in_the_handshake_is_a_tls_failure(wire: Wire) -> None:
+    link = Tried(wire, "tls://192.0.2.1:5039")
+    wire.pump()
+    wire.sockets[0].eof()
+    wire.pump()
+    assert type(link.error) is TLSFailed and link.error.cause is None
+
+
+def test_a_name_that_tls_does_not_take(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, 1, 6, "", ("192.0.2.1", 5039))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+    link = Tried(wire, "tls://.pbx.test")
+    wire.pump()
+    assert type(link.error) is TLSFailed
+    assert isinstance(link.error.cause, ValueError)
+    assert wire.sockets[0].closed
+
+
+def test_tls_on_a_unix_socket_needs_no_name(wire: Wire) -> None:
+    link = Tried(wire, "unix:/run/ami", ssl=True)
+    wire.pump()
+    assert (link.got, wire.sockets[0].sent[:2]) == ([], b"\x16\x03")

@@ -1,0 +1,341 @@
+"""Pool: connections by URL, and who gets one when."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Callable
+from unittest import mock
+
+import pytest
+from wire import URL, Calls, Wire
+
+from ami_client import Connection, Packet, Pool, Reactor
+from ami_client.errors import ConnectFailed, ConnectionFinished, NoServer
+from ami_client.testing import FakeSocket
+
+ExpectLog = Callable[[str], None]
+
+
+@pytest.fixture
+def default(wire: Wire) -> Iterator[None]:
+    """The registries of named pools and of the default reactor, empty for one test."""
+    with mock.patch.object(Pool, "_instances", {}), mock.patch.object(Reactor, "_default", wire.reactor):
+        yield
+
+
+# Forms of get_connection
+
+
+def forms() -> dict[str, Callable[[Pool, Any], bool]]:
+    return {
+        "url, cb": lambda pool, cb: pool.get_connection(URL, cb),
+        "None, cb": lambda pool, cb: pool.get_connection(None, cb),
+        "cb": lambda pool, cb: pool.get_connection(cb),
+        "cb, None, pri": lambda pool, cb: pool.get_connection(cb, None, 5),
+        "cb, pri=": lambda pool, cb: pool.get_connection(cb, pri=5),
+        "keywords": lambda pool, cb: pool.get_connection(url=URL, cb=cb, pri=1),
+        "PHP": lambda pool, cb: pool.getConnection(URL, cb),  # type: ignore[attr-defined]
+        "PHP, short": lambda pool, cb: pool.getConnection(cb),  # type: ignore[attr-defined]
+    }
+
+
+@pytest.mark.parametrize("form", forms())
+def test_every_form_gets_a_connection(wire: Wire, form: str) -> None:
+    calls = Calls()
+    pool = wire.pool(server=URL)
+    assert forms()[form](pool, calls) is True
+    assert (wire.sockets, calls) == ([], [])  # nothing happens before the loop runs
+    wire.answer_login()
+    (packet,) = calls
+    assert packet["response"] == "success"
+
+
+@pytest.mark.parametrize("php", [False, True])
+def test_on_the_class_it_is_the_default_instances(wire: Wire, default: None, php: bool) -> None:
+    got: list[Connection] = []
+    method = Pool.getConnection if php else Pool.get_connection  # type: ignore[attr-defined]
+    assert method(URL, got.append) is True
+    wire.pump()
+    wire.sockets[0].eof()
+    wire.pump()
+    assert got[0].pool is Pool.get_instance()
+
+
+def test_no_callback_opens_a_connection_all_the_same(wire: Wire) -> None:
+    pool = wire.pool(server=URL)
+    assert pool.get_connection() is True
+    wire.answer_login()
+    got: list[Connection] = []
+    pool.get_connection(got.append)
+    assert got[0].connected and len(wire.sockets) == 1
+
+
+def test_no_server_fails_the_callback_and_returns_false(wire: Wire) -> None:
+    got: list[tuple[Connection, Packet]] = []
+    pool = wire.pool()
+    assert pool.get_connection(lambda conn, packet: got.append((conn, packet))) is False
+    assert pool.get_connection() is False
+    ((conn, packet),) = got
+    assert (conn.connected, conn.finished, type(conn.error)) == (False, True, NoServer)
+    assert packet.error is conn.error and isinstance(conn.error, ConnectFailed)
+    with pytest.raises(ConnectionFinished):
+        conn.ping(None)
+    assert wire.sockets == []
+
+
+@pytest.mark.parametrize("arguments", [(URL, "cb"), (7,), (URL, None, 0, "before"), (print, print), (print, 5)])
+def test_mistakes_raise(wire: Wire, arguments: Any) -> None:
+    with pytest.raises(TypeError):
+        wire.pool(server=URL).get_connection(*arguments)
+    assert wire.sockets == []
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "tcp://joe:hush@", "tcp://joe:hush@h:99999", "h#timeout=x"])
+def test_a_malformed_url_raises_without_its_secret(wire: Wire, url: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        wire.pool().get_connection(url, Calls())
+    assert "hush" not in str(caught.value)
+
+
+# Which server
+
+
+def addresses(wire: Wire) -> Counter[str]:
+    wire.pump()
+    return Counter(sock.address[0] for sock in wire.sockets)  # type: ignore[index]
+
+
+def test_the_option_server_comes_first(wire: Wire) -> None:
+    pool = wire.pool(server="192.0.2.1", servers="192.0.2.2")
+    pool.get_connection(Calls())
+    pool.get_connection("192.0.2.3", Calls())
+    assert addresses(wire) == {"192.0.2.1": 1, "192.0.2.3": 1}
+
+
+@pytest.mark.parametrize("servers", ["192.0.2.1, 192.0.2.2", ["192.0.2.1", "192.0.2.2"]])
+def test_one_of_servers_by_chance(wire: Wire, servers: object) -> None:
+    random.seed(7)
+    pool = wire.pool(servers=servers)
+    for _ in range(40):
+        pool.get_connection(Calls())
+    found = addresses(wire)
+    assert set(found) == {"192.0.2.1", "192.0.2.2"} and min(found.values()) > 5
+
+
+def test_weights(wire: Wire) -> None:
+    random.seed(7)
+    pool = wire.pool(maxconnperserv=1000)
+    pool.add_server("192.0.2.1", 9)
+    pool.addServer("192.0.2.2")  # type: ignore[attr-defined]
+    for _ in range(200):
+        pool.get_connection(Calls())
+    found = addresses(wire)
+    assert 150 < found["192.0.2.1"] < 199
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan")])
+def test_a_weight_is_more_than_nothing(wire: Wire, weight: float) -> None:
+    with pytest.raises(ValueError):
+        wire.pool().add_server("192.0.2.1", weight)
+
+
+def test_malformed_servers_raise_at_once(wire: Wire) -> None:
+    for options in ({"server": "ftp://x"}, {"servers": "192.0.2.1,ftp://x"}):
+        with pytest.raises(ValueError):
+            wire.pool(**options)
+    with pytest.raises(ValueError):
+        wire.pool().add_server("ftp://x")
+
+
+def test_the_url_is_the_key(wire: Wire) -> None:
+    pool = wire.pool()
+    for url in ("192.0.2.1", "192.0.2.1/", "192.0.2.1#timeout=7"):
+        pool.get_connection(url, Calls())
+        wire.answer_login()
+    assert len(wire.sockets) == 3
+
+
+# Before connecting
+
+
+def test_before_connect_runs_once_and_before_anything_is_sent(wire: Wire) -> None:
+    pool = wire.pool()
+    log: list[object] = []
+
+    def before(conn: Connection) -> None:
+        log.append((conn.connected, list(wire.sockets)))
+        conn.bind("connected", lambda conn: log.append("connected"))
+
+    pool.get_connection(URL, lambda conn: log.append("cb"), before_connect=before)
+    wire.answer_login()
+    assert log == [(False, []), "cb", "connected"]
+    pool.get_connection(URL, lambda conn: log.append("again"), before_connect=before)
+    assert log[3:] == ["again"]  # a free connection was there: none was opened
+
+
+def test_before_connect_that_raises_or_finishes(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .* raised")
+    calls, others = Calls(), Calls()
+    pool = wire.pool()
+    pool.get_connection(URL, calls, before_connect=lambda conn: conn.no_such_thing)
+    wire.answer_login()
+    assert calls[0].error is None
+    pool.get_connection("192.0.2.9", others, before_connect=lambda conn: conn.finish())
+    wire.pump()
+    assert type(others[0].error) is ConnectionFinished and len(wire.sockets) == 1
+
+
+def test_before_connect_that_is_interrupted_loses_no_slot(wire: Wire) -> None:
+    def interrupt(conn: Connection) -> None:
+        raise KeyboardInterrupt
+
+    calls = Calls()
+    pool = wire.pool(maxconnperserv=1)
+    with pytest.raises(KeyboardInterrupt):
+        pool.get_connection(URL, calls, before_connect=interrupt)
+    pool.get_connection(URL, calls)
+    wire.answer_login()
+    assert [packet.error for packet in calls] == [None, None]
+
+
+# Instances and the reactor
+
+
+def test_named_instances(wire: Wire, default: None) -> None:
+    assert Pool.get_instance() is Pool.get_instance("default") is Pool.get_instance("")
+    assert Pool.get_instance("x") is Pool.getInstance("x")  # type: ignore[attr-defined]
+    assert Pool.get_instance("x") is not Pool.get_instance()
+    made = Pool.get_instance({"maxconnperserv": 3})
+    assert made.options.maxconnperserv == 3 and made is not Pool.get_instance({})
+    old = Pool.get_instance("x")
+    old.finish()
+    assert Pool.get_instance("x") is not old
+    with pytest.raises(TypeError):
+        Pool.get_instance(7)  # type: ignore[arg-type]
+
+
+def test_a_subclass_has_instances_of_its_own(wire: Wire, default: None) -> None:
+    made: list[Pool] = []
+
+    class Mine(Pool):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    assert made == []  # to define a class makes no instance
+    assert type(Pool.get_instance()) is Pool
+    assert type(Mine.get_instance()) is Mine
+
+
+def test_the_reactor_is_the_default_one_unless_given(wire: Wire) -> None:
+    assert wire.pool().reactor is wire.reactor
+    with mock.patch.object(Reactor, "_default", None):
+        pool = Pool()
+        assert Reactor._default is None  # a constructor makes nothing
+        assert pool.reactor is Reactor.instance() is pool.reactor
+        Reactor.instance().close()
+
+
+def test_options_by_mapping_and_keyword(wire: Wire) -> None:
+    pool = Pool({"port": 99, "timeout": 7}, reactor=wire.reactor, port=98)
+    assert (pool.options.port, pool.options.timeout) == (98, 7)
+    with pytest.raises(TypeError, match="maxconnperserv"):
+        Pool(maxconperserv=1)
+
+
+# The shapes that a callback may have
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    def one(self, conn: object) -> None:
+        self.got.append((conn,))
+
+    def two(self, conn: object, packet: object) -> None:
+        self.got.append((conn, packet))
+
+    def extra(self, name: str, conn: object) -> None:
+        self.got.append((conn,))
+
+    def any(self, *args: object) -> None:
+        self.got.append(args)
+
+    def default(self, conn: object, packet: object = None) -> None:
+        self.got.append((conn, packet))
+
+    def keyword(self, conn: object, *, packet: object = None) -> None:
+        self.got.append((conn,))
+
+    __call__ = two
+
+
+SHAPES: dict[str, tuple[Callable[[Owner], Any], int]] = {
+    "method, one": (lambda owner: owner.one, 1),
+    "method, two": (lambda owner: owner.two, 2),
+    "instance": (lambda owner: owner, 2),
+    "partial, one": (lambda owner: functools.partial(owner.extra, "x"), 1),
+    "partial, two": (lambda owner: functools.partial(owner.two), 2),
+    "any number": (lambda owner: owner.any, 2),
+    "default": (lambda owner: owner.default, 2),
+    "keyword only": (lambda owner: owner.keyword, 1),
+    "lambda, one": (lambda owner: lambda conn: owner.one(conn), 1),
+    "lambda, two": (lambda owner: lambda conn, packet: owner.two(conn, packet), 2),
+    "lambda, default": (lambda owner: lambda conn, x=1: owner.two(conn, x), 2),
+    "builtin, one": (lambda owner: owner.got.append, 1),
+    "mock": (lambda owner: mock.Mock(side_effect=owner.any), 2),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("way", ["get_connection", "on_connected"])
+def test_callbacks_get_what_they_have_room_for(wire: Wire, shape: str, way: str) -> None:
+    make, count = SHAPES[shape]
+    owner = Owner()
+    pool = wire.pool()
+    if way == "get_connection":
+        pool.get_connection(URL, make(owner))
+    else:
+        pool.get_connection(URL, None, 0, lambda conn: conn.on_connected(make(owner)))
+    wire.answer_login()
+    (got,) = owner.got
+    arguments = got if isinstance(got, tuple) else (got,)
+    assert len(arguments) == count and isinstance(arguments[0], Connection)
+    if count == 2:
+        assert isinstance(arguments[1], Packet)
+
+
+def test_a_builtin_with_room_for_any_number(wire: Wire, capsys: pytest.CaptureFixture[str]) -> None:
+    wire.pool().get_connection(URL, print)
+    wire.answer_login()
+    assert capsys.readouterr().out.startswith("tcp://joe@192.0.2.1:5038 {'response': 'success'")
+
+
+# As users test: with a patched socket.socket
+
+
+def test_patched_sockets(wire: Wire) -> None:
+    sock, calls = FakeSocket(), Calls()
+    with mock.patch("socket.socket", return_value=sock) as made:
+        pool = wire.pool()
+        pool.get_connection(URL, calls)
+        wire.pump()
+    made.assert_called_once()
+    assert sock.address == ("192.0.2.1", 5038)
+    sock.feed(b"Asterisk Call Manager/5.0.4\r\nResponse: Success\r\n\r\n")
+    wire.pump()
+    assert len(calls) == 1 and sock.take().startswith(b"Action: login\r\n")
+    pool.finish()
+    assert sock.closed
+
+
+def test_the_class_itself_may_stand_in_for_sockets(wire: Wire) -> None:
+    with mock.patch("socket.socket", FakeSocket):
+        calls = Calls()
+        wire.pool(connect_timeout=None, login_timeout=3, timeout=None).get_connection(URL, calls)
+        wire.wait(4)
+    assert len(calls) == 1

@@ -1,0 +1,301 @@
+"""PacketReader: bytes to packets, however they are cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from talk import BANNER, message, one_by_one, packets_of, read, read_one
+
+from ami_client.errors import ProtocolError
+from ami_client.packet import Kind, PacketReader
+
+PONG = message("Response: Success", "ActionID: 1", "Ping: Pong")
+
+
+def reader_fed(data: bytes, **options: Any) -> PacketReader:
+    reader = PacketReader(**options)
+    reader.feed(data)
+    return reader
+
+
+# The banner
+
+
+@pytest.mark.parametrize("line", ["Asterisk Call Manager/5.0.4", "Hello", "SSH-2.0-OpenSSH_9.2", ""])
+def test_the_first_line_is_the_banner_whatever_it_says(line: str) -> None:
+    reader = reader_fed(line.encode() + b"\r\n" + PONG)
+    packet = reader.next_packet()
+    assert reader.banner == line
+    assert packet == {"response": "success", "actionid": "1", "ping": "pong"}
+
+
+def test_there_is_no_banner_before_its_line_ends() -> None:
+    reader = reader_fed(b"Asterisk Call")
+    assert reader.next_packet() is None
+    assert reader.banner is None
+    reader.feed(b" Manager/11.0.0\r\n")
+    assert reader.next_packet() is None
+    assert reader.banner == "Asterisk Call Manager/11.0.0"
+
+
+def test_a_banner_that_is_no_text_does_no_harm() -> None:
+    reader = reader_fed(b"\xff\xfe\x00\r\n" + PONG)
+    assert reader.next_packet() is not None
+    assert reader.banner == "\udcff\udcfe"
+
+
+def test_after_a_banner_with_a_bare_lf_lines_end_in_lf() -> None:
+    packets = read(b"Event: A\nValue: x\n\nResponse: Success\nMessage: y\n\n", banner=b"Fake/1\n")
+    assert packets == [{"event": "a", "value": "x"}, {"response": "success", "message": "y"}]
+
+
+def test_after_a_banner_with_a_bare_lf_a_cr_before_it_is_none_of_the_value() -> None:
+    (packet,) = read(b"Event: A\r\nValue: x\r\n\r\n", banner=b"Fake/1\n")
+    assert packet.headers == [("Event", "A"), ("Value", "x")]
+
+
+# Ends of packets
+
+
+def test_a_blank_line_ends_a_packet() -> None:
+    assert read(PONG + message("Event: A") + b"Event: B\r\n") == [
+        {"response": "success", "actionid": "1", "ping": "pong"},
+        {"event": "a"},
+    ]
+
+
+@pytest.mark.parametrize("extra", [b"\r\n", b"\r\n\r\n", b"\n", b"\n\n\n", b"\r\n\n", b"\n\r\n"])
+def test_extra_blank_lines_are_skipped(extra: bytes) -> None:
+    assert read(extra + message("Event: A") + extra + message("Event: B")) == [{"event": "a"}, {"event": "b"}]
+
+
+def test_an_lf_before_a_line_is_a_blank_line() -> None:
+    assert read(b"Event: A\r\n\nEvent: B\r\n\r\n") == [{"event": "a"}, {"event": "b"}]
+
+
+def test_raw_is_the_bytes_without_the_blank_line() -> None:
+    first, second = read(PONG + message("Event: A"))
+    assert (first.raw, second.raw) == (PONG[:-4], b"Event: A")
+
+
+# What is no line end
+
+
+def test_a_bare_lf_inside_a_value_stays() -> None:
+    packet = read_one(b"Event: A\r\nValue: one\ntwo: x\n\nthree\r\nLast: z\r\n\r\n")
+    assert list(packet.items()) == [("event", "a"), ("value", "one\ntwo: x\n\nthree"), ("last", "z")]
+
+
+def test_a_bare_lf_at_the_end_of_a_value_is_stripped() -> None:
+    packet = read_one(b"Response: Error\r\nMessage: No Contacts found\n\r\n\r\n")
+    assert packet["message"] == "no contacts found"
+    assert packet.original("message") == "No Contacts found"
+
+
+def test_a_cr_inside_a_value_stays() -> None:
+    packet = read_one(b"Event: A\r\nValue: one\rtwo\r\r\nLast: z\r\n\r\n")
+    assert packet["value"] == "one\rtwo"
+    assert packet.original("value") == "one\rtwo\r"
+    assert packet["last"] == "z"
+
+
+@pytest.mark.parametrize("char", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"])
+def test_what_python_takes_for_line_ends_is_none(char: str) -> None:
+    packet = read_one(f"Event: A\r\nValue: x{char}Y: z\r\n\r\n".encode())
+    assert list(packet.items()) == [("event", "a"), ("value", f"x{char}y: z")]
+
+
+def test_nul_is_a_byte_like_others() -> None:
+    packet = read_one(b"Event: A\r\nValue: X\0Y\0\r\n\r\n")
+    assert packet["value"] == "x\0y"
+    assert packet.original("value") == "X\0Y\0"
+
+
+def test_invalid_utf_8_survives() -> None:
+    for raw in (b"\xd6RG", b"\xc3\xa9\xc3", b"\xf0\x9f\x93", b"\x80\xff\xfe", b"\xed\xa0\x80"):
+        value = read_one(b"Event: A\r\nValue: " + raw + b"\r\n\r\n").original("value")
+        assert value is not None
+        assert value.encode("utf-8", "surrogateescape") == raw
+
+
+# Headers
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("Key: a: b", "Key", "a: b"),
+        (
+            "ChanVariable(IAX2/127.0.0.2:4516-4240): CALLNO=5: x",
+            "ChanVariable(IAX2/127.0.0.2:4516-4240)",
+            "CALLNO=5: x",
+        ),
+        ("NoSpace:v:w", "NoSpace", "v:w"),
+        ("NoSpace:v: w", "NoSpace:v", "w"),
+        ("Empty:", "Empty", ""),
+        ("Empty: ", "Empty", ""),
+        ("No categories found", "No categories found", ""),
+        (": value", "", "value"),
+        ("Two:  blanks ", "Two", " blanks "),
+        ("100rel: yes", "100rel", "yes"),
+    ],
+)
+def test_a_line_is_split_at_colon_space_or_else_at_the_colon(line: str, name: str, value: str) -> None:
+    packet = read_one(message("Response: Success", line))
+    assert packet.headers == [("Response", "Success"), (name, value)]
+    assert packet[name.lower()] == value.strip().lower()
+
+
+# Kinds
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (["Response: Success", "Event: x"], Kind.RESPONSE),
+        (["Event: OriginateResponse", "Response: Failure"], Kind.EVENT),
+        (["ActionID: 1", "Response: Success"], Kind.RESPONSE),
+        (["ActionID: 1", "Event: X"], Kind.EVENT),
+        (["actionid: 1", "RESPONSE: Error", "Event: x"], Kind.RESPONSE),
+        (["event:x"], Kind.EVENT),
+        (["Event : x"], Kind.EVENT),
+        (["  Response\t: x"], Kind.RESPONSE),
+        (["Message: hello"], Kind.TEXT),
+        (["ActionID: 1", "Message: x"], Kind.TEXT),
+        (["Eventful: x"], Kind.TEXT),
+    ],
+)
+def test_the_first_header_says_what_a_packet_is(lines: list[str], kind: Kind) -> None:
+    assert read_one(message(*lines)).kind is kind
+
+
+def test_raw_text_is_cut_off_the_packet_that_follows_at_once() -> None:
+    """IAXnetstats with calls up."""
+    text = b"IAX2/other-272 1000 -1 Tx:NEW     Tx:ACK    \n(None) 1000 -1 \n\r\n"
+    first, second = read(text + PONG)
+    assert (first.kind, first.raw) == (Kind.TEXT, text[:-3])
+    assert (second.kind, second.raw) == (Kind.RESPONSE, PONG[:-4])
+
+
+def test_a_packet_without_its_beginning_is_text_up_to_the_next_one() -> None:
+    """What a server sends after its write timed out, or a client that came in the middle."""
+    first, second = read(b"nnel: SIP/1\r\nState: Up\r\nActionID: 7\r\nEvent: Status\r\nX: y\r\n\r\n")
+    assert (first.kind, first.raw) == (Kind.TEXT, b"nnel: SIP/1\r\nState: Up")
+    assert second == {"actionid": "7", "event": "status", "x": "y"}
+
+
+def test_packets_that_the_server_merged_come_as_one_and_can_be_split() -> None:
+    """Skinny's lists on Asterisk 16."""
+    lines = [
+        "Event: LineEntry",
+        "ActionID: 1",
+        "ObjectName: 250",
+        "Event: LinelistComplete",
+        "ActionID: 1",
+        "ListItems: 1",
+    ]
+    packet = read_one(message(*lines))
+    assert packet.getall("event") == ["lineentry", "linelistcomplete"]
+    entry, complete = packet.split_events()
+    assert entry == {"event": "lineentry", "actionid": "1", "objectname": "250"}
+    assert complete == {"event": "linelistcomplete", "actionid": "1", "listitems": "1"}
+
+
+def test_a_packet_that_holds_one_event_is_split_into_itself() -> None:
+    packet = read_one(message("ActionID: 1", "Response: Success", "X: y"))
+    assert [one.raw for one in packet.split_events()] == [packet.raw]
+
+
+# Command answers of Asterisk 13 and before
+
+OLD_HEAD = b"Response: Follows\r\nPrivilege: Command\r\nActionID: 7\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (b"Asterisk 11.25.3\n", ["Asterisk 11.25.3"]),
+        (b"one\n\n  two: x\n\r\n\r\nthree\n", ["one", "", "  two: x", "", "", "three"]),
+        (b"on the last line", ["on the last line"]),
+        (b"Event: forged\r\n\r\nResponse: Success\r\n\r\n", ["Event: forged", "", "Response: Success", ""]),
+        (b"", []),
+    ],
+)
+def test_an_old_command_answer_is_read_up_to_its_marker(text: bytes, lines: list[str]) -> None:
+    answer, after = read(OLD_HEAD + text + b"--END COMMAND--\r\n\r\n" + PONG)
+    assert answer == {"response": "follows", "privilege": "command", "actionid": "7"}
+    assert answer.kind is Kind.RESPONSE
+    assert answer.output == lines
+    assert answer.raw == OLD_HEAD + text if text else OLD_HEAD.rstrip()
+    assert after.raw == PONG[:-4]
+
+
+def test_an_old_command_answer_of_a_server_that_ends_lines_in_lf() -> None:
+    head = OLD_HEAD.replace(b"\r", b"")
+    (answer,) = read(head + b"one\n\ntwo\n--END COMMAND--\n\n", banner=b"Fake/1\n")
+    assert answer["actionid"] == "7"
+    assert answer.output == ["one", "", "two"]
+
+
+def test_headers_of_an_old_command_answer_may_have_another_order() -> None:
+    answer = read_one(b"Response: Follows\r\nActionID: 7\r\nPrivilege: Command\r\ntext\n--END COMMAND--\r\n\r\n")
+    assert answer["privilege"] == "command"
+    assert answer.output == ["text"]
+
+
+# Sizes
+
+
+def test_a_large_packet_is_ordinary() -> None:
+    lines = [f"Line-{number:06}: {'x' * 100}" for number in range(12_000)]
+    stream = BANNER + message("Response: Success", *lines, "JSON: " + "y" * 100_000)
+    pieces = [stream[i : i + 1460] for i in range(0, len(stream), 1460)]
+    ((packet,), (whole,)) = packets_of(pieces), packets_of([stream])
+    assert packet.raw == whole.raw
+    assert len(packet.raw) > 1_400_000
+    assert len(packet) == 12_002
+    assert packet["line-011999"] == "x" * 100
+
+
+@pytest.mark.parametrize("pieces", [1, 100])
+def test_more_than_max_packet_without_an_end_is_an_error(pieces: int) -> None:
+    data = BANNER + b"Event: A\r\nValue: " + b"x" * 5000
+    reader = PacketReader(max_packet=2000)
+    with pytest.raises(ProtocolError, match="2000 bytes"):
+        for start in range(0, len(data), len(data) // pieces):
+            reader.feed(data[start : start + len(data) // pieces])
+            reader.next_packet()
+
+
+@pytest.mark.parametrize("head", [b"", BANNER + OLD_HEAD])
+def test_neither_a_banner_nor_an_old_answer_may_be_longer_than_max_packet(head: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        reader_fed(head + b"x" * 3000, max_packet=2000).next_packet()
+
+
+def test_many_packets_together_may_be_longer_than_max_packet() -> None:
+    value = "x" * 990
+    packets = packets_of([BANNER + message("Event: A", f"V: {value}") * 10], max_packet=1024)
+    assert [packet["v"] for packet in packets] == [value] * 10
+
+
+def test_exactly_max_packet_is_allowed() -> None:
+    raw = b"Event: A\r\nV: " + b"x" * (1024 - 13)
+    (packet,) = packets_of(one_by_one(BANNER + raw + b"\r\n\r\n"), max_packet=1024)
+    assert packet.raw == raw
+
+
+# Whatever comes
+
+
+FRAGMENTS = [b"\r\n", b"\r", b"\n", b"\r\n\r\n", b": ", b"x", b"\xff", b"\0"]
+FRAGMENTS += [b"Event: A", b"Response: Follows", b"Response: Success", b"--END COMMAND--", b"ActionID: 1"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=25), st.sampled_from([BANNER, b"Fake/1\n"]))
+def test_no_stream_raises_or_depends_on_its_cuts(pieces: list[bytes], banner: bytes) -> None:
+    read(b"".join(pieces), banner=banner)

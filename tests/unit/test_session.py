@@ -1,0 +1,266 @@
+"""Session: bytes in, answers and events out."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from talk import BANNER, WELCOME, Client, event, message, one_by_one, originate, response, start
+
+from ami_client.errors import (
+    ActionTimeout,
+    ConnectionLost,
+    LimitReached,
+    LoginRefused,
+    ProtocolError,
+)
+from ami_client.session import Login, Session
+from ami_client.state import State
+
+CHALLENGE = message("Response: Success", "Challenge: 123456")
+LATE = ActionTimeout("no answer in time")
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client.logged_in()
+
+
+# Login
+
+
+def test_nothing_is_sent_before_the_banner() -> None:
+    client = Client()
+    client.feed(b"Asterisk Call")
+    assert client.sent() == []
+    assert client.session.banner is None
+    client.feed(b" Manager/5.0.4\r\n")
+    assert len(client.sent()) == 1
+    assert client.session.banner == "Asterisk Call Manager/5.0.4"
+
+
+def test_plain_login() -> None:
+    client = Client("plain", secret=" s3cr:t@x ")
+    client.feed(BANNER)
+    assert client.sent() == [b"Action: login\r\nUsername: bob\r\nSecret:  s3cr:t@x \r\nEvents: on\r\n\r\n"]
+    client.feed(WELCOME)
+    assert client.session.state is State.CONNECTED
+    (login,) = client.logins
+    assert login.packet["message"] == "authentication accepted"
+    assert login.packet.error is None
+
+
+@pytest.mark.parametrize("challenge", ["123456", "MiXed"])
+def test_md5_login(challenge: str) -> None:
+    client = Client("md5", secret="пароль")
+    client.feed(BANNER)
+    assert client.sent() == [b"Action: Challenge\r\nAuthType: MD5\r\n\r\n"]
+    client.feed(message("Response: Success", f"Challenge: {challenge}"))
+    key = hashlib.md5((challenge + "пароль").encode()).hexdigest()
+    login = f"Action: Login\r\nAuthType: MD5\r\nUsername: bob\r\nKey: {key}\r\nEvents: on\r\n\r\n"
+    assert client.sent() == [login.encode()]
+    client.feed(WELCOME)
+    assert client.session.state is State.CONNECTED
+
+
+def test_a_login_byte_by_byte() -> None:
+    client = Client("md5")
+    client.feed(*one_by_one(BANNER + CHALLENGE + WELCOME))
+    assert client.session.state is State.CONNECTED
+    assert len(client.logins) == 1
+
+
+@pytest.mark.parametrize("text", ["Authentication accepted", "Already authenticated", "Anything else"])
+def test_any_success_will_do(text: str) -> None:
+    client = Client()
+    client.feed(BANNER, message("Response: Success", f"Message: {text}"))
+    assert client.session.state is State.CONNECTED
+
+
+def test_a_refused_login() -> None:
+    client = Client()
+    waiting = client.send("Ping")
+    client.feed(BANNER, message("Response: Error", "Message: Authentication failed"), message("Response: Success"))
+    assert client.session.state is State.REFUSED
+    (login,) = client.logins
+    assert isinstance(login.packet.error, LoginRefused)
+    assert str(login.packet.error) == "login refused: Authentication failed"
+    assert [one.pending for one in client.lose()] == [waiting]
+
+
+@pytest.mark.parametrize(
+    ("lines", "error"),
+    [
+        (["Response: Error", "Message: Permission denied"], LoginRefused),
+        (["Response: Success", "Message: no challenge"], ProtocolError),
+        (["Response: Success", "Challenge:  "], ProtocolError),
+    ],
+)
+def test_without_a_challenge_no_key_is_sent(lines: list[str], error: type[Exception]) -> None:
+    client = Client("md5")
+    client.feed(BANNER)
+    client.sent()
+    client.feed(message(*lines))
+    assert client.session.state is State.REFUSED
+    assert client.sent() == []
+    (login,) = client.logins
+    assert type(login.packet.error) is error
+
+
+def test_events_before_the_login_are_ignored() -> None:
+    client = Client("md5")
+    client.feed(BANNER, event("FullyBooted"), CHALLENGE, event("X", None, "Response: Error"), b"\r\n", WELCOME)
+    assert client.session.state is State.CONNECTED
+    assert client.events == []
+    assert client.session.dropped == 2
+
+
+def test_the_secret_is_in_no_repr() -> None:
+    assert "hunter2" not in repr(Login("bob", "hunter2"))
+
+
+@pytest.mark.parametrize(("authtype", "state"), [("plain", State.LOGIN), ("md5", State.CHALLENGE)])
+def test_the_state_between_the_banner_and_the_answer(authtype: str, state: State) -> None:
+    client = Client(authtype)
+    assert client.session.state is State.BANNER
+    client.feed(BANNER)
+    assert client.session.state is state
+
+
+# Sending
+
+
+def test_actions_wait_for_the_login_and_go_out_in_order() -> None:
+    client = Client()
+    for name in ("A", "B"):
+        client.send(name)
+    client.session.send("Silent")
+    client.feed(BANNER)
+    assert len(client.sent()) == 1  # the login
+    client.feed(WELCOME)
+    assert [one.split(b"\r\n")[0] for one in client.sent()] == [b"Action: A", b"Action: B", b"Action: Silent"]
+    client.send("C")
+    assert len(client.sent()) == 1
+
+
+def test_a_bounded_number_waits() -> None:
+    client = Client(max_waiting=2)
+    client.send("A")
+    client.session.send("B")
+    with pytest.raises(LimitReached, match="2 actions"):
+        client.send("C")
+    client.feed(BANNER, WELCOME)
+    client.send("D")
+    assert [one.split(b"\r\n")[0] for one in client.sent()[1:]] == [b"Action: A", b"Action: B", b"Action: D"]
+    assert len(client.lose()) == 2
+
+
+def test_ids_are_ours_and_differ(client: Client) -> None:
+    ids = {client.send("Ping").action_id for _ in range(100)}
+    assert len(ids) == 100
+    assert all(one.startswith("id-") for one in ids)
+    assert client.sent()[0] == b"Action: Ping\r\nActionID: id-1\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", ["ActionID", "actionid", " ACTIONID "])
+@pytest.mark.parametrize(("given", "sent"), [("mine", b"mine"), (" mine ", b"mine"), (7, b"7")])
+def test_an_actionid_of_the_callers_own(client: Client, name: str, given: object, sent: bytes) -> None:
+    pending = client.send("Ping", [("A", "b"), (name, given), ("C", "d")])
+    assert client.sent() == [b"Action: Ping\r\nA: b\r\nC: d\r\nActionID: " + sent + b"\r\n\r\n"]
+    client.feed(response(pending))
+    assert client.only()["actionid"] == sent.decode()
+
+
+def test_an_actionid_of_none_is_left_out(client: Client) -> None:
+    assert client.send("Ping", {"ActionID": None}).action_id == "id-1"
+    assert client.sent() == [b"Action: Ping\r\nActionID: id-1\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"ActionID": ""}, {"ActionID": " "}, {"ActionID": ["a"]}, [("ActionID", "a"), ("actionid", "b")]],
+)
+def test_wrong_actionids_are_a_value_error(client: Client, params: object) -> None:
+    with pytest.raises(ValueError, match="ActionID"):
+        client.send("Ping", params)
+    assert client.sent() == []
+    assert client.lose() == []
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_an_actionid_in_flight_is_refused(logged_in: bool) -> None:
+    client = Client.logged_in() if logged_in else Client()
+    pending = client.send("Ping", {"ActionID": "Mine"})
+    with pytest.raises(ValueError, match="in flight"):
+        client.send("Ping", {"ActionID": "mINE"})
+    if logged_in:
+        client.feed(response(pending))
+        client.send("Ping", {"ActionID": "mine"})
+    assert len(client.lose()) == 1
+
+
+def test_what_is_refused_leaves_nothing_behind(client: Client) -> None:
+    with pytest.raises(ValueError):
+        client.send("Ping", {"X": "a\nb"})
+    with pytest.raises(TypeError):
+        client.send("Ping", {"X": object()})
+    assert client.sent() == []
+    assert client.lose() == []
+
+
+# The end
+
+
+def test_whatever_is_open_fails_once_in_order(client: Client) -> None:
+    ping, listing = client.send("Ping"), client.send("Status")
+    composite = client.send("Status", assertions=[{"event": "statuscomplete"}])
+    answered, text = client.send("Ping"), client.send("IAXnetstats")
+    originated, result = originate(client)
+    given_up = client.send("Ping")
+    client.session.give_up(given_up, LATE)
+    client.feed(start(listing), event("Status", listing), response(composite), response(answered), response(originated))
+    client.outcomes.clear()
+    lost = client.lose()
+    assert client.session.state is State.FINISHED
+    assert [one.pending for one in lost] == [ping, listing, composite, text, result]
+    failures = [one.result if not isinstance(one.result, list) else one.result[-1] for one in lost]
+    assert all(isinstance(one.error, ConnectionLost) for one in failures)
+    assert all(one["response"] == "error" and one["message"] == "gone" for one in failures)
+    assert len(failures[1].events) == 1
+    assert [one.get("response") for one in lost[2].result] == ["success", "error"]  # type: ignore[union-attr]
+    client.feed(response(ping), event("Hangup"))
+    assert client.outcomes == []
+
+
+def test_what_waits_for_the_login_fails_too() -> None:
+    client = Client()
+    waiting = [client.send("A"), client.send("B")]
+    assert [one.pending for one in client.lose()] == waiting
+
+
+def test_the_rest_of_the_buffer_is_not_looked_at_after_the_end(client: Client) -> None:
+    client.session.feed(event("A") + event("B"))
+    seen = []
+    for outcome in client.session.outcomes():
+        seen.append(outcome)
+        client.lose()
+    assert len(seen) == 1
+    assert client.session.dropped == 0
+
+
+def test_finishing_twice_is_a_bug_of_ours(client: Client) -> None:
+    client.lose()
+    with pytest.raises(RuntimeError, match="illegal move"):
+        client.lose()
+
+
+def test_more_than_max_packet_is_a_protocol_error() -> None:
+    client = Client.logged_in(max_packet=2000)
+    client.session.feed(b"Event: A\r\nX: " + b"y" * 3000)
+    with pytest.raises(ProtocolError):
+        list(client.session.outcomes())
+
+
+def test_a_session_starts_without_anything() -> None:
+    session = Session(Login("bob", "s3cret"), id_prefix="id")
+    assert (session.state, session.banner, session.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")

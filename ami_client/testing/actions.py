@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, Protocol
 
 from .requests import Request
-from .script import Answer
+from .script import Answer, Headers
 
 if TYPE_CHECKING:
+    from ..loop import Loop
     from .calls import Exchange
-    from .fake_asterisk import FakeAsterisk
     from .office import Office
     from .session import Session
+
+
+class Server(Protocol):
+    """What the handlers need of the server."""
+
+    loop: Loop
+    username: str
+    secret: str
+    auth_delay: float
+    fully_booted: bool
+    login_refusal: str | None
+    office: Office
+    exchange: Exchange
+
+    @property
+    def scripted_actions(self) -> list[str]: ...
+
+    def push(self, event: Headers) -> int: ...
+
+    def uptime(self) -> int: ...
 
 
 class Turn(NamedTuple):
     """One request being answered: who asks, and whom."""
 
-    server: FakeAsterisk
+    server: Server
     session: Session
     request: Request
 

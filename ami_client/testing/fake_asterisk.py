@@ -220,10 +220,7 @@ class FakeAsterisk:
         """Return for how long it has been up, whole seconds."""
         return int(self.loop.time() - self._started)
 
-    # For the sessions
-
-    def answer(self, session: Session, request: Request | Rejected) -> Answer:
-        """Return the answer to *request*, scripted or built in."""
+    def _answer(self, session: Session, request: Request | Rejected) -> Answer:
         if isinstance(request, Rejected):
             return error(request.message)
         name = request.action.lower()
@@ -241,10 +238,6 @@ class FakeAsterisk:
             return error(f"Invalid/unknown command: {request.action}. {hint}")
         return ACTIONS[name].handler(Turn(self, session, request))
 
-    def forget(self, session: Session) -> None:
-        """Take a closed session out of the list."""
-        self._sessions.remove(session)
-
     def _scripted_answer(self, scripted: _Scripted, request: Request) -> Answer:
         answer = scripted.answer
         if callable(answer):
@@ -260,7 +253,13 @@ class FakeAsterisk:
         return later
 
     def _accept(self, sock: socket.socket) -> None:
-        session = Session(self, sock)
+        session = Session(
+            self.loop,
+            sock,
+            on_request=self.received.append,
+            answer=self._answer,
+            on_closed=self._sessions.remove,
+        )
         self._sessions.append(session)
         session.link.mute(self._muted)
         session.link.write(f"Asterisk Call Manager/{self.version}\r\n".encode())

@@ -15,7 +15,7 @@ from .requests import Rejected, Request, RequestReader
 from .script import Answer, Headers, Later, encode_answer, encode_packet, find
 
 if TYPE_CHECKING:
-    from .fake_asterisk import FakeAsterisk
+    from ..loop import Loop
 
 
 class Phase(enum.Enum):
@@ -39,11 +39,24 @@ class Session:
     """One connected client, seen from the server.
 
     As on Asterisk, one request after the other is answered, and no event comes between a request
-    and its answer or into a list: they follow it.
+    and its answer or into a list: they follow it. ``on_request(request)`` is told of each
+    as it comes, ``answer(session, request)`` says what it is answered, ``on_closed(session)``
+    is called at the end.
     """
 
-    def __init__(self, server: FakeAsterisk, sock: socket.socket) -> None:
-        self.server = server
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        *,
+        on_request: Callable[[Request], object],
+        answer: Callable[[Session, Request | Rejected], Answer],
+        on_closed: Callable[[Session], object],
+    ) -> None:
+        self._loop = loop
+        self._on_request = on_request
+        self._answer = answer
+        self._tell_closed = on_closed
         self.phase = Phase.NEW
         self.mask = ALL
         #: Decimal digits, the same for the whole connection; of use once they were asked for.
@@ -51,7 +64,7 @@ class Session:
         self.challenged = False
         #: Called when an event has come for this session (WaitEvent).
         self.on_event: Callable[[], object] | None = None
-        self.link = Link(server.loop, sock, self._on_data, self._on_closed)
+        self.link = Link(loop, sock, self._on_data, self._on_closed)
         self._reader = RequestReader()
         self._requests: deque[Request | Rejected | None] = deque()
         self._answering = False
@@ -94,7 +107,7 @@ class Session:
     def _on_data(self, data: bytes) -> None:
         for request in self._reader.feed(data):
             if isinstance(request, Request):
-                self.server.received.append(request)
+                self._on_request(request)
             self._requests.append(request)
         if not data:
             # The client sends no more; what it has sent is answered, then the link is closed.
@@ -111,7 +124,7 @@ class Session:
                 self.link.drop()
                 return
             self._answering = True
-            answer = self.server.answer(self, request)
+            answer = self._answer(self, request)
             if isinstance(answer, Later):
                 answer.then(partial(self._answered_late, request))
             else:
@@ -129,11 +142,11 @@ class Session:
     def _answered_late(self, request: Request | Rejected, answer: Answer) -> None:
         self._answered(request, answer)
         # Not from here: many late answers in a row would nest as deep.
-        self.server.loop.call_soon(self._serve)
+        self._loop.call_soon(self._serve)
 
     def _on_closed(self) -> None:
         self._move(Phase.CLOSED)
-        self.server.forget(self)
+        self._tell_closed(self)
 
     def _move(self, phase: Phase) -> None:
         if phase not in _MOVES[self.phase]:

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,14 @@ def test_modules_without_io_know_none_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", PURE.split())
 def test_what_they_import_knows_none_of_it_either(name: str) -> None:
     assert layers_used(PACKAGE / f"{name}.py") <= set(PURE.split())
+
+
+def test_no_circles_inside_the_testing_kit() -> None:
+    prefix = "ami_client.testing."
+    kit = [path for path in MODULES if path.parent.name == "testing"]
+    graph = {path.stem: {n.removeprefix(prefix) for n in imports(path) if n.startswith(prefix)} for path in kit}
+    assert graph["fake_asterisk"] and graph["session"]
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_pyee_is_all_that_the_core_depends_on() -> None:

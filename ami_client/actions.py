@@ -6,11 +6,11 @@ Source: phpDaemon Clients/Asterisk/Connection.php.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Callable, Optional
 
 from .callbacks import require_callable
-from .encode import Params
+from .encode import Params, pairs_of
 from .pending import Assertion
 
 Callback = Optional[Callable[..., object]]
@@ -158,7 +158,7 @@ class Actions(ABC):
         """
         if on_result is not None:
             require_callable(on_result, "on_result")
-        pairs = list(params.items() if isinstance(params, Mapping) else params)
+        pairs = pairs_of(params)
         if any(name == "Async" for name, _ in pairs):
             pairs = [(name, 1 if name == "Async" else value) for name, value in pairs]
         else:

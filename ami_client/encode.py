@@ -43,7 +43,7 @@ def encode_action(action: str, params: Optional[Params] = None, action_id: Optio
     TypeError for values of other types. The message never shows a value.
     """
     headers = [("Action", _text("Action", action))]
-    for name, value in _pairs(params):
+    for name, value in pairs_of(params):
         headers += [(_text("header name", name), text) for text in _values(name, value)]
     if not headers[0][1]:
         raise ValueError("an action needs a name")
@@ -64,14 +64,31 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _pairs(params: Optional[Params]) -> Iterable[tuple[str, object]]:
+def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
+    """``params`` in order as ``(name, value)``. Raises TypeError for what is neither a mapping nor pairs."""
     if params is None:
-        return ()
+        return []
     if isinstance(params, Mapping):
-        return params.items()
+        return list(params.items())
     if isinstance(params, (str, bytes)):
         raise TypeError("params must be a mapping or a sequence of (name, value) pairs")
-    return params
+    return list(params)
+
+
+def take_action_id(params: Optional[Params]) -> tuple[Optional[str], list[tuple[str, object]]]:
+    """The caller's own ActionID, None if ``params`` has none, and the other params."""
+    pairs = pairs_of(params)
+    own = [value for name, value in pairs if _is_action_id(name) and value is not None]
+    if not own:
+        return None, pairs
+    if len(own) > 1 or not isinstance(own[0], (str, int)) or not str(own[0]).strip(TRIMMED):
+        raise ValueError("an ActionID of your own is one text that is not empty")
+    return str(own[0]).strip(TRIMMED), [(name, value) for name, value in pairs if not _is_action_id(name)]
+
+
+def _is_action_id(name: object) -> bool:
+    """Whether a header's name is ActionID, as the server compares names."""
+    return isinstance(name, str) and ascii_lower(name.strip(TRIMMED)) == "actionid"
 
 
 def _values(name: str, value: object) -> list[str]:

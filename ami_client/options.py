@@ -31,7 +31,8 @@ class Options:
     server: Optional[str] = field(default=None, repr=False)
     #: URLs, one of which is chosen by chance when there is no ``server``: a sequence, or a text with commas.
     servers: Union[str, Sequence[str]] = field(default=(), repr=False)
-    #: Connections to one URL at most; callbacks beyond that wait.
+    #: Connections to one URL at most; callbacks beyond that wait. Asterisk's listen queue holds about ten: of many more
+    #: connections opened at the same instant, the last take several seconds to log in.
     maxconnperserv: int = 32
     #: Silence after which a link counts as dead. At half of it a Ping is sent. Before login, silence of this length
     #: ends the attempt.

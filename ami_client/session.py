@@ -9,12 +9,21 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Callable, Optional, Union
 
-from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, Params, ascii_lower, encode_action, encode_headers
+from .encode import (
+    ENCODING,
+    ENCODING_ERRORS,
+    TRIMMED,
+    Params,
+    ascii_lower,
+    encode_action,
+    encode_headers,
+    take_action_id,
+)
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
 from .inflight import Done, InFlight
 from .packet import DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
@@ -107,9 +116,9 @@ class Session(StateMachine):
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
-        own_id, params = take_action_id(params)
+        own_id, others = take_action_id(params)
         pending = Pending(own_id or self._new_id(), action, callback, assertions)
-        data = encode_action(pending.action, params, pending.action_id)
+        data = encode_action(pending.action, others, pending.action_id)
         fence_id = None
         if callback is not None and pending.oddity.raw_text:
             fence_id = self._new_id()
@@ -246,21 +255,3 @@ class Session(StateMachine):
             yield EventReceived(packet)
         elif not done:
             self.dropped += 1
-
-
-def take_action_id(params: Optional[Params]) -> tuple[Optional[str], Optional[Params]]:
-    """The caller's own ActionID, if ``params`` has one, and the other params."""
-    if params is None or isinstance(params, (str, bytes)):
-        return None, params
-    pairs = list(params.items() if isinstance(params, Mapping) else params)
-    own = [value for name, value in pairs if is_action_id(name) and value is not None]
-    if not own:
-        return None, pairs
-    if len(own) > 1 or not isinstance(own[0], (str, int)) or not str(own[0]).strip(TRIMMED):
-        raise ValueError("an ActionID of your own is one text that is not empty")
-    return str(own[0]).strip(TRIMMED), [(name, value) for name, value in pairs if not is_action_id(name)]
-
-
-def is_action_id(name: object) -> bool:
-    """Whether a header's name is ActionID, as the server compares names."""
-    return isinstance(name, str) and ascii_lower(name.strip(TRIMMED)) == "actionid"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from .requests import Request
 from .script import Answer, Headers
@@ -22,7 +22,7 @@ class Server(Protocol):
     secret: str
     auth_delay: float
     fully_booted: bool
-    login_refusal: str | None
+    login_refusal: Optional[str]
     office: Office
     exchange: Exchange
 
@@ -52,7 +52,7 @@ class Turn(NamedTuple):
         return self.server.office
 
     @property
-    def action_id(self) -> str | None:
+    def action_id(self) -> Optional[str]:
         """The ActionID, None when there is none: a header value that leaves the header out."""
         return self.request.action_id or None
 
@@ -65,7 +65,7 @@ Handler = Callable[[Turn], Answer]
 
 
 class Action(NamedTuple):
-    """A built-in action; *synopsis* and *privilege* are what ListCommands tells."""
+    """A built-in action; ``synopsis`` and ``privilege`` are what ListCommands tells."""
 
     name: str
     synopsis: str
@@ -78,7 +78,7 @@ ACTIONS: dict[str, Action] = {}
 
 
 def action(name: str, synopsis: str, privilege: str = "<none>") -> Callable[[Handler], Handler]:
-    """Register the function below as the handler of action *name*."""
+    """Register the function below as the handler of action ``name``."""
 
     def register(handler: Handler) -> Handler:
         ACTIONS[name.lower()] = Action(name, synopsis, privilege, handler)

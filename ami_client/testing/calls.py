@@ -32,7 +32,7 @@ EPOCH = 1_700_000_000
 
 @dataclass
 class Order:
-    """What to call and where to lead it: the parameters of Originate; *timeout* in seconds."""
+    """What to call and where to lead it: the parameters of Originate; ``timeout`` in seconds."""
 
     channel: str
     context: str = ""
@@ -69,7 +69,7 @@ _MOVES = {
 
 
 class Call:
-    """One originated call; *legs* are its channels, first the one that the dialplan gets."""
+    """One originated call; ``legs`` are its channels, first the one that the dialplan gets."""
 
     def __init__(self, exchange: Exchange, order: Order, legs: list[Channel], on_result: OnResult) -> None:
         self.exchange = exchange
@@ -77,10 +77,10 @@ class Call:
         self.legs = legs
         self.phase = Phase.DIALLING
         self._on_result = on_result
-        self._timer: Handle | None = None
+        self._timer: Optional[Handle] = None
 
-    def dial(self, steps: list[Step] | None) -> None:
-        """Begin; *steps* are what the called extension does, None when there is no such one."""
+    def dial(self, steps: Optional[list[Step]]) -> None:
+        """Begin; ``steps`` are what the called extension does, None when there is no such one."""
         main, emit = self.legs[0], self.exchange.emit
         for leg in self.legs:
             emit(leg.event("Newchannel"))
@@ -105,7 +105,7 @@ class Call:
             self._ring(answers=application != "ringing", steps=steps)
 
     def lead(self, channel: Channel, context: str, exten: str, priority: int = 1) -> None:
-        """Put *channel* into the dialplan at a place, and let it stay for the call's length."""
+        """Put ``channel`` into the dialplan at a place, and let it stay for the call's length."""
         steps = self.exchange.office.extensions.get((context, exten), [])
         channel.context, channel.exten = context, exten
         for channel.priority, step in enumerate(steps[priority - 1 :], priority):
@@ -225,9 +225,9 @@ class Call:
 
 
 class Exchange:
-    """All calls and their channels; what happens to them goes to *emit* as events.
+    """All calls and their channels; what happens to them goes to ``emit`` as events.
 
-    *ring_time* and *call_length* are in seconds; a call_length of None means until hung up.
+    ``ring_time`` and ``call_length`` are in seconds; a call_length of None means until hung up.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class Exchange:
         emit: Callable[[Mapping[str, Value]], object],
         *,
         ring_time: float,
-        call_length: float | None,
+        call_length: Optional[float],
     ) -> None:
         self.loop = loop
         self.office = office
@@ -253,7 +253,7 @@ class Exchange:
         """The live channels, in the order they came to be."""
         return [channel for channel, _ in self._calls.values()]
 
-    def find(self, name: str) -> Channel | None:
+    def find(self, name: str) -> Optional[Channel]:
         """Return the live channel of that name (without case), or None."""
         return next((one for one in self.channels if one.name.lower() == name.lower()), None)
 
@@ -294,8 +294,8 @@ class Exchange:
         """Hang up the call that a live channel belongs to."""
         self._calls[channel.name][1].hang_up(cause)
 
-    def set_variable(self, channel: Channel | None, name: str, value: str) -> None:
-        """Set a variable, a global one without *channel*, and tell it."""
+    def set_variable(self, channel: Optional[Channel], name: str, value: str) -> None:
+        """Set a variable, a global one without ``channel``, and tell it."""
         if channel is None:
             self.office.variables[name] = value
             where: Mapping[str, Value] = {"Channel": "none", "Uniqueid": "none"}
@@ -338,6 +338,6 @@ class Exchange:
 
 
 def caller_event(channel: Channel) -> dict[str, Value]:
-    """Return NewCallerid for *channel*."""
+    """Return NewCallerid for ``channel``."""
     event = channel.event("NewCallerid")
     return {**event, "CID-CallingPres": "0 (Presentation Allowed, Not Screened)"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Optional
 
 from .script import Value
 
@@ -36,13 +37,13 @@ _ESCAPES = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """Return *text* as Asterisk writes it in the few fields that it escapes, in C's way."""
+    """Return ``text`` as Asterisk writes it in the few fields that it escapes, in C's way."""
     return text.translate(_ESCAPES)
 
 
 @dataclass
 class Channel:
-    """One channel; *created* is a reading of the loop's clock."""
+    """One channel; ``created`` is a reading of the loop's clock."""
 
     name: str
     uniqueid: str
@@ -67,7 +68,7 @@ class Channel:
         return self.name.partition("/")[0]
 
     def snapshot(self, prefix: str = "") -> dict[str, Value]:
-        """Return the headers that events on a channel have, their names behind *prefix*."""
+        """Return the headers that events on a channel have, their names behind ``prefix``."""
         headers: dict[str, Value] = {
             "Channel": self.name,
             "ChannelState": self.state,
@@ -87,7 +88,7 @@ class Channel:
         return {prefix + name: value for name, value in headers.items()}
 
     def event(self, name: str, privilege: str = "call", **headers: Value) -> dict[str, Value]:
-        """Return an event on this channel; underscores in the names of *headers* mean hyphens."""
+        """Return an event on this channel; underscores in the names of ``headers`` mean hyphens."""
         extra = {key.replace("_", "-"): value for key, value in headers.items()}
         return {"Event": name, "Privilege": f"{privilege},all", **self.snapshot(), **extra}
 
@@ -102,11 +103,11 @@ class Channel:
         )
 
     def hangup_event(self, cause: int) -> dict[str, Value]:
-        """Return Hangup with *cause*."""
+        """Return Hangup with ``cause``."""
         text = CAUSE_TEXTS.get(cause, "Unknown")
         return self.event("Hangup", Cause=cause, Cause_txt=text)
 
 
-def known(text: str | None) -> str:
-    """Return *text*, or Asterisk's word for none."""
+def known(text: Optional[str]) -> str:
+    """Return ``text``, or Asterisk's word for none."""
     return text or "<unknown>"

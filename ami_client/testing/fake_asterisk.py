@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 from urllib.parse import quote
 
 from . import housekeeping, listings, telephony
@@ -59,7 +59,7 @@ class FakeAsterisk:
     #: The live calls.
     exchange: Exchange
     #: What logins are refused with, None while they are not.
-    login_refusal: str | None = None
+    login_refusal: Optional[str] = None
     _muted = False
     _started = 0.0
 
@@ -72,13 +72,13 @@ class FakeAsterisk:
         version: str = "11.0.0",
         host: str = "127.0.0.1",
         port: int = 0,
-        unix_path: str | None = None,
-        tls: ssl.SSLContext | None = None,
+        unix_path: Optional[str] = None,
+        tls: Optional[ssl.SSLContext] = None,
         auth_delay: float = 0.0,
         ring_time: float = 0.05,
-        call_length: float | None = 1.0,
+        call_length: Optional[float] = 1.0,
         fully_booted: bool = True,
-        office: Office | None = None,
+        office: Optional[Office] = None,
     ) -> None:
         self.loop = loop
         self.username = username
@@ -93,7 +93,7 @@ class FakeAsterisk:
         self._sessions: list[Session] = []
         self._scripts: dict[str, _Scripted] = {}
 
-    # Life
+    # -- life
 
     def start(self) -> None:
         """Listen; OSError when the address cannot be had, RuntimeError when it listens already."""
@@ -115,9 +115,9 @@ class FakeAsterisk:
 
     def __exit__(
         self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
+        exc_type: Optional[type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
     ) -> None:
         self.close()
 
@@ -146,7 +146,7 @@ class FakeAsterisk:
         """How many clients are connected, logged in or not."""
         return len(self._sessions)
 
-    # What was asked
+    # -- what was asked
 
     @property
     def received_actions(self) -> list[str]:
@@ -154,10 +154,10 @@ class FakeAsterisk:
         return [request.action for request in self.received]
 
     def requests(self, action: str) -> list[Request]:
-        """Return the requests received for *action* (without case)."""
+        """Return the requests received for ``action`` (without case)."""
         return [one for one in self.received if one.action.lower() == action.lower()]
 
-    # What is answered
+    # -- what is answered
 
     @property
     def scripted_actions(self) -> list[str]:
@@ -165,9 +165,9 @@ class FakeAsterisk:
         return [scripted.action for scripted in self._scripts.values()]
 
     def on(self, action: str, answer: Script, *, delay: float = 0.0) -> None:
-        """Answer *action* (without case) with *answer* from now on, after *delay* seconds.
+        """Answer ``action`` (without case) with ``answer`` from now on, after ``delay`` seconds.
 
-        *answer* is one of: None, no answer at all; bytes or text, sent as they are; a mapping of
+        ``answer`` is one of: None, no answer at all; bytes or text, sent as they are; a mapping of
         headers (a list value repeats the header, None leaves it out) or a list of such mappings,
         into each of which the ActionID is put; a callable ``(request) -> answer``, which may also
         return NotImplemented for the built-in answer, or a
@@ -176,7 +176,7 @@ class FakeAsterisk:
         self._scripts[action.lower()] = _Scripted(action, answer, delay)
 
     def off(self, action: str) -> None:
-        """Give *action* its built-in answer again; KeyError when :meth:`on` was not called."""
+        """Give ``action`` its built-in answer again; KeyError when :meth:`on` was not called."""
         del self._scripts[action.lower()]
 
     def refuse_logins(self, message: str = "Authentication failed") -> None:
@@ -187,12 +187,12 @@ class FakeAsterisk:
         """End :meth:`refuse_logins`."""
         self.login_refusal = None
 
-    # What happens by itself
+    # -- what happens by itself
 
-    def push(self, event: bytes | str | Headers) -> int:
+    def push(self, event: Union[bytes, str, Headers]) -> int:
         """Send an event to every logged-in client and return how many that are.
 
-        *event* is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
+        ``event`` is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
         (``call,all``) only those get it whose event mask lets it through. Bytes or text are sent
         as they are.
         """
@@ -200,10 +200,10 @@ class FakeAsterisk:
             event = encode_answer(event)
         return sum([session.deliver(event) for session in list(self._sessions)])
 
-    def drop(self, after: bytes | str = b"", *, reset: bool = False) -> None:
-        """Drop all connections, having sent *after*: the beginning of a packet, perhaps.
+    def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
+        """Drop all connections, having sent ``after``: the beginning of a packet, perhaps.
 
-        With *reset* the clients see "connection reset" instead of an end.
+        With ``reset`` the clients see "connection reset" instead of an end.
         """
         for session in list(self._sessions):
             session.link.drop(encode_answer(after), reset)
@@ -220,7 +220,7 @@ class FakeAsterisk:
         """Return for how long it has been up, whole seconds."""
         return int(self.loop.time() - self._started)
 
-    def _answer(self, session: Session, request: Request | Rejected) -> Answer:
+    def _answer(self, session: Session, request: Union[Request, Rejected]) -> Answer:
         if isinstance(request, Rejected):
             return error(request.message)
         name = request.action.lower()

@@ -8,7 +8,7 @@ import itertools
 import os
 import selectors
 import socket
-from typing import ClassVar
+from typing import ClassVar, Optional, Union
 from weakref import WeakValueDictionary
 
 
@@ -42,9 +42,9 @@ class FakeSocket:
     by_fileno: ClassVar[WeakValueDictionary[int, FakeSocket]] = WeakValueDictionary()
     #: The address the client connected to, None before.
     address: object = None
-    read_size: int | None = None
-    write_size: int | None = None
-    room: int | None = None
+    read_size: Optional[int] = None
+    write_size: Optional[int] = None
+    room: Optional[int] = None
     # Far above real descriptors: one that strays into a real selector is refused there.
     _numbers = itertools.count(1_000_000)
 
@@ -53,13 +53,13 @@ class FakeSocket:
         family: int = socket.AF_INET,
         type: int = socket.SOCK_STREAM,
         proto: int = 0,
-        fileno: int | None = None,
+        fileno: Optional[int] = None,
     ) -> None:
         self.family, self.type, self.proto = family, type, proto
         #: The options the client has set, by (level, option).
         self.options: dict[tuple[int, int], object] = {}
         self._state = _State.NEW
-        self._verdict: int | None = 0  # of the attempt: an errno, 0 to accept, None to wait
+        self._verdict: Optional[int] = 0  # of the attempt: an errno, 0 to accept, None to wait
         self._error = 0
         self._blocking = True
         self._incoming = _Incoming()
@@ -71,10 +71,10 @@ class FakeSocket:
     def __repr__(self) -> str:
         return f"<FakeSocket {self._fileno} {self._state.value}>"
 
-    # The test's side
+    # -- the test's side
 
     def feed(self, data: bytes) -> None:
-        """Let *data* arrive."""
+        """Let ``data`` arrive."""
         self._incoming.buffer += data
 
     def eof(self) -> None:
@@ -86,7 +86,7 @@ class FakeSocket:
         self._incoming.end = errno.ECONNRESET
 
     def refuse(self, error: int = errno.ECONNREFUSED) -> None:
-        """Let the connection attempt, coming or under way, fail with *error* (an errno)."""
+        """Let the connection attempt, coming or under way, fail with ``error`` (an errno)."""
         self._decide(error)
 
     def hold(self) -> None:
@@ -131,7 +131,7 @@ class FakeSocket:
             events |= selectors.EVENT_WRITE
         return events
 
-    def _decide(self, verdict: int | None) -> None:
+    def _decide(self, verdict: Optional[int]) -> None:
         if self._state not in (_State.NEW, _State.CONNECTING):
             raise NothingCanHappen(f"{self!r} has no connection attempt to come or under way")
         self._verdict = verdict
@@ -143,7 +143,7 @@ class FakeSocket:
         elif self._verdict is not None:
             self._state, self._error = _State.FAILED, self._verdict
 
-    # The client's side: socket.socket's calls
+    # -- the client's side: socket.socket's calls
 
     def fileno(self) -> int:
         """Return its number, -1 when closed."""
@@ -153,13 +153,13 @@ class FakeSocket:
         """As the real one."""
         self._blocking = bool(flag)
 
-    def settimeout(self, value: float | None) -> None:
+    def settimeout(self, value: Optional[float]) -> None:
         """As the real one; only None and 0, for timeouts would need a real clock."""
         if value:
             raise NotImplementedError("a FakeSocket has no timeouts: use setblocking(False)")
         self._blocking = value is None
 
-    def gettimeout(self) -> float | None:
+    def gettimeout(self) -> Optional[float]:
         """As the real one."""
         return None if self._blocking else 0.0
 
@@ -201,8 +201,8 @@ class FakeSocket:
         """As connect_ex, raising its error: BlockingIOError while it is in progress."""
         _raise(self.connect_ex(address))
 
-    def send(self, data: bytes | bytearray | memoryview, flags: int = 0) -> int:
-        """Take *data* or its beginning and return how much; BlockingIOError without room."""
+    def send(self, data: Union[bytes, bytearray, memoryview], flags: int = 0) -> int:
+        """Take ``data`` or its beginning and return how much; BlockingIOError without room."""
         self._check_connected()
         _raise(self._incoming.end or (errno.EPIPE if self._shut else 0))
         limits = (len(data), self.write_size, self.room)
@@ -215,14 +215,14 @@ class FakeSocket:
         return size
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Return up to *size* bytes, ``b""`` at the end; BlockingIOError when there are none."""
+        """Return up to ``size`` bytes, ``b""`` at the end; BlockingIOError when there are none."""
         self._check_connected()
         if not self._incoming.ready():
             self._would_block("recv")
         return self._incoming.read(size if self.read_size is None else min(size, self.read_size))
 
-    def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
-        """As recv, into *buffer*; returns how much."""
+    def recv_into(self, buffer: Union[bytearray, memoryview], nbytes: int = 0, flags: int = 0) -> int:
+        """As recv, into ``buffer``; returns how much."""
         data = self.recv(nbytes or len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -275,7 +275,7 @@ class _Incoming:
 
     def __init__(self) -> None:
         self.buffer = bytearray()
-        self.end: int | None = None
+        self.end: Optional[int] = None
 
     def ready(self) -> bool:
         return bool(self.buffer) or self.end is not None

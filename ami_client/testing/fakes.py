@@ -16,24 +16,18 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Mapping
-from typing import Protocol, Union
+from typing import Optional
 
+from ..loop import FileDescriptor
 from .fake_socket import FakeSocket, NothingCanHappen
 
 __all__ = ["FakeClock", "FakeSelector", "FakeSocket", "NothingCanHappen"]
 
 
-class _HasFileno(Protocol):
-    def fileno(self) -> int: ...
-
-
-_FileObject = Union[int, _HasFileno]
-
-
 class FakeClock:
     """A clock that moves when it is told to; called, it returns the time in seconds.
 
-    *start* is its first reading, seconds.
+    ``start`` is its first reading, seconds.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -43,7 +37,7 @@ class FakeClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move on by *seconds*; ValueError when negative, for time does not run backwards."""
+        """Move on by ``seconds``; ValueError when negative, for time does not run backwards."""
         if seconds < 0:
             raise ValueError("a clock does not go backwards")
         self.now += seconds
@@ -52,15 +46,15 @@ class FakeClock:
 class FakeSelector(selectors.BaseSelector):
     """A selector over :class:`FakeSocket` objects (or their numbers) that never sleeps.
 
-    With nothing ready, ``select(timeout)`` moves *clock* on by the timeout, as the wait would have;
+    With nothing ready, ``select(timeout)`` moves ``clock`` on by the timeout, as the wait would have;
     without a timeout it raises :class:`NothingCanHappen`. The idea is tornado 4's FakeTimeSelect.
     """
 
-    def __init__(self, clock: FakeClock | None = None) -> None:
+    def __init__(self, clock: Optional[FakeClock] = None) -> None:
         self.clock = FakeClock() if clock is None else clock
         self._keys: dict[int, selectors.SelectorKey] = {}
 
-    def register(self, fileobj: _FileObject, events: int, data: object = None) -> selectors.SelectorKey:
+    def register(self, fileobj: FileDescriptor, events: int, data: object = None) -> selectors.SelectorKey:
         """As ``BaseSelector.register``; ValueError for what is no FakeSocket."""
         if not events or events & ~(selectors.EVENT_READ | selectors.EVENT_WRITE):
             raise ValueError(f"Invalid events: {events!r}")
@@ -73,7 +67,7 @@ class FakeSelector(selectors.BaseSelector):
         self._keys[fd] = key
         return key
 
-    def unregister(self, fileobj: _FileObject) -> selectors.SelectorKey:
+    def unregister(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
         """As ``BaseSelector.unregister``; KeyError when it is not registered."""
         for fd, key in self._keys.items():
             # A closed socket's number is -1: it is found by itself.
@@ -81,8 +75,8 @@ class FakeSelector(selectors.BaseSelector):
                 return self._keys.pop(fd)
         return self._keys.pop(_fileno(fileobj))
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return the ready keys with their events; with none, let *timeout* seconds pass."""
+    def select(self, timeout: Optional[float] = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the ready keys with their events; with none, let ``timeout`` seconds pass."""
         ready = self._ready()
         if not ready:
             if timeout is None:
@@ -99,11 +93,11 @@ class FakeSelector(selectors.BaseSelector):
                 ready.append((key, events))
         return ready
 
-    def get_map(self) -> Mapping[_FileObject, selectors.SelectorKey]:
+    def get_map(self) -> Mapping[FileDescriptor, selectors.SelectorKey]:
         """Return the registered keys by their numbers."""
         return {key.fd: key for key in self._keys.values()}
 
-    def get_key(self, fileobj: _FileObject) -> selectors.SelectorKey:
+    def get_key(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
         """As ``BaseSelector.get_key``; KeyError when it is not registered."""
         return self._keys[_fileno(fileobj)]
 
@@ -112,5 +106,5 @@ class FakeSelector(selectors.BaseSelector):
         self._keys.clear()
 
 
-def _fileno(fileobj: _FileObject) -> int:
+def _fileno(fileobj: FileDescriptor) -> int:
     return fileobj if isinstance(fileobj, int) else fileobj.fileno()

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 if TYPE_CHECKING:
     from ..loop import Loop
@@ -22,7 +22,7 @@ _RESET = struct.pack("ii", 1, 0)
 class Listener:
     """A listening socket on a loop: ``on_accept(sock)`` gets each connection, non-blocking.
 
-    With *unix_path* it is a unix socket, which is removed again by close.
+    With ``unix_path`` it is a unix socket, which is removed again by close.
     """
 
     def __init__(
@@ -30,15 +30,15 @@ class Listener:
         loop: Loop,
         host: str,
         port: int,
-        unix_path: str | None,
-        tls: ssl.SSLContext | None,
+        unix_path: Optional[str],
+        tls: Optional[ssl.SSLContext],
     ) -> None:
         self.loop = loop
         self.host = host
         self.port = port
         self.unix_path = unix_path
         self.tls = tls
-        self._sock: socket.socket | None = None
+        self._sock: Optional[socket.socket] = None
 
     def start(self, on_accept: Callable[[socket.socket], object]) -> None:
         """Listen; a port that was 0 is kept from now on, so that a server can come back."""
@@ -104,7 +104,7 @@ class Link:
         loop.add_reader(sock.fileno(), self._read)
 
     def write(self, data: bytes) -> None:
-        """Send *data*, now or as soon as it can be."""
+        """Send ``data``, now or as soon as it can be."""
         if not self.closed and not self._finishing:
             self._out += data
             self._flush()
@@ -120,7 +120,7 @@ class Link:
         self._flush()
 
     def drop(self, after: bytes = b"", reset: bool = False) -> None:
-        """Send *after*, then close; *reset* cuts the connection without a regular end.
+        """Send ``after``, then close; ``reset`` cuts the connection without a regular end.
 
         What a muted link holds is lost, as with a server that was killed.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Union
 
 from .actions import Turn, action
 from .office import ConfigFile, Member, Queue
@@ -177,7 +178,7 @@ def get_config_json(turn: Turn) -> Answer:
     return {"Response": "Success", "JSON": _json_object(list(members))}
 
 
-def _config_file(turn: Turn) -> ConfigFile | Mapping[str, Value]:
+def _config_file(turn: Turn) -> Union[ConfigFile, Mapping[str, Value]]:
     name = turn.get("Filename")
     if not name:
         return {"Response": "Error", "Message": "Filename not specified"}

@@ -34,7 +34,7 @@ _FALSE = frozenset({"no", "false", "n", "f", "off"})
 
 
 def parse_mask(text: str) -> int:
-    """Return the mask that *text* means; words that are no class count for nothing.
+    """Return the mask that ``text`` means; words that are no class count for nothing.
 
     Source: Asterisk manager.c, strings_to_mask.
     """
@@ -51,7 +51,7 @@ def parse_mask(text: str) -> int:
 
 
 def passes(privilege: str, mask: int) -> bool:
-    """Tell whether *mask* has all classes of an event's *privilege* (``call,all``)."""
+    """Tell whether ``mask`` has all classes of an event's ``privilege`` (``call,all``)."""
     names = {name.strip().lower() for name in privilege.split(",")} - {"all", ""}
     wanted = sum(CLASSES.get(name, 0) for name in names)
     return mask != OFF and mask & wanted == wanted

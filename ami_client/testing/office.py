@@ -21,7 +21,7 @@ STATE_TEXTS = {-1: "Unknown", 0: "Idle", 1: "InUse", 2: "Busy", 4: "Unavailable"
 
 @dataclass
 class SipPeer:
-    """An entry of SIPpeers; *address* empty means not registered."""
+    """An entry of SIPpeers; ``address`` empty means not registered."""
 
     name: str
     address: str = ""
@@ -33,7 +33,7 @@ class SipPeer:
 
 @dataclass
 class IaxPeer:
-    """An entry of IAXpeers and IAXpeerlist; *address* empty means not registered."""
+    """An entry of IAXpeers and IAXpeerlist; ``address`` empty means not registered."""
 
     name: str
     address: str = ""
@@ -43,7 +43,7 @@ class IaxPeer:
 
 @dataclass
 class Endpoint:
-    """An entry of PJSIPShowEndpoints; *contact* is a SIP URI, empty when there is none."""
+    """An entry of PJSIPShowEndpoints; ``contact`` is a SIP URI, empty when there is none."""
 
     name: str
     contact: str = ""
@@ -52,7 +52,7 @@ class Endpoint:
 
 @dataclass
 class Member:
-    """A member of a queue; *status* is a device state (1: not in use)."""
+    """A member of a queue; ``status`` is a device state (1: not in use)."""
 
     name: str
     location: str
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass
 class Caller:
-    """A caller waiting in a queue; *wait* is in seconds."""
+    """A caller waiting in a queue; ``wait`` is in seconds."""
 
     channel: str
     number: str = "unknown"

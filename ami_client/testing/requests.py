@@ -6,6 +6,7 @@ The rules and limits are those of Asterisk's manager.c (get_input, do_message, p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Union
 
 #: A line with its CRLF takes at most so many bytes.
 MAX_LINE = 1024
@@ -16,7 +17,7 @@ MAX_LINES = 128
 class Request:
     """One action as a client sent it; header names compare without case.
 
-    *lines* are its lines without their ends, decoded as UTF-8 with surrogateescape.
+    ``lines`` are its lines without their ends, decoded as UTF-8 with surrogateescape.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -43,16 +44,16 @@ class Request:
         return [(name, value.lstrip(" \t")) for name, _, value in pairs]
 
     def get(self, name: str, default: str = "") -> str:
-        """Return the first value of header *name*, or *default*: the first one wins."""
+        """Return the first value of header ``name``, or ``default``: the first one wins."""
         return next(iter(self.getall(name)), default)
 
     def getall(self, name: str) -> list[str]:
-        """Return all values of header *name*, in the order sent."""
+        """Return all values of header ``name``, in the order sent."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
 class Rejected:
-    """A request that could not be read; *message* is the server's word for why."""
+    """A request that could not be read; ``message`` is the server's word for why."""
 
     def __init__(self, request: Request, message: str) -> None:
         self.action_id = request.action_id
@@ -67,8 +68,8 @@ class RequestReader:
         self._lines: list[str] = []
         self._problem = ""
 
-    def feed(self, data: bytes) -> Iterator[Request | Rejected]:
-        """Take *data* and yield what is complete with it.
+    def feed(self, data: bytes) -> Iterator[Union[Request, Rejected]]:
+        """Take ``data`` and yield what is complete with it.
 
         An empty line ends a request even if nothing stands before it, as it does for the server.
         """
@@ -88,7 +89,7 @@ class RequestReader:
             else:
                 return
 
-    def _line(self, line: bytes) -> Iterator[Request | Rejected]:
+    def _line(self, line: bytes) -> Iterator[Union[Request, Rejected]]:
         if not line:
             request, problem = Request(self._lines), self._problem
             self._lines, self._problem = [], ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Callable, Union
+from typing import Callable, Optional, Union
 
 from .requests import Request
 
@@ -21,7 +21,7 @@ class Later:
 
     def __init__(self) -> None:
         self._answers: list[Answer] = []
-        self._callback: Callable[[Answer], object] | None = None
+        self._callback: Optional[Callable[[Answer], object]] = None
 
     def set(self, answer: Answer) -> None:
         """Give the answer; a second call is an error (RuntimeError)."""
@@ -48,7 +48,7 @@ Script = Union[Answer, Callable[[Request], Answer]]
 def encode_packet(headers: Headers, action_id: str = "") -> bytes:
     """Return the bytes of one packet, its blank line included.
 
-    *action_id* is put behind the first header, where Asterisk has it, unless the packet has an
+    ``action_id`` is put behind the first header, where Asterisk has it, unless the packet has an
     ActionID of its own (None leaves it out).
     """
     pairs = list(_pairs(headers))
@@ -59,7 +59,7 @@ def encode_packet(headers: Headers, action_id: str = "") -> bytes:
 
 
 def encode_answer(answer: Answer, action_id: str = "") -> bytes:
-    """Return the bytes of an answer that is there; *action_id* goes into each of its packets."""
+    """Return the bytes of an answer that is there; ``action_id`` goes into each of its packets."""
     if answer is None:
         return b""
     if isinstance(answer, bytes):
@@ -82,8 +82,8 @@ def encode_answer(answer: Answer, action_id: str = "") -> bytes:
     return b"".join(encode_packet(packet, action_id) for packet in packets)
 
 
-def find(headers: Headers, name: str) -> str | None:
-    """Return the first value of header *name* (without case) as text, None when there is none."""
+def find(headers: Headers, name: str) -> Optional[str]:
+    """Return the first value of header ``name`` (without case) as text, None when there is none."""
     for key, value in _pairs(headers):
         if key.lower() == name.lower():
             return next(iter(_texts(value)), None)
@@ -91,7 +91,7 @@ def find(headers: Headers, name: str) -> str | None:
 
 
 def listing(message: str, entries: Sequence[Mapping[str, Value]], complete: str) -> list[dict[str, Value]]:
-    """Return a list as Asterisk sends it: the Response, *entries*, the event named *complete*."""
+    """Return a list as Asterisk sends it: the Response, ``entries``, the event named ``complete``."""
     start: dict[str, Value] = {"Response": "Success", "EventList": "start", "Message": message}
     end: dict[str, Value] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
     return [start, *map(dict, entries), end]

@@ -7,7 +7,7 @@ import random
 import socket
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .link import Link
 from .masks import ALL, passes
@@ -50,7 +50,7 @@ class Session:
         sock: socket.socket,
         *,
         on_request: Callable[[Request], object],
-        answer: Callable[[Session, Request | Rejected], Answer],
+        answer: Callable[[Session, Union[Request, Rejected]], Answer],
         on_closed: Callable[[Session], object],
     ) -> None:
         self._loop = loop
@@ -63,10 +63,10 @@ class Session:
         self.challenge = str(random.randrange(10**8, 10**9))
         self.challenged = False
         #: Called when an event has come for this session (WaitEvent).
-        self.on_event: Callable[[], object] | None = None
+        self.on_event: Optional[Callable[[], object]] = None
         self.link = Link(loop, sock, self._on_data, self._on_closed)
         self._reader = RequestReader()
-        self._requests: deque[Request | Rejected | None] = deque()
+        self._requests: deque[Union[Request, Rejected, None]] = deque()
         self._answering = False
         self._events: list[bytes] = []
 
@@ -84,7 +84,7 @@ class Session:
         """Close behind the answer under way; requests that wait are dropped."""
         self._move(Phase.FINISHING)
 
-    def deliver(self, event: bytes | Headers) -> bool:
+    def deliver(self, event: Union[bytes, Headers]) -> bool:
         """Send an event if the session is to have it; returns whether it is.
 
         Bytes, and packets without a Privilege, go to everybody who is logged in.
@@ -130,7 +130,7 @@ class Session:
             else:
                 self._answered(request, answer)
 
-    def _answered(self, request: Request | Rejected, answer: Answer) -> None:
+    def _answered(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answering = False
         self.link.write(encode_answer(answer, request.action_id))
         events, self._events = self._events, []
@@ -139,7 +139,7 @@ class Session:
         else:
             self.link.write(b"".join(events))
 
-    def _answered_late(self, request: Request | Rejected, answer: Answer) -> None:
+    def _answered_late(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answered(request, answer)
         # Not from here: many late answers in a row would nest as deep.
         self._loop.call_soon(self._serve)

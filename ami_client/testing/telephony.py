@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from .actions import Turn, action
 from .calls import ANSWERED, Order, caller_event
@@ -145,7 +146,7 @@ def originate(turn: Turn) -> Answer:
         return success("Originate successfully queued")
     later = Later()
 
-    def answer(reason: int, channel: Channel | None) -> None:
+    def answer(reason: int, channel: Optional[Channel]) -> None:
         good = reason == ANSWERED
         later.set(success("Originate successfully queued") if good else error("Originate failed"))
 
@@ -218,7 +219,7 @@ def _order(turn: Turn) -> Order:
     )
 
 
-def _result(turn: Turn, order: Order, reason: int, channel: Channel | None) -> dict[str, Value]:
+def _result(turn: Turn, order: Order, reason: int, channel: Optional[Channel]) -> dict[str, Value]:
     return {
         "Event": "OriginateResponse",
         "Privilege": "call,all",
@@ -282,11 +283,11 @@ def _hang_up_matching(turn: Turn, pattern: str, cause: int) -> Answer:
     return listing("Channels hung up will follow", entries, "ChannelsHungupListComplete")
 
 
-def _channel(turn: Turn) -> Channel | None:
+def _channel(turn: Turn) -> Optional[Channel]:
     return turn.exchange.find(turn.get("Channel"))
 
 
-def _variable(turn: Turn, channel: Channel | None, name: str) -> str | None:
+def _variable(turn: Turn, channel: Optional[Channel], name: str) -> Optional[str]:
     field = _CALLER_ID.fullmatch(name)
     if channel is not None and field:
         number, caller = channel.caller_number, channel.caller_name

@@ -93,7 +93,7 @@ class SignalCallbacks:
         self._previous: dict[int, _Previous] = {}
 
     def add(self, sig: int, callback: Callable[..., object], args: tuple[object, ...]) -> None:
-        """Have ``callback(*args)`` queued on each *sig*, instead of an earlier callback."""
+        """Have ``callback(*args)`` queued on each ``sig``, instead of an earlier callback."""
         if sig not in signal.valid_signals():
             raise ValueError(f"invalid signal number {sig!r}")
         if sig not in self._callbacks:
@@ -101,7 +101,7 @@ class SignalCallbacks:
         self._callbacks[sig] = (callback, args)
 
     def remove(self, sig: int) -> bool:
-        """Give *sig* back to its previous handler; returns whether it was ours."""
+        """Give ``sig`` back to its previous handler; returns whether it was ours."""
         if sig not in self._callbacks:
             return False
         previous = self._previous[sig]

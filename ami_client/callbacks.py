@@ -8,9 +8,12 @@ from __future__ import annotations
 import heapq
 import inspect
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from itertools import count
 from typing import Callable
+
+from .php import PHPNames
 
 logger = logging.getLogger("ami_client")
 logger.addHandler(logging.NullHandler())
@@ -61,8 +64,33 @@ def trim_arguments(cb: Callback) -> Callback:
     return (lambda conn, packet: cb(conn)) if takes_one_argument(cb) else cb
 
 
-class StackCallbacks:
-    """Callbacks that run first come, first served; each leaves the queue before it is called."""
+class _Callbacks(ABC, PHPNames):
+    """A queue of callbacks; each leaves it before it is called."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def pop(self) -> Callback:
+        """Remove and return the callback that is next. Raises IndexError when there is none."""
+
+    def execute_one(self, *args: object) -> bool:
+        """Call and remove the callback that is next; False if there was none."""
+        if not self:
+            return False
+        call_guarded(self.pop(), *args)
+        return True
+
+    def execute_all(self, *args: object) -> int:
+        """Call and remove callbacks, those added meanwhile included, until none is left; return how many."""
+        done = 0
+        while self.execute_one(*args):
+            done += 1
+        return done
+
+
+class StackCallbacks(_Callbacks):
+    """Callbacks that run first come, first served."""
 
     def __init__(self) -> None:
         self._queue: deque[Callback] = deque()
@@ -75,22 +103,12 @@ class StackCallbacks:
         require_callable(cb)
         self._queue.append(cb)
 
-    def execute_one(self, *args: object) -> bool:
-        """Call and remove the oldest callback; False if there was none."""
-        if not self._queue:
-            return False
-        call_guarded(self._queue.popleft(), *args)
-        return True
-
-    def execute_all(self, *args: object) -> int:
-        """Call and remove callbacks, those added meanwhile included, until none is left; return how many."""
-        done = 0
-        while self.execute_one(*args):
-            done += 1
-        return done
+    def pop(self) -> Callback:
+        """Remove and return the oldest callback. Raises IndexError when there is none."""
+        return self._queue.popleft()
 
 
-class PriorityQueueCallbacks:
+class PriorityQueueCallbacks(_Callbacks):
     """Callbacks that run by priority, higher first; equal ones first come, first served."""
 
     def __init__(self) -> None:
@@ -108,17 +126,3 @@ class PriorityQueueCallbacks:
     def pop(self) -> Callback:
         """Remove and return the callback that is next. Raises IndexError when there is none."""
         return heapq.heappop(self._heap)[2]
-
-    def execute_one(self, *args: object) -> bool:
-        """Call and remove the callback that is next; False if there was none."""
-        if not self._heap:
-            return False
-        call_guarded(self.pop(), *args)
-        return True
-
-    def execute_all(self, *args: object) -> int:
-        """Call and remove callbacks until none is left; return how many."""
-        done = 0
-        while self.execute_one(*args):
-            done += 1
-        return done

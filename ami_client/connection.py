@@ -13,29 +13,37 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 from .actions import Actions, Callback
 from .callbacks import StackCallbacks, call_guarded, logger, require_callable, trim_arguments
 from .encode import Params, ascii_lower
-from .errors import ActionTimeout, AMIError, ConnectionFinished, LoginTimeout, ProtocolError
+from .errors import ActionTimeout, AMIError, ConnectionFinished, ProtocolError
 from .events import EventHandlers
 from .inflight import Done
-from .keepalive import Keepalive
 from .link import Link
 from .options import Options, seconds
 from .packet import Packet
 from .pending import Assertion, Pending
-from .php import PHPNames
 from .session import EventReceived, Login, LoginDone, Session
 from .state import Move, State
 from .url import ServerURL
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from .loop import Handle, Loop
-
-BANNER = "Asterisk Call Manager/"
+    from .loop import Loop
 
 
 class Owner(Protocol):
-    """What a connection tells its pool."""
+    """A pool, as its connections know it: what users may ask of ``conn.pool``, and what the connection tells it."""
 
-    def emit(self, event: str, *args: Any) -> bool:
+    @property
+    def reactor(self) -> Loop:
+        """The loop that the connections live on."""
+
+    @property
+    def get_connection(self) -> Callable[..., bool]:
+        """As :meth:`ami_client.Pool.get_connection`."""
+
+    def finish(self, graceful: bool = False) -> None:
+        """As :meth:`ami_client.Pool.finish`."""
+
+    def emit(self, event: str, *args: object) -> bool:
         """Emit an event of the connection, ``args[0]``, on the pool as well."""
 
     def connection_busy(self, conn: Connection) -> None:
@@ -48,7 +56,7 @@ class Owner(Protocol):
         """The connection is finished, and everybody was told."""
 
 
-class Connection(Actions, EventHandlers, PHPNames):
+class Connection(Actions, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
     Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``event_<name>`` (in lower case) and then ``event``
@@ -81,8 +89,9 @@ class Connection(Actions, EventHandlers, PHPNames):
             max_waiting=options.max_waiting,
         )
         self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self.fail)
-        self._login_timer: Optional[Handle] = None
-        self._keepalive = Keepalive(loop, options.timeout, ask=self._ask, give_up=self.fail)
+        self._watchdog = Watchdog(
+            loop, timeout=options.timeout, login_timeout=options.login_timeout, ask=self._ask, give_up=self.fail
+        )
         self._waiting = StackCallbacks()
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
@@ -136,7 +145,7 @@ class Connection(Actions, EventHandlers, PHPNames):
     @property
     def last_received(self) -> Optional[float]:
         """The loop's time, in seconds, when bytes came last; None before there was a connection."""
-        return self._keepalive.last_received
+        return self._watchdog.last_received
 
     @property
     def banner(self) -> Optional[str]:
@@ -146,8 +155,7 @@ class Connection(Actions, EventHandlers, PHPNames):
     @property
     def ami_version(self) -> Optional[str]:
         """The protocol's version, as ``5.0.4``; the whole first line if it is no Asterisk's; None before it came."""
-        banner = self._session.banner
-        return banner[len(BANNER) :] if banner is not None and banner.startswith(BANNER) else banner
+        return self._session.ami_version
 
     @property
     def dropped(self) -> int:
@@ -254,15 +262,10 @@ class Connection(Actions, EventHandlers, PHPNames):
 
     def _opened(self) -> None:
         self._session.move(Move.OPENED)
-        self._keepalive.start()
-        limit = self.options.login_timeout
-        if limit is not None:
-            error = LoginTimeout(f"no answer to the login within {limit:g} s")
-            self._login_timer = self._loop.call_later(limit, self.fail, error)
+        self._watchdog.start()
 
     def _login_done(self, packet: Packet) -> None:
-        if self._login_timer is not None:
-            self._login_timer.cancel()
+        self._watchdog.logged_in()
         self._outcome = packet
         self._flush()  # actions that waited for the login
         self.error = packet.error
@@ -282,7 +285,7 @@ class Connection(Actions, EventHandlers, PHPNames):
             self.pool.connection_free(self)
 
     def _received(self, data: bytes) -> None:
-        self._keepalive.heard()
+        self._watchdog.heard()
         dropped = self.dropped
         self._session.feed(data)
         try:
@@ -319,7 +322,8 @@ class Connection(Actions, EventHandlers, PHPNames):
 
     def _ask(self) -> None:
         if self.connected:
-            self.ping(_ignore, timeout=float("inf"))  # the silence itself is the limit
+            # With a callback, for its answer is not to count as dropped. The silence itself is the limit.
+            self.ping(lambda conn, packet: None, timeout=float("inf"))
 
     def fail(self, error: AMIError) -> None:
         """End at once, with ``error`` as the reason. Called by what watches the link, and by the pool."""
@@ -335,9 +339,7 @@ class Connection(Actions, EventHandlers, PHPNames):
         if self.pool is not None:
             self.pool.connection_busy(self)  # callbacks that ask the pool now are not to get this one again
         self._link.close(abort=abort)
-        self._keepalive.stop()
-        if self._login_timer is not None:
-            self._login_timer.cancel()
+        self._watchdog.stop()
         if self._outcome is None or self._outcome.error is None:
             self._outcome = Packet.failure(error)
         self._tell_end(owed, self._outcome)
@@ -355,7 +357,3 @@ class Connection(Actions, EventHandlers, PHPNames):
                 self.pool.connection_lost(self)
             if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
                 self._loop.call_soon(self._tell_end, owed, outcome)
-
-
-def _ignore(conn: Connection, packet: Packet) -> None:
-    """The answer to a keepalive Ping: that it came is enough."""

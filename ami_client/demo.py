@@ -102,7 +102,7 @@ class _Demo:
             self._steps.pop(0)(conn)
         else:
             self.say("Logoff")
-            conn.logoff(lambda conn, packet: self.say(f"  {packet.original('Message') or packet['message']}"))
+            conn.logoff(lambda conn, packet: self.say(f"  {packet.original('Message', '')}"))
 
     def _on_connection(self, conn: Connection, packet: Packet) -> None:
         if conn.connected:
@@ -116,7 +116,7 @@ class _Demo:
             self.say(f"disconnected; {self._events} events in all")
         self._reactor.stop()
 
-    # ------------------------------------------------------------------ the steps
+    # -- the steps
 
     def _list_peers(self, conn: Connection) -> None:
         self.say("SIPpeers")
@@ -163,7 +163,7 @@ class _Demo:
         conn.originate(params, self._on_originate, on_result=self._on_result)
 
     def _on_originate(self, conn: Connection, packet: Packet) -> None:
-        self.say(f"  {packet.original('Message') or packet['message']}")
+        self.say(f"  {packet.original('Message', '')}")
 
     def _on_result(self, conn: Connection, packet: Packet) -> None:
         if packet.error is None:
@@ -184,14 +184,14 @@ class _Demo:
             conn.action("Hangup", self._on_hangup, {"Channel": channel})
 
     def _on_hangup(self, conn: Connection, packet: Packet) -> None:
-        self.say(f"  {packet.original('Message') or packet['message']}")
+        self.say(f"  {packet.original('Message', '')}")
         self._reactor.call_later(TALK, self._list_last, conn)  # its events come meanwhile
 
     def _list_last(self, conn: Connection) -> None:
         if conn.connected:
             self._list_channels(conn)
 
-    # ------------------------------------------------------------------ what is shown
+    # -- what is shown
 
     def _on_event(self, conn: Connection, packet: Packet) -> None:
         self._events += 1

@@ -12,16 +12,17 @@ from typing import Any, Callable, Optional, TypeVar, Union, overload
 from pyee import EventEmitter
 
 from .callbacks import call_guarded, require_callable
+from .php import PHPNames
 
 Names = Union[str, Iterable[str]]
-Handler = TypeVar("Handler", bound=Callable[..., Any])
+Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
 class _ChainStopped(Exception):
     """A handler returned True: the rest of this event name's handlers do not run."""
 
 
-class EventHandlers(EventEmitter):
+class EventHandlers(EventEmitter, PHPNames):
     """Named events with handlers in order of binding.
 
     A handler that returns True (the very value) stops the others of that name. One that raises is logged and harms

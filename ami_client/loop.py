@@ -6,8 +6,7 @@ own :class:`~ami_client.reactor.Reactor`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, Union, runtime_checkable
+from typing import Callable, Protocol, Union, runtime_checkable
 
 
 class Handle(Protocol):
@@ -35,19 +34,19 @@ class Loop(Protocol):
         """As ``call_soon``, from any thread."""
 
     def call_later(self, delay: float, callback: Callable[..., object], /, *args: object) -> Handle:
-        """Call ``callback(*args)`` after *delay* seconds."""
+        """Call ``callback(*args)`` after ``delay`` seconds."""
 
     def add_reader(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever *fd* can be read, instead of an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` can be read, instead of an earlier callback."""
 
     def remove_reader(self, fd: int, /) -> object:
-        """Stop watching *fd* for reading."""
+        """Stop watching ``fd`` for reading."""
 
     def add_writer(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever *fd* can be written, instead of an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` can be written, instead of an earlier callback."""
 
     def remove_writer(self, fd: int, /) -> object:
-        """Stop watching *fd* for writing."""
+        """Stop watching ``fd`` for writing."""
 
 
 class HasFileno(Protocol):

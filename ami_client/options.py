@@ -91,6 +91,10 @@ class Options:
         return replace(self, **changed) if changed else self  # type: ignore[arg-type]
 
 
+# Words for a flag in a URL's fragment.
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off")
+
 #: What a URL's fragment may set.
 PER_CONNECTION = (
     "authtype",
@@ -198,19 +202,9 @@ _CONVERTERS: dict[str, Callable[[str, object], object]] = {
 def _from_text(name: str, text: str) -> object:
     convert = _CONVERTERS[name]
     if convert in (_flag, _ssl):
-        flags = {
-            "1": True,
-            "true": True,
-            "yes": True,
-            "on": True,
-            "0": False,
-            "false": False,
-            "no": False,
-            "off": False,
-        }
-        if text.lower() not in flags:
+        if text.lower() not in (*TRUE, *FALSE):
             raise ValueError(f"{name} in the URL's fragment is 1 or 0")
-        return flags[text.lower()]
+        return text.lower() in TRUE
     if convert in (_text, _authtype, _events):
         return text
     try:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Optional, Union
+from typing import Optional, Union, overload
 
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action
 from .errors import AMIError, ProtocolError
@@ -126,6 +126,10 @@ class Packet(dict[str, str]):
     def _originals(self, name: str) -> list[str]:
         return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
 
+    @overload
+    def original(self, name: str) -> Optional[str]: ...
+    @overload
+    def original(self, name: str, default: str) -> str: ...
     def original(self, name: str, default: Optional[str] = None) -> Optional[str]:
         """The value of a header exactly as sent (of a repeated one the last), or ``default``."""
         values = self._originals(ascii_lower(name))
@@ -198,9 +202,8 @@ class PacketReader:
         end, after = found
         raw = bytes(self._buffer[self._start : end])
         junk = _junk_length(raw, self._eol)
-        if (
-            junk
-        ):  # raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one
+        if junk:
+            # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
             after = self._start + junk if junk < len(raw) else after
             raw = raw[:junk].rstrip(b"\r\n")
         self._advance(after)

@@ -177,8 +177,13 @@ def mark_error(packet: Packet) -> bool:
     if packet.kind is not Kind.RESPONSE or not header_is(packet, "response", "error"):
         return False
     if packet.error is None:
-        packet.error = ActionFailed((packet.original("message") or "the server gave no reason").strip(TRIMMED))
+        packet.error = ActionFailed(server_reason(packet))
     return True
+
+
+def server_reason(packet: Packet) -> str:
+    """What the server says about its error."""
+    return (packet.original("message") or "the server gave no reason").strip(TRIMMED)
 
 
 def first_event_name(packet: Packet) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from types import MethodType
-from typing import Callable, ClassVar, Optional, Protocol, Union, cast
+from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
 from .callbacks import PriorityQueueCallbacks, call_guarded, require_callable, trim_arguments
 from .connection import Connection
@@ -18,12 +18,12 @@ from .events import EventHandlers
 from .loop import Loop
 from .options import Options
 from .packet import KEEP_CASE, Packet
-from .php import PHPNames
 from .reactor import Reactor
 from .url import ServerURL
 
 OnConnection = Callable[..., object]
 BeforeConnect = Callable[[Connection], object]
+SomePool = TypeVar("SomePool", bound="Pool")
 
 
 class GetConnection(Protocol):
@@ -73,7 +73,7 @@ class _Server:
         self.serving = False
 
 
-class Pool(EventHandlers, PHPNames):
+class Pool(EventHandlers):
     """Connections to Asterisk servers.
 
     ``config`` is a mapping of options, ``options`` the same as keywords: see :class:`~ami_client.options.Options`.
@@ -104,7 +104,7 @@ class Pool(EventHandlers, PHPNames):
         return f"<Pool {count} connections{', finished' if self.finished else ''}>"
 
     @classmethod
-    def get_instance(cls, name_or_config: Union[str, Mapping[str, object]] = "") -> Pool:
+    def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:
         """The pool of that name, made at the first call and again after it was finished; of a mapping, a new pool.
 
         ``""`` and ``"default"`` are the same. Source: phpDaemon Network/Pool.php, getInstance.
@@ -117,7 +117,7 @@ class Pool(EventHandlers, PHPNames):
         pool = Pool._instances.get(key)
         if pool is None or pool.finished:
             pool = Pool._instances[key] = cls()
-        return pool
+        return cast(SomePool, pool)
 
     @property
     def reactor(self) -> Loop:
@@ -247,7 +247,7 @@ class Pool(EventHandlers, PHPNames):
             if not conn.finished:
                 conn.connect()
 
-    # ------------------------------------------------------------------ what connections tell
+    # -- what connections tell
 
     def connection_busy(self, conn: Connection) -> None:
         """A connection was acquired, or is coming to its end. Called by the connection."""

@@ -1,8 +1,4 @@
-"""The event loop: readers, writers, timers and callbacks from other threads.
-
-:class:`Loop` is all that connections need of a loop. It is named after asyncio, so that an
-asyncio or uvloop loop satisfies it as it is; :class:`Reactor` is our own, without asyncio.
-"""
+"""Our own event loop: readers, writers, timers, signals and callbacks from other threads, without asyncio."""
 
 from __future__ import annotations
 
@@ -14,10 +10,10 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import ClassVar, Optional
+from typing import Callable, ClassVar, Optional
 
 from ._wakeup import SignalCallbacks, Waker
 from .loop import FileDescriptor, Handle, Loop
@@ -43,7 +39,7 @@ class Reactor:
 
     Only :meth:`call_soon_threadsafe` may be called from another thread.
 
-    *selector* is any of the standard library's or one like them, *clock* returns seconds and never
+    ``selector`` is any of the standard library's or one like them, ``clock`` returns seconds and never
     goes back. Given both, as ``ami_client.testing`` has them, time is taken to be simulated: the
     reactor then makes no sockets of its own, and another thread cannot wake its selector. The
     selector is closed with the reactor.
@@ -122,7 +118,7 @@ class Reactor:
         return handle
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> TimerHandle:
-        """Call ``callback(*args)`` after *delay* seconds, not earlier.
+        """Call ``callback(*args)`` after ``delay`` seconds, not earlier.
 
         Timers that are due together run in order of their times, equal ones as they were
         scheduled. Returns a handle with ``cancel()`` and ``when()``. Raises ValueError for NaN,
@@ -131,14 +127,14 @@ class Reactor:
         return self.call_at(self._clock() + delay, callback, *args)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: object) -> TimerHandle:
-        """As :meth:`call_later`, for the time *when*, seconds on the reactor's clock."""
+        """As :meth:`call_later`, for the time ``when``, seconds on the reactor's clock."""
         self._check_open()
         return self._timers.add(when, callback, args)
 
     # -- descriptors
 
     def add_reader(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever *fd* can be read, instead of an earlier callback.
+        """Call ``callback(*args)`` whenever ``fd`` can be read, instead of an earlier callback.
 
         Raises ValueError or OSError for a bad descriptor, RuntimeError when the reactor is closed.
         """
@@ -146,24 +142,24 @@ class Reactor:
         self._watch(fd, _READER, CallbackHandle(callback, args))
 
     def remove_reader(self, fd: FileDescriptor) -> bool:
-        """Stop watching *fd* for reading; returns whether it was watched.
+        """Stop watching ``fd`` for reading; returns whether it was watched.
 
-        To be called before *fd* is closed. Its callback does not run any more, not even when
-        *fd* is known to be readable already.
+        To be called before ``fd`` is closed. Its callback does not run any more, not even when
+        ``fd`` is known to be readable already.
         """
         return not self._closed and self._watch(fd, _READER, None) is not None
 
     def add_writer(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever *fd* can be written, as :meth:`add_reader`."""
+        """Call ``callback(*args)`` whenever ``fd`` can be written, as :meth:`add_reader`."""
         self._check_open()
         self._watch(fd, _WRITER, CallbackHandle(callback, args))
 
     def remove_writer(self, fd: FileDescriptor) -> bool:
-        """Stop watching *fd* for writing, as :meth:`remove_reader`."""
+        """Stop watching ``fd`` for writing, as :meth:`remove_reader`."""
         return not self._closed and self._watch(fd, _WRITER, None) is not None
 
     def _watch(self, fd: FileDescriptor, side: int, handle: Optional[CallbackHandle]) -> Optional[CallbackHandle]:
-        """Put *handle* at one side of *fd*, None to take it away; returns the one before."""
+        """Put ``handle`` at one side of ``fd``, None to take it away; returns the one before."""
         try:
             sides = list(self._selector.get_key(fd).data)
         except KeyError:
@@ -191,7 +187,7 @@ class Reactor:
     # -- signals
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` in the loop when *sig* comes, instead of an earlier callback.
+        """Call ``callback(*args)`` in the loop when ``sig`` comes, instead of an earlier callback.
 
         From the main thread only. Raises ValueError for what is no signal, RuntimeError for one
         that cannot be caught, in another thread, and when the reactor is closed.
@@ -200,7 +196,7 @@ class Reactor:
         self._signals.add(sig, callback, args)
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Give *sig* back to what handled it before; returns whether it was handled here."""
+        """Give ``sig`` back to what handled it before; returns whether it was handled here."""
         return self._signals.remove(sig)
 
     # -- running
@@ -220,7 +216,7 @@ class Reactor:
     def run_once(self, timeout: Optional[float] = None) -> bool:
         """Run one iteration; returns whether any callback ran.
 
-        It waits at most *timeout* seconds for something to do, None: as long as it takes. Raises
+        It waits at most ``timeout`` seconds for something to do, None: as long as it takes. Raises
         as :meth:`run`.
         """
         with self._iterations():

@@ -27,7 +27,7 @@ from .encode import (
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
 from .inflight import Done, InFlight
 from .packet import DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
-from .pending import Assertion, Pending, PendingResult, Result, header_is, mark_error
+from .pending import Assertion, Pending, PendingResult, Result, header_is, mark_error, server_reason
 from .state import Move, State, StateMachine
 
 
@@ -93,7 +93,12 @@ class Session(StateMachine):
         """The server's first line, trimmed; None before it came."""
         return self._reader.banner
 
-    # ------------------------------------------------------------------ outgoing
+    @property
+    def ami_version(self) -> Optional[str]:
+        """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
+        return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
+
+    # -- outgoing
 
     def take_outgoing(self) -> bytes:
         """The bytes that are ready for the server; they are ours no more."""
@@ -167,7 +172,7 @@ class Session(StateMachine):
         self._waiting.clear()
         return [Done(pending, pending.fail(error)) for pending in self._in_flight.clear()]
 
-    # ------------------------------------------------------------------ incoming
+    # -- incoming
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the server, cut anywhere; then go through :meth:`outcomes`."""
@@ -241,8 +246,7 @@ class Session(StateMachine):
             self._waiting.clear()
         else:
             if not isinstance(packet.error, ProtocolError):
-                reason = (packet.original("message") or "the server gave no reason").strip(TRIMMED)
-                packet.error = LoginRefused(f"login refused: {reason}")
+                packet.error = LoginRefused(f"login refused: {server_reason(packet)}")
             self.move(Move.REFUSED)
         return LoginDone(packet)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket as socket_module
 from contextlib import suppress
+from enum import Enum
 from typing import TYPE_CHECKING, Callable, Optional
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 RECV_SIZE = 65536  # bytes asked for at once
 RECV_BUDGET = 4  # reads per wake-up, so that one busy link does not starve timers and other links
 LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
+
+
+class _Phase(Enum):
+    OPEN = "open"
+    CLOSING = "closing"  # nothing is read any more; what is buffered still goes out
+    CLOSED = "closed"
 
 
 class Stream:
@@ -44,10 +51,10 @@ class Stream:
         self._on_lost = on_lost
         self._tls = tls
         self._outgoing = bytearray()
+        self._phase = _Phase.OPEN
         self._corked = False  # while data is handled, what is written goes out joined at the end
         self._writing = False  # the loop watches for room
-        self._closing: Optional[Handle] = None
-        self._closed = False
+        self._linger: Optional[Handle] = None  # ends the wait of a closing stream
         self._loss: Optional[Handle] = None  # on_lost is on its way
 
     def start(self) -> None:
@@ -65,7 +72,7 @@ class Stream:
 
     def write(self, data: bytes) -> None:
         """Send, now as far as the socket takes it, the rest when it has room. After a close, nothing happens."""
-        if self._closed or self._closing is not None or not data:
+        if self._phase is not _Phase.OPEN or not data:
             return
         self._outgoing += data if self._tls is None else self._tls.encrypt(data)
         if not self._corked:
@@ -73,23 +80,24 @@ class Stream:
 
     def close(self) -> None:
         """Stop reading, send what is buffered, then close; a server that does not read is waited for 5 seconds."""
-        if self._closed or self._closing is not None:
+        if self._phase is not _Phase.OPEN:
             self._keep_silent()
             return
+        self._phase = _Phase.CLOSING
         self._loop.remove_reader(self._sock.fileno())
         if self._tls is not None:
             self._outgoing += self._tls.goodbye()
-        self._closing = self._loop.call_later(LINGER, self.abort)
+        self._linger = self._loop.call_later(LINGER, self.abort)
         self._flush()
 
     def abort(self) -> None:
         """Close at once; what is buffered is lost."""
-        if self._closed:
+        if self._phase is _Phase.CLOSED:
             self._keep_silent()
             return
-        self._closed = True
-        if self._closing is not None:
-            self._closing.cancel()
+        self._phase = _Phase.CLOSED
+        if self._linger is not None:
+            self._linger.cancel()
         self._loop.remove_reader(self._sock.fileno())
         self._unwatch_room()
         self._outgoing.clear()
@@ -102,7 +110,7 @@ class Stream:
                 data = self._recv()
                 if data:
                     self._received(data)
-                if data is None or len(data) < RECV_SIZE or self._closed or self._closing is not None:
+                if data is None or len(data) < RECV_SIZE or self._phase is not _Phase.OPEN:
                     break
         finally:
             self._corked = False
@@ -144,13 +152,13 @@ class Stream:
         assert self._tls is not None
         plain, ended, error = self._tls.decrypt(data)
         self._outgoing += self._tls.take_outgoing()
-        if plain and not self._closed and self._closing is None:
+        if plain and self._phase is _Phase.OPEN:
             self._on_data(plain)
         if ended:
             self._lose(error)
 
     def _flush(self) -> None:
-        while self._outgoing and not self._closed:
+        while self._outgoing and self._phase is not _Phase.CLOSED:
             try:
                 sent = self._sock.send(self._outgoing)
             except (BlockingIOError, InterruptedError):
@@ -160,18 +168,18 @@ class Stream:
                 self._loop.call_soon(self._send_failed, error)
                 break
             del self._outgoing[:sent]
-        if self._closed:
+        if self._phase is _Phase.CLOSED:
             return
         if self._outgoing and not self._writing:
             self._writing = True
             self._loop.add_writer(self._sock.fileno(), self._flush)
         elif not self._outgoing:
             self._unwatch_room()
-            if self._closing is not None:
+            if self._phase is _Phase.CLOSING:
                 self.abort()
 
     def _send_failed(self, error: OSError) -> None:
-        if self._closed:
+        if self._phase is _Phase.CLOSED:
             return
         data = self._recv()
         if data:  # what the peer said before it closed comes first
@@ -186,9 +194,9 @@ class Stream:
             self._loop.remove_writer(self._sock.fileno())
 
     def _lose(self, error: Optional[BaseException]) -> None:
-        if self._closed:
+        if self._phase is _Phase.CLOSED:
             return
-        told = self._closing is None
+        told = self._phase is _Phase.OPEN
         self.abort()
         if told:
             self._loss = self._loop.call_soon(self._on_lost, error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from typing import Optional
+from collections.abc import Iterator
+from typing import Callable, Optional
 
 from .callbacks import call_guarded
 
@@ -86,7 +86,7 @@ class TimerQueue:
         return len(self._heap)
 
     def add(self, when: float, callback: Callable[..., object], args: tuple[object, ...]) -> TimerHandle:
-        """Add ``callback(*args)``, due at *when*. Raises ValueError for NaN."""
+        """Add ``callback(*args)``, due at ``when``. Raises ValueError for NaN."""
         if math.isnan(when):
             raise ValueError("a timer's time is not a number")  # it would disorder all others
         handle = TimerHandle(when, self, callback, args)
@@ -106,7 +106,7 @@ class TimerQueue:
         return heap[0][0] if heap else None
 
     def pop_due(self, now: float) -> Iterator[TimerHandle]:
-        """Remove the timers due at *now*, and give them in order without the cancelled ones."""
+        """Remove the timers due at ``now``, and give them in order without the cancelled ones."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             handle = heapq.heappop(heap)[2]

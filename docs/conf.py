@@ -32,7 +32,7 @@ autodoc_preserve_defaults = True
 
 nitpicky = True
 # Names of others (the standard library's, pyee's) have no page here; ours must have one.
-nitpick_ignore = [("py:class", "ami_client.events.Handler")]  # a type variable
+nitpick_ignore = [("py:class", f"ami_client.{name}") for name in ("events.Handler", "pool.SomePool")]  # type variables
 nitpick_ignore_regex = [(r"py:.*", r"(?!ami_client\b).*")]
 
 

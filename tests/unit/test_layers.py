@@ -17,10 +17,9 @@ PACKAGE = Path(ami_client.__file__).parent
 
 # Bottom to top. Those of one line are beside each other: they do not import one another.
 LAYERS = """
-_version errors
+_version errors php
 url
 callbacks
-php
 events
 encode
 packet
@@ -36,7 +35,7 @@ reactor
 stream
 connector
 link
-keepalive
+watchdog
 actions
 connection
 pool

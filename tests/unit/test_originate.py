@@ -86,3 +86,9 @@ def test_without_an_action_timeout_a_result_has_no_limit(wire: Wire) -> None:
     _, results = originated(peer, None)
     wire.wait(100_000)
     assert results == []
+
+
+def test_params_that_are_no_pairs_are_a_clear_error(peer: Peer) -> None:
+    with pytest.raises(TypeError, match="mapping or a sequence"):
+        originated(peer, Calls(), "Channel: SIP/7")
+    assert peer.sock.take() == b""

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from ami_client import Connection, Pool
+from ami_client import Connection, EventHandlers, Pool, PriorityQueueCallbacks, StackCallbacks
 from ami_client.php import PHPNames, camel_case
 
 
@@ -99,6 +99,9 @@ DOCUMENTED = {
         close gracefulShutdown bind unbind addEventHandler removeEventHandler on off event trigger getLastEventName
     """,
     Pool: "getConnection getInstance addServer finish bind unbind on off event trigger",
+    EventHandlers: "bind unbind addEventHandler removeEventHandler on off event trigger getLastEventName",
+    StackCallbacks: "push executeOne executeAll",
+    PriorityQueueCallbacks: "insert executeOne executeAll",
 }
 
 

@@ -202,6 +202,30 @@ def test_tls_nothing_after_the_handler_has_closed(wire: Wire) -> None:
     assert (log, sock.closed) == (["open", b"one"], True)
 
 
+def test_tls_nothing_after_an_abort_at_the_opening(wire: Wire) -> None:
+    context = client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # there the banner can come with the last of the handshake
+    stream, sock, log = stream_on(wire, TLSFilter(context, "ami.test"), on_open=lambda: stream.abort())
+    server = TLSServer(sock, wire)
+    server.turn(server.tls.do_handshake)
+    server.deliver()
+    server.turn(server.tls.do_handshake)
+    server.tls.write(b"banner")
+    server.deliver()
+    assert (log, sock.closed) == (["open"], True)
+
+
+def test_tls_the_peers_goodbye_to_a_closing_stream_is_told_to_nobody(wire: Wire) -> None:
+    stream, sock, log, server = tls_stream(wire, on_data=lambda data: stream.close())
+    server.shake_hands()
+    sock.room = 0
+    stream.write(b"too much")
+    server.tls.write(b"one")
+    server.say_goodbye()
+    wire.pump()
+    assert (log, sock.closed) == (["open", b"one"], True)
+
+
 def test_tls_closing_before_the_handshake_is_silent(wire: Wire) -> None:
     stream, sock, log, _ = tls_stream(wire)
     stream.close()

@@ -158,10 +158,18 @@ class Log(list):  # type: ignore[type-arg]
 
 
 def stream_on(
-    wire: Wire, tls: TLSFilter | None = None, on_data: Callable[[bytes], object] | None = None
+    wire: Wire,
+    tls: TLSFilter | None = None,
+    on_data: Callable[[bytes], object] | None = None,
+    on_open: Callable[[], object] | None = None,
 ) -> tuple[Stream, FakeSocket, Log]:
     """A started stream on a connected socket."""
     log = Log()
+
+    def opened() -> None:
+        log.append("open")
+        if on_open is not None:
+            on_open()
 
     def received(data: bytes) -> None:
         log.append(data)
@@ -174,7 +182,7 @@ def stream_on(
     stream = Stream(
         wire.reactor,
         sock,  # type: ignore[arg-type]
-        on_open=lambda: log.append("open"),
+        on_open=opened,
         on_data=received,
         on_lost=lambda error: log.append(("lost", error)),
         tls=tls,

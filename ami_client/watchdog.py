@@ -1,20 +1,22 @@
-"""Finding out that a link is dead: a Ping at half of the silence that is allowed, the end after all of it."""
+"""Finding out that a link is dead: a limit for the login, a Ping at half of the silence allowed, the end after it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from .errors import AMIError, SilenceTimeout
+from .errors import AMIError, LoginTimeout, SilenceTimeout
 
 if TYPE_CHECKING:
     from .loop import Handle, Loop
 
 
-class Keepalive:
-    """Watches one link.
+class Watchdog:
+    """Watches one link, from :meth:`start` to :meth:`stop`.
 
     After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after ``timeout`` seconds
-    ``give_up(error)``, with a :class:`~ami_client.errors.SilenceTimeout`. A ``timeout`` of None watches nothing.
+    ``give_up(error)``, with a :class:`~ami_client.errors.SilenceTimeout`. Without :meth:`logged_in` after
+    ``login_timeout`` seconds it is ``give_up(error)`` with a :class:`~ami_client.errors.LoginTimeout`. None means no
+    limit.
 
     Attributes: ``last_received``, the loop's time in seconds when bytes came last; None before :meth:`start`.
     """
@@ -22,33 +24,44 @@ class Keepalive:
     def __init__(
         self,
         loop: Loop,
-        timeout: Optional[float],
         *,
+        timeout: Optional[float],
+        login_timeout: Optional[float],
         ask: Callable[[], object],
         give_up: Callable[[AMIError], object],
     ) -> None:
         self.last_received: Optional[float] = None
         self._loop = loop
         self._timeout = timeout
+        self._login_timeout = login_timeout
         self._ask = ask
         self._give_up = give_up
-        self._timer: Optional[Handle] = None
+        self._silence: Optional[Handle] = None
+        self._login: Optional[Handle] = None
 
     def start(self) -> None:
-        """Begin: silence counts from now."""
+        """Begin: silence and the login count from now."""
         self.heard()
         if self._timeout is not None:
-            self._timer = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
+            self._silence = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
+        if self._login_timeout is not None:
+            error = LoginTimeout(f"no answer to the login within {self._login_timeout:g} s")
+            self._login = self._loop.call_later(self._login_timeout, self._give_up, error)
 
     def heard(self) -> None:
         """Bytes came."""
         self.last_received = self._loop.time()
 
+    def logged_in(self) -> None:
+        """The login was answered."""
+        if self._login is not None:
+            self._login.cancel()
+
     def stop(self) -> None:
         """End: nothing is called any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._silence, self._login):
+            if timer is not None:
+                timer.cancel()
 
     def _check(self, timeout: float) -> None:
         # The timer is not moved at each byte: it looks when it fires how long the silence has been.
@@ -59,6 +72,6 @@ class Keepalive:
             return
         asking = silence >= timeout / 2
         left = (timeout if asking else timeout / 2) - silence
-        self._timer = self._loop.call_later(left, self._check, timeout)
+        self._silence = self._loop.call_later(left, self._check, timeout)
         if asking:
             self._ask()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from .actions import Actions, Callback
 from .callbacks import StackCallbacks, call_guarded, logger, require_callable, trim_arguments
-from .encode import Params, ascii_lower
+from .encode import Params
 from .errors import ActionTimeout, AMIError, ConnectionFinished, ProtocolError
 from .events import EventHandlers
 from .inflight import Done
@@ -303,7 +303,7 @@ class Connection(Actions, EventHandlers):
         self._flush()
 
     def _emit_event(self, packet: Packet) -> None:
-        for name in (f"event_{ascii_lower(packet['event'])}", "event"):
+        for name in (f"event_{packet.event_name}", "event"):
             if not self.finished:  # looked at again after each callback
                 self.event(name, packet)
 

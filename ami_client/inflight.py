@@ -12,7 +12,7 @@ from typing import Optional
 
 from .encode import ascii_lower
 from .packet import Kind, Packet
-from .pending import Pending, PendingResult, Result, first_event_name
+from .pending import Pending, PendingResult, Result
 
 # Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
 MAX_ABANDONED = 1000
@@ -112,7 +112,7 @@ class InFlight:
             return pending if pending.wants(packet) else None
         if self._open is not None and packet.kind is Kind.EVENT:
             oddity = self._open.oddity
-            if oddity.gathers_events or (not key and oddity.anonymous_entry == first_event_name(packet)):
+            if oddity.gathers_events or (not key and oddity.anonymous_entry == packet.event_name):
                 return self._open
         return None
 

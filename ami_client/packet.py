@@ -108,6 +108,22 @@ class Packet(dict[str, str]):
         return self._head.decode(ENCODING, ENCODING_ERRORS).split(self._eol)
 
     @property
+    def event_name(self) -> str:
+        """The value of the first ``Event`` header in lower case, ``""`` for what is no event.
+
+        ``packet["event"]`` is the last one's, which in a UserEvent is whatever its sender liked to call it.
+        """
+        if not self._head:
+            return ascii_lower(self.get("event", ""))
+        if self.kind is not Kind.EVENT:
+            return ""
+        match = _FIRST_HEADER.match(self._head)
+        assert match is not None
+        end = self._head.find(self._eol.encode("ascii"), match.end())
+        value = self._head[match.end() : end if end >= 0 else None]
+        return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+
+    @property
     def headers(self) -> list[tuple[str, str]]:
         """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
         if not self._head:

@@ -138,7 +138,7 @@ class Pending:
     def _ends_list(self, packet: Packet) -> bool:
         marker = ascii_lower(packet.get("eventlist", ""))
         ends_with = self.oddity.ends_with
-        return marker in ("complete", "cancelled") or (bool(ends_with) and first_event_name(packet) == ends_with)
+        return marker in ("complete", "cancelled") or (bool(ends_with) and packet.event_name == ends_with)
 
     def fail(self, error: AMIError) -> Result:
         """The answer when none can come any more: what had arrived is kept."""
@@ -156,7 +156,7 @@ class PendingResult(Pending):
     __slots__ = ()
 
     def wants(self, packet: Packet) -> bool:
-        return header_is(packet, "event", "originateresponse") or header_is(packet, "response", "error")
+        return packet.event_name == "originateresponse" or header_is(packet, "response", "error")
 
     def take(self, packet: Packet) -> Optional[Result]:
         if packet.kind is Kind.RESPONSE:
@@ -184,12 +184,6 @@ def mark_error(packet: Packet) -> bool:
 def server_reason(packet: Packet) -> str:
     """What the server says about its error."""
     return (packet.original("message") or "the server gave no reason").strip(TRIMMED)
-
-
-def first_event_name(packet: Packet) -> str:
-    """The value of the first Event header in lower case: entries may hold a second one."""
-    names = packet.getall("event")
-    return ascii_lower(names[0]) if names else ""
 
 
 def _folded(assertion: Assertion) -> dict[str, str]:

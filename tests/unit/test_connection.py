@@ -250,6 +250,15 @@ def test_events_by_name_then_all_and_not_those_of_answers(wire: Wire) -> None:
     assert log == [("event_newchannel", "1"), ("event", "1"), ("event", "3")]
 
 
+def test_a_user_event_cannot_pass_for_another_event(wire: Wire) -> None:
+    peer = wire.log_in()
+    heard: list[str] = []
+    for name in ("event_hangup", "event_userevent"):
+        peer.conn.on(name, lambda conn, packet, name=name: heard.append(name))
+    peer.say("Event: UserEvent|UserEvent: x|Event: Hangup")
+    assert heard == ["event_userevent"]
+
+
 def test_nothing_is_heard_after_finish_in_a_handler(wire: Wire) -> None:
     peer = wire.log_in()
     log: list[str] = []

@@ -100,6 +100,25 @@ def test_of_a_repeated_header_the_last_value_is_in_the_first_ones_place() -> Non
     assert list(packet.items()) == [("event", "status"), ("variable", ""), ("channel", "sip/1"), ("x", "y")]
 
 
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["Event: Hangup", "Channel: SIP/1"], "hangup"),
+        (["Event: UserEvent", "Event: Hangup"], "userevent"),
+        (["ActionID: 7", "event :  Ž Žluťý ", "Event: x"], "Ž Žluťý"),
+        (["Event:x"], "x"),
+        (["Response: Success", "Event: Hangup"], ""),
+    ],
+)
+def test_an_event_is_named_by_its_first_event_header(lines: list[str], name: str) -> None:
+    assert read_one(message(*lines)).event_name == name
+
+
+def test_the_name_of_an_event_made_by_hand() -> None:
+    assert Packet({"event": "Hangup"}).event_name == "hangup"
+    assert Packet({"response": "success"}).event_name == ""
+
+
 def test_getall_has_every_value() -> None:
     packet = read_one(REPEATED)
     assert packet.getall("Variable") == ["a=1", "b=2", ""]

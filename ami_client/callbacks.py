@@ -11,6 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from itertools import count
+from numbers import Real
 from typing import Callable
 
 from .php import PHPNames
@@ -24,8 +25,8 @@ Callback = Callable[..., object]
 def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
     """Call user code; an exception is logged with its traceback and goes no further.
 
-    Returns what ``cb`` returned, None after an exception. KeyboardInterrupt and SystemExit pass: they are for the
-    whole program.
+    Returns what ``cb`` returned, None after an exception. KeyboardInterrupt, SystemExit and all else that is no
+    Exception pass: they are for the whole program (or for the test that runs it).
     """
     try:
         return cb(*args, **kwargs)
@@ -119,8 +120,10 @@ class PriorityQueueCallbacks(_Callbacks):
         return len(self._heap)
 
     def insert(self, cb: Callback, pri: float = 0) -> None:
-        """Add a callback. Raises TypeError if it cannot be called."""
+        """Add a callback. Raises TypeError if it cannot be called, or for a priority that is not a number."""
         require_callable(cb)
+        if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
+            raise TypeError(f"a priority is a number, not {pri!r}")
         heapq.heappush(self._heap, (-pri, next(self._order), cb))
 
     def pop(self) -> Callback:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from .actions import Actions, Callback
@@ -20,7 +20,7 @@ from .link import Link
 from .options import Options, seconds
 from .packet import Packet
 from .pending import Assertion, Pending
-from .session import EventReceived, Login, LoginDone, Session
+from .session import EventReceived, Login, LoginDone, Outcome, Session
 from .state import Move, State
 from .url import ServerURL
 from .watchdog import Watchdog
@@ -271,14 +271,21 @@ class Connection(Actions, EventHandlers):
         self.error = packet.error
         if packet.error is None:
             logger.info("%s: logged in, %s", self, self.banner)
+        self._tell_login(packet)
+
+    def _tell_login(self, packet: Packet) -> None:
+        complete = False
         try:
             self._waiting.execute_all(self, packet)
+            complete = True
             if self.connected:
                 self.event("connected")
         finally:  # even when a KeyboardInterrupt passes
             if packet.error is not None:
                 self._end(packet.error)
             self._offer()
+            if not complete:  # should the loop run on, the others are still told
+                self._loop.call_soon(self._tell_login, packet)
 
     def _offer(self) -> None:
         if self.connected and not self._acquired and self.pool is not None:
@@ -286,10 +293,13 @@ class Connection(Actions, EventHandlers):
 
     def _received(self, data: bytes) -> None:
         self._watchdog.heard()
-        dropped = self.dropped
         self._session.feed(data)
+        self._handle(self._session.outcomes())
+
+    def _handle(self, outcomes: Iterator[Outcome]) -> None:
+        dropped = self.dropped
         try:
-            for outcome in self._session.outcomes():
+            for outcome in outcomes:
                 if isinstance(outcome, EventReceived):
                     self._emit_event(outcome.packet)
                 elif isinstance(outcome, Done):
@@ -298,6 +308,9 @@ class Connection(Actions, EventHandlers):
                     self._login_done(outcome.packet)
         except ProtocolError as error:
             self.fail(error)
+        except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
+            self._loop.call_soon(self._handle, outcomes)
+            raise
         if self.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.dropped - dropped)
         self._flush()

@@ -59,7 +59,7 @@ class Connector:
         try:
             addresses = resolve(self._host, self._port, numeric=True)
         except OSError:  # a name
-            threading.Thread(target=self._resolve, name="ami_client-resolver", daemon=True).start()
+            self._start_resolving()
         else:
             self._loop.call_soon(self._resolved, addresses, None)
 
@@ -67,6 +67,12 @@ class Connector:
         """Give up silently."""
         self._cancelled = True
         self._drop_attempt()
+
+    def _start_resolving(self) -> None:
+        try:
+            threading.Thread(target=self._resolve, name="ami_client-resolver", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread left
+            self._loop.call_soon(self._resolved, [], OSError(errno.EAGAIN, str(error)))
 
     def _resolve(self) -> None:  # in a thread
         assert self._port is not None

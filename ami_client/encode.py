@@ -121,7 +121,10 @@ def _quote(value: str) -> str:
 def _line(name: str, text: str) -> bytes:
     if not name or ":" in name:
         raise ValueError(f"{name!r} is no header name")
-    line = f"{name}: {text}".encode(ENCODING, ENCODING_ERRORS)
+    try:
+        line = f"{name}: {text}".encode(ENCODING, ENCODING_ERRORS)
+    except UnicodeEncodeError:
+        raise ValueError(f"header {name!r} holds a lone surrogate, which is no character") from None
     if b"\r" in line or b"\n" in line or b"\0" in line:
         raise ValueError(f"CR, LF or NUL in header {name!r}: it would inject other headers or actions")
     if len(line) > MAX_LINE:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .callbacks import logger
+from .encode import encode_headers
 from .packet import DEFAULT_MAX_PACKET
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Options:
     #: URLs, one of which is chosen by chance when there is no ``server``: a sequence, or a text with commas.
     servers: Union[str, Sequence[str]] = field(default=(), repr=False)
     #: Connections to one URL at most; callbacks beyond that wait. Asterisk's listen queue holds about ten: of many more
-    #: connections opened at the same instant, the last take several seconds to log in.
+    #: connections opened at the same instant, the last take seconds to log in, or run into ``login_timeout``.
     maxconnperserv: int = 32
     #: Silence after which a link counts as dead. At half of it a Ping is sent. Before login, silence of this length
     #: ends the attempt.
@@ -66,6 +67,8 @@ class Options:
         Raises TypeError for an unknown option (naming the nearest known one) or a value of the wrong type, ValueError
         for a value out of range.
         """
+        if config is not None and not isinstance(config, Mapping):
+            raise TypeError(f"the config is a mapping of options, not {type(config).__name__}; a URL is server=url")
         given: dict[str, object] = {**(config or {}), **options}
         known = {one.name for one in fields(cls)}
         for name in given:
@@ -135,9 +138,13 @@ def _whole(low: int, high: Optional[int] = None) -> Callable[[str, object], int]
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is a str, not {type(value).__name__}")
-    if any(special in value for special in "\r\n\0"):
-        raise ValueError(f"CR, LF or NUL in {name}: it would inject other headers or actions")
     return value
+
+
+def _header(name: str, value: object) -> str:
+    text = _text(name, value)
+    encode_headers([(name, text)])  # what no login could hold raises here
+    return text
 
 
 def _authtype(name: str, value: object) -> str:
@@ -148,7 +155,7 @@ def _authtype(name: str, value: object) -> str:
 
 
 def _events(name: str, value: object) -> str:
-    return _text(name, {True: "on", False: "off"}[value] if isinstance(value, bool) else value)
+    return _header(name, {True: "on", False: "off"}[value] if isinstance(value, bool) else value)
 
 
 def _server(name: str, value: object) -> Optional[str]:
@@ -186,8 +193,8 @@ _CONVERTERS: dict[str, Callable[[str, object], object]] = {
     "servers": _servers,
     "maxconnperserv": _whole(1),
     "timeout": seconds,
-    "username": _text,
-    "secret": _text,
+    "username": _header,
+    "secret": _header,
     "events": _events,
     "connect_timeout": seconds,
     "login_timeout": seconds,

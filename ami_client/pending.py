@@ -187,6 +187,8 @@ def server_reason(packet: Packet) -> str:
 
 
 def _folded(assertion: Assertion) -> dict[str, str]:
+    if not isinstance(assertion, Mapping):
+        raise TypeError(f"an assertion is a mapping of header to value, not {type(assertion).__name__}")
     return {
         ascii_lower(str(name).strip(TRIMMED)): ascii_lower(str(value).strip(TRIMMED))
         for name, value in assertion.items()

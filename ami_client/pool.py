@@ -12,7 +12,7 @@ from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
 from .callbacks import PriorityQueueCallbacks, call_guarded, require_callable, trim_arguments
 from .connection import Connection
-from .encode import TRIMMED, ascii_lower
+from .encode import TRIMMED, ascii_lower, encode_headers
 from .errors import ConnectionFinished, NoServer
 from .events import EventHandlers
 from .loop import Loop
@@ -66,6 +66,8 @@ class _Server:
     def __init__(self, url: str, options: Options) -> None:
         self.url = url
         self.address = ServerURL.parse(url)
+        # What no login could hold raises here, before anybody waits for it.
+        encode_headers([("Username", self.address.username or ""), ("Secret", self.address.secret or "")])
         self.options = options.with_params(self.address.params, str(self.address))
         self.connections: dict[Connection, None] = {}  # ordered sets
         self.free: dict[Connection, None] = {}
@@ -176,6 +178,8 @@ class Pool(EventHandlers):
             if cb is not None:
                 raise TypeError("get_connection(cb): give other arguments by keyword")
             url, cb = None, url
+        if url is not None and not isinstance(url, str):
+            raise TypeError(f"a URL is a str, not {type(url).__name__}")
         for function in (cb, before_connect):
             if function is not None:
                 require_callable(function)

@@ -87,8 +87,12 @@ class Stream:
         self._loop.remove_reader(self._sock.fileno())
         if self._tls is not None:
             self._outgoing += self._tls.goodbye()
-        self._linger = self._loop.call_later(LINGER, self.abort)
-        self._flush()
+        try:
+            self._flush()
+            if self._phase is _Phase.CLOSING:
+                self._linger = self._loop.call_later(LINGER, self.abort)
+        except RuntimeError:  # the loop is closed: nobody will tell when there is room for the rest
+            self.abort()
 
     def abort(self) -> None:
         """Close at once; what is buffered is lost."""

@@ -11,7 +11,8 @@ SCHEMES = ("tcp", "tls", "unix")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):", re.IGNORECASE)
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# And what no encoding has: lone surrogates, but for those that stand for bytes which are not UTF-8.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Watchdog:
     """Watches one link, from :meth:`start` to :meth:`stop`.
 
-    After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after ``timeout`` seconds
+    After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after as many again
     ``give_up(error)``, with a :class:`~ami_client.errors.SilenceTimeout`. Without :meth:`logged_in` after
     ``login_timeout`` seconds it is ``give_up(error)`` with a :class:`~ami_client.errors.LoginTimeout`. None means no
     limit.
@@ -63,15 +63,16 @@ class Watchdog:
             if timer is not None:
                 timer.cancel()
 
-    def _check(self, timeout: float) -> None:
+    def _check(self, timeout: float, asked: Optional[float] = None) -> None:
         # The timer is not moved at each byte: it looks when it fires how long the silence has been.
         assert self.last_received is not None
-        silence = self._loop.time() - self.last_received
-        if silence >= timeout:
-            self._give_up(SilenceTimeout(f"the server was silent for {timeout:g} s"))
-            return
-        asking = silence >= timeout / 2
-        left = (timeout if asking else timeout / 2) - silence
-        self._silence = self._loop.call_later(left, self._check, timeout)
-        if asking:
+        now = self._loop.time()
+        due = self.last_received + timeout / 2
+        if now < due:
+            self._silence = self._loop.call_later(due - now, self._check, timeout)
+        elif asked is None or asked <= self.last_received:
+            # Never given up unasked: when our own program was busy or stopped, the long silence may be its fault.
+            self._silence = self._loop.call_later(timeout / 2, self._check, timeout, now)
             self._ask()
+        else:
+            self._give_up(SilenceTimeout(f"the server was silent for {timeout:g} s"))

@@ -53,7 +53,7 @@ class Listener:
             sock.bind((self.host, self.port))
             self.port = sock.getsockname()[1]
         sock.setblocking(False)
-        sock.listen(128)
+        sock.listen(socket.SOMAXCONN)
         self._sock = sock
         self.loop.add_reader(sock.fileno(), self._accept, sock, on_accept)
 

@@ -249,6 +249,9 @@ def test_injection_is_refused_and_nothing_sent(peer: Peer, value: str) -> None:
         lambda conn: conn.ping(None, timeout=math.nan),
         lambda conn: conn.action("", None),
         lambda conn: conn.action("Ping", None, "X: 1"),
+        lambda conn: conn.action("Ping", None, None, "event=done"),
+        lambda conn: conn.action("Ping", None, None, ["event"]),
+        lambda conn: conn.action("Ping", None, {"X": "\ud800"}),
     ],
 )
 def test_mistakes_raise_and_nothing_is_sent(peer: Peer, bad: Callable[[Connection], str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -168,6 +169,14 @@ def test_names_for_logs_show_no_arguments() -> None:
     assert callback_name(Handler().method).endswith("Handler.method")
     assert callback_name(Handler()).endswith("Handler")
     assert "hunter2" not in callback_name(functools.partial(print, "hunter2"))
+
+
+@pytest.mark.parametrize("priority", [math.nan, "5", None])
+def test_a_priority_that_is_no_number_is_refused(priority: Any) -> None:
+    queue = PriorityQueueCallbacks()
+    with pytest.raises(TypeError, match="priority"):
+        queue.insert(print, priority)
+    assert len(queue) == 0
 
 
 # Callbacks that take the connection alone

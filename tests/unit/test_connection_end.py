@@ -235,3 +235,85 @@ def test_an_interrupt_out_of_a_handler_is_the_programs_and_the_rest_works(wire: 
         peer.say("Event: One")
     peer.answer(peer.conn.ping(calls))
     assert len(calls) == 1
+
+
+def test_after_an_interrupt_the_rest_of_what_arrived_is_handled(wire: Wire) -> None:
+    peer = wire.log_in()
+    calls, events = Calls(), Calls()
+    action_id = peer.conn.ping(calls)
+    peer.conn.bind("event_one", interrupt)
+    peer.conn.bind("event_two", events)
+    with pytest.raises(KeyboardInterrupt):
+        peer.say("Event: One", f"Response: Success|ActionID: {action_id}", "Event: Two")
+    wire.pump()
+    assert (len(calls), len(events)) == (1, 1)
+
+
+def test_after_an_interrupt_who_waits_for_the_result_is_told_of_the_refusal(wire: Wire) -> None:
+    peer = wire.log_in()
+    results = Calls()
+    action_id = peer.conn.originate({"Channel": "SIP/1"}, interrupt, on_result=results)
+    with pytest.raises(KeyboardInterrupt):
+        peer.answer(action_id, "Response: Error|Message: no")
+    wire.pump()
+    assert [str(packet.error) for packet in results] == ["no"]
+
+
+def test_after_an_interrupt_the_others_who_waited_for_the_login_are_told(wire: Wire) -> None:
+    life = Life(wire)
+    told: list[bool] = []
+    life.conn.on_connected(interrupt)
+    life.conn.on_connected(lambda conn: told.append(conn.connected))
+    with pytest.raises(KeyboardInterrupt):
+        wire.answer_login()
+    wire.pump()
+    assert told == [True]
+    assert life.log == ["callback True", "connected"]
+
+
+# The program was busy, or stopped
+
+
+def test_a_server_is_never_given_up_unasked(wire: Wire) -> None:
+    peer = wire.log_in(timeout=60)
+    peer.sock.take()
+    wire.clock.advance(600)  # stopped all the time: nothing could be asked
+    wire.pump()
+    assert peer.conn.connected
+    assert peer.sock.take().startswith(b"Action: Ping\r\n")
+    wire.wait(29)
+    assert peer.conn.connected
+    wire.wait(2)
+    assert type(peer.conn.error) is SilenceTimeout
+
+
+def test_an_answer_in_time_begins_the_watch_anew(wire: Wire) -> None:
+    peer = wire.log_in(timeout=60)
+    for _ in range(5):
+        wire.wait(31)
+        peer.sock.take()
+        peer.say("Event: Tick")
+    assert peer.conn.connected
+    wire.wait(59)
+    assert peer.conn.connected
+    wire.wait(2)
+    assert type(peer.conn.error) is SilenceTimeout
+
+
+# The loop is closed first
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_who_closes_the_loop_first_has_everybody_told_all_the_same(wire: Wire, logged_in: bool) -> None:
+    life = Life(wire)
+    if logged_in:
+        wire.answer_login()
+    else:
+        wire.pump()
+    calls = Calls()
+    life.conn.ping(calls)
+    wire.reactor.close()
+    life.conn.pool.finish()  # type: ignore[union-attr]
+    assert [type(packet.error) for packet in calls] == [ConnectionFinished]
+    assert life.log[-1] == "disconnect"
+    assert wire.sockets[0].closed

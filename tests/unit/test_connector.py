@@ -223,3 +223,15 @@ def test_an_error_at_once_leads_on(wire: Wire, names: dict[str, Any], monkeypatc
     attempt = Attempt(wire, "pbx.test")
     wire.resolve()
     assert attempt.got == [(wire.sockets[0], "192.0.2.1", 5038)]
+
+
+def test_without_a_thread_to_be_had_a_name_fails(
+    wire: Wire, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    attempt = Attempt(wire, "pbx.test")
+    wire.pump()
+    assert attempt.code == errno.EAGAIN

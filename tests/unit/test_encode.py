@@ -136,6 +136,12 @@ def test_a_line_has_at_most_1022_bytes(char: str) -> None:
     assert char * 10 not in str(caught.value)
 
 
+def test_a_lone_surrogate_is_refused_and_its_value_not_shown() -> None:
+    with pytest.raises(ValueError, match="'A'") as caught:
+        encode_action("X", {"A": "hunter2\ud800"})
+    assert "hunter2" not in repr(caught.value)  # as it would be in a UnicodeEncodeError's
+
+
 def test_an_action_has_at_most_128_lines() -> None:
     assert len(lines("X", {"V": ["y"] * 126}, "id")) == 128
     with pytest.raises(ValueError, match="at most 128 lines, this one has 129"):

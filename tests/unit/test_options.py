@@ -129,6 +129,9 @@ def test_values_that_fit(name: str, given: Any, kept: Any) -> None:
         ("secret", b"x", TypeError),
         ("secret", SECRET + "\r\nAction: x", ValueError),
         ("secret", SECRET + "\0", ValueError),
+        ("username", "b" * 1100, ValueError),
+        ("secret", SECRET * 200, ValueError),
+        ("secret", SECRET + "\ud800", ValueError),
         ("events", "on\n", ValueError),
         ("events", 1, TypeError),
         ("max_packet", 1023, ValueError),
@@ -142,6 +145,12 @@ def test_values_that_do_not_fit(name: str, value: Any, error: type[Exception]) -
     with pytest.raises(error, match=name) as caught:
         Options.make({name: value})
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("config", ["tcp://pbx", ["tcp://pbx"], 5])
+def test_a_config_that_is_no_mapping(config: Any) -> None:
+    with pytest.raises(TypeError, match="mapping of options, not"):
+        Options.make(config)
 
 
 def test_an_ssl_context_of_ones_own() -> None:

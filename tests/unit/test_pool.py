@@ -315,6 +315,24 @@ def test_a_builtin_with_room_for_any_number(wire: Wire, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.startswith("tcp://joe@192.0.2.1:5038 {'response': 'success'")
 
 
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        (f"tcp://joe:{'hush' * 300}@192.0.2.1", ValueError),  # no line for the server holds it
+        (f"tcp://{'joe' * 400}:hush@192.0.2.1", ValueError),
+        (["tcp://joe:hush@192.0.2.1"], TypeError),
+        (b"tcp://joe:hush@192.0.2.1", TypeError),
+    ],
+)
+def test_what_could_never_log_in_raises_at_once(wire: Wire, url: Any, error: type[Exception]) -> None:
+    pool, calls = wire.pool(), Calls()
+    with pytest.raises(error) as caught:
+        pool.get_connection(url, calls)
+    pool.finish()
+    assert (calls, wire.sockets) == ([], [])
+    assert "hush" not in repr(caught.value)
+
+
 # As users test: with a patched socket.socket
 
 

@@ -207,3 +207,15 @@ def test_a_loss_that_is_known_but_not_told_yet_is_not_told_after_close(wire: Wir
     stream.close()
     wire.pump()
     assert log == ["open"]
+
+
+@pytest.mark.parametrize("room", [None, 3, 0])
+def test_it_closes_when_the_loop_is_closed_already(wire: Wire, room: int | None) -> None:
+    stream, sock, log = stream_on(wire)
+    wire.reactor.close()
+    sock.room = 0
+    with pytest.raises(RuntimeError):
+        stream.write(b"hello")
+    sock.room = room
+    stream.close()
+    assert (sock.sent, sock.closed, log.losses) == (b"hello"[:room], True, [])

@@ -117,6 +117,8 @@ def test_fragment_parameters(fragment: str, params: tuple[tuple[str, str], ...])
         f"tcp://bob:{SECRET}\n@pbx",
         f"tcp://bob:{SECRET}%0d%0aAction@pbx",
         f"tcp://b%00b:{SECRET}@pbx",
+        f"tcp://bob:{SECRET}\ud800@pbx",
+        "unix:/run/\ud800",
         f"tcp://bob:{SECRET}%ff@pbx",
         f"unix:bob:{SECRET}@run/ami",
         "unix:run/ami",

@@ -42,9 +42,11 @@ def callback_name(cb: Callback) -> str:
 
 
 def require_callable(cb: object, what: str = "callback") -> None:
-    """Raise TypeError at once for what could not be called later."""
+    """Raise TypeError at once for what could not be called later, or would do nothing: a coroutine function."""
     if not callable(cb):
         raise TypeError(f"{what} must be callable, not {type(cb).__name__}")
+    if inspect.iscoroutinefunction(cb):
+        raise TypeError(f"{what} must be a plain function, not a coroutine function: nobody would await it")
 
 
 def takes_one_argument(cb: Callback) -> bool:

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 from .actions import Actions, Callback
 from .callbacks import StackCallbacks, call_guarded, logger, require_callable, trim_arguments
 from .encode import Params
-from .errors import ActionTimeout, AMIError, ConnectionFinished, ProtocolError
+from .errors import ActionTimeout, AMIError, ConnectionFinished, LoginTimeout, ProtocolError
 from .events import EventHandlers
+from .facts import Facts
 from .inflight import Done
 from .link import Link
 from .options import Options, seconds
 from .packet import Packet
 from .pending import Assertion, Pending
 from .session import EventReceived, Login, LoginDone, Outcome, Session
-from .state import Move, State
+from .state import Move
 from .url import ServerURL
 from .watchdog import Watchdog
 
@@ -49,14 +50,14 @@ class Owner(Protocol):
     def connection_busy(self, conn: Connection) -> None:
         """The connection was acquired, or is coming to its end: nobody else is to be given it."""
 
-    def connection_free(self, conn: Connection) -> None:
-        """The connection is logged in and nobody's."""
+    def connection_ready(self, conn: Connection) -> None:
+        """The connection is logged in, or was given back."""
 
     def connection_lost(self, conn: Connection) -> None:
         """The connection is finished, and everybody was told."""
 
 
-class Connection(Actions, EventHandlers):
+class Connection(Facts, Actions, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
     Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``event_<name>`` (in lower case) and then ``event``
@@ -90,85 +91,16 @@ class Connection(Actions, EventHandlers):
         )
         self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self.fail)
         self._watchdog = Watchdog(
-            loop, timeout=options.timeout, login_timeout=options.login_timeout, ask=self._ask, give_up=self.fail
+            loop,
+            timeout=options.timeout,
+            login_timeout=options.login_timeout,
+            ask=self._ask,
+            on_silence=self.fail,
+            on_late_login=self._login_late,
         )
         self._waiting = StackCallbacks()
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
-
-    def __repr__(self) -> str:
-        return f"<Connection {self._server} {self.state.value}>"
-
-    def __str__(self) -> str:
-        return str(self._server)
-
-    @property
-    def state(self) -> State:
-        """Where the connection is in its life."""
-        return self._session.state
-
-    @property
-    def connected(self) -> bool:
-        """True from the login to the end."""
-        return self.state is State.CONNECTED
-
-    @property
-    def finished(self) -> bool:
-        """True once it has ended, or if it never began; nothing can be sent any more."""
-        return self.state is State.FINISHED
-
-    @property
-    def host(self) -> str:
-        """The host of the URL; the path of a unix socket."""
-        return self._server.host
-
-    @property
-    def port(self) -> Optional[int]:
-        """The port of the URL, or the pool's option; None for a unix socket."""
-        return self._link.port
-
-    @property
-    def addr(self) -> str:
-        """The peer as ``host:port``; ``""`` before it was reached."""
-        return self._link.addr
-
-    @property
-    def username(self) -> str:
-        """The user who logs in."""
-        return self._session.login.username
-
-    @property
-    def timeout(self) -> Optional[float]:
-        """Seconds of silence after which the link counts as dead; None for never."""
-        return self.options.timeout
-
-    @property
-    def last_received(self) -> Optional[float]:
-        """The loop's time, in seconds, when bytes came last; None before there was a connection."""
-        return self._watchdog.last_received
-
-    @property
-    def banner(self) -> Optional[str]:
-        """The first line that the server sent, None before it came."""
-        return self._session.banner
-
-    @property
-    def ami_version(self) -> Optional[str]:
-        """The protocol's version, as ``5.0.4``; the whole first line if it is no Asterisk's; None before it came."""
-        return self._session.ami_version
-
-    @property
-    def dropped(self) -> int:
-        """How many pieces of the stream were no event and belonged to no action."""
-        return self._session.dropped
-
-    def is_connected(self) -> bool:
-        """The same as :attr:`connected`."""
-        return self.connected
-
-    def is_finished(self) -> bool:
-        """The same as :attr:`finished`."""
-        return self.finished
 
     def is_busy(self) -> bool:
         """Whether it is acquired."""
@@ -288,8 +220,8 @@ class Connection(Actions, EventHandlers):
                 self._loop.call_soon(self._tell_login, packet)
 
     def _offer(self) -> None:
-        if self.connected and not self._acquired and self.pool is not None:
-            self.pool.connection_free(self)
+        if self.connected and self.pool is not None:
+            self.pool.connection_ready(self)
 
     def _received(self, data: bytes) -> None:
         self._watchdog.heard()
@@ -337,6 +269,13 @@ class Connection(Actions, EventHandlers):
         if self.connected:
             # With a callback, for its answer is not to count as dropped. The silence itself is the limit.
             self.ping(lambda conn, packet: None, timeout=float("inf"))
+
+    def _login_late(self, limit: float) -> None:
+        if self.banner is None:
+            said = "the server sent nothing: is it the TLS port, which wants tls://?"
+        else:
+            said = f"the server's first line was {self.banner[:100]!r}"
+        self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {said}"))
 
     def fail(self, error: AMIError) -> None:
         """End at once, with ``error`` as the reason. Called by what watches the link, and by the pool."""

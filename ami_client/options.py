@@ -32,8 +32,8 @@ class Options:
     server: Optional[str] = field(default=None, repr=False)
     #: URLs, one of which is chosen by chance when there is no ``server``: a sequence, or a text with commas.
     servers: Union[str, Sequence[str]] = field(default=(), repr=False)
-    #: Connections to one URL at most; callbacks beyond that wait. Asterisk's listen queue holds about ten: of many more
-    #: connections opened at the same instant, the last take seconds to log in, or run into ``login_timeout``.
+    #: Connections to one URL at most; callbacks beyond that wait. They set out ten at a time, because
+    #: Asterisk's listen queue is short.
     maxconnperserv: int = 32
     #: Silence after which a link counts as dead. At half of it a Ping is sent. Before login, silence of this length
     #: ends the attempt.

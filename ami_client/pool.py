@@ -6,6 +6,7 @@ Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Mapping
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
@@ -15,11 +16,17 @@ from .connection import Connection
 from .encode import TRIMMED, ascii_lower, encode_headers
 from .errors import ConnectionFinished, NoServer
 from .events import EventHandlers
-from .loop import Loop
+from .loop import Handle, Loop
 from .options import Options
 from .packet import KEEP_CASE, Packet
 from .reactor import Reactor
 from .url import ServerURL
+
+# Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
+# drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
+# instant, a third. So no more than these set out at a time, each for this many seconds or until it has logged in.
+STARTING_AT_ONCE = 10
+STARTING_TIME = 0.1
 
 OnConnection = Callable[..., object]
 BeforeConnect = Callable[[Connection], object]
@@ -71,6 +78,8 @@ class _Server:
         self.options = options.with_params(self.address.params, str(self.address))
         self.connections: dict[Connection, None] = {}  # ordered sets
         self.free: dict[Connection, None] = {}
+        self.to_start: deque[Connection] = deque()
+        self.starting: dict[Connection, Handle] = {}
         self.waiting = PriorityQueueCallbacks()
         self.serving = False
 
@@ -248,8 +257,23 @@ class Pool(EventHandlers):
             if waiter.before_connect is not None:
                 call_guarded(waiter.before_connect, conn)
         finally:  # even when a KeyboardInterrupt passes: the slot is taken
+            server.to_start.append(conn)
+            self._start(server)
+
+    def _start(self, server: _Server) -> None:
+        """Let connections set out, not too many at a time."""
+        while server.to_start and len(server.starting) < STARTING_AT_ONCE:
+            conn = server.to_start.popleft()
             if not conn.finished:
+                server.starting[conn] = self.reactor.call_later(STARTING_TIME, self._started, server, conn)
                 conn.connect()
+
+    def _started(self, server: _Server, conn: Connection) -> None:
+        """A connection has logged in, was lost or takes its time: the next one may set out."""
+        timer = server.starting.pop(conn, None)
+        if timer is not None:
+            timer.cancel()
+            self._start(server)
 
     # -- what connections tell
 
@@ -259,11 +283,13 @@ class Pool(EventHandlers):
         if server is not None:
             server.free.pop(conn, None)
 
-    def connection_free(self, conn: Connection) -> None:
-        """A connection can be given to others. Called by the connection."""
+    def connection_ready(self, conn: Connection) -> None:
+        """A connection is logged in, or was given back. Called by the connection."""
         server = self._servers.get(conn.url)
         if server is not None and conn in server.connections:
-            server.free[conn] = None
+            self._started(server, conn)
+            if not conn.is_busy():
+                server.free[conn] = None
             self._serve(server)
 
     def connection_lost(self, conn: Connection) -> None:
@@ -272,6 +298,7 @@ class Pool(EventHandlers):
         if server is None:
             return
         server.connections.pop(conn, None)
+        self._started(server, conn)
         self._serve(server)
         if not server.connections and not server.waiting:
             self._servers.pop(conn.url, None)

@@ -103,6 +103,8 @@ def _unix_path(path: str) -> str:
 
 
 def _split_host(text: str) -> tuple[str, Optional[int]]:
+    if text.count(":") > 1 and "[" not in text:
+        raise ValueError("an IPv6 address in a URL stands in brackets: [::1]:5038")
     match = _HOST_PORT.fullmatch(text)
     if match is None:
         raise ValueError("malformed host in URL: write host, host:port or [IPv6]:port")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from .errors import AMIError, LoginTimeout, SilenceTimeout
+from .errors import SilenceTimeout
 
 if TYPE_CHECKING:
     from .loop import Handle, Loop
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 class Watchdog:
     """Watches one link, from :meth:`start` to :meth:`stop`.
 
-    After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after as many again
-    ``give_up(error)``, with a :class:`~ami_client.errors.SilenceTimeout`. Without :meth:`logged_in` after
-    ``login_timeout`` seconds it is ``give_up(error)`` with a :class:`~ami_client.errors.LoginTimeout`. None means no
-    limit.
+    After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after as many again ``on_silence(error)``.
+    Without :meth:`logged_in` after ``login_timeout`` seconds ``on_late_login(login_timeout)`` is. None means no limit.
 
     Attributes: ``last_received``, the loop's time in seconds when bytes came last; None before :meth:`start`.
     """
@@ -28,14 +26,16 @@ class Watchdog:
         timeout: Optional[float],
         login_timeout: Optional[float],
         ask: Callable[[], object],
-        give_up: Callable[[AMIError], object],
+        on_silence: Callable[[SilenceTimeout], object],
+        on_late_login: Callable[[float], object],
     ) -> None:
         self.last_received: Optional[float] = None
         self._loop = loop
         self._timeout = timeout
         self._login_timeout = login_timeout
         self._ask = ask
-        self._give_up = give_up
+        self._on_silence = on_silence
+        self._on_late_login = on_late_login
         self._silence: Optional[Handle] = None
         self._login: Optional[Handle] = None
 
@@ -45,8 +45,7 @@ class Watchdog:
         if self._timeout is not None:
             self._silence = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
         if self._login_timeout is not None:
-            error = LoginTimeout(f"no answer to the login within {self._login_timeout:g} s")
-            self._login = self._loop.call_later(self._login_timeout, self._give_up, error)
+            self._login = self._loop.call_later(self._login_timeout, self._on_late_login, self._login_timeout)
 
     def heard(self) -> None:
         """Bytes came."""
@@ -75,4 +74,4 @@ class Watchdog:
             self._silence = self._loop.call_later(timeout / 2, self._check, timeout, now)
             self._ask()
         else:
-            self._give_up(SilenceTimeout(f"the server was silent for {timeout:g} s"))
+            self._on_silence(SilenceTimeout(f"the server was silent for {timeout:g} s"))

@@ -208,3 +208,10 @@ def test_arguments_are_trimmed_to_what_the_callback_takes() -> None:
     trim_arguments(lambda conn, packet: calls.append((conn, packet)))("conn", "packet")
     trim_arguments(lambda *args: calls.append(args))("conn", "packet")
     assert calls == ["conn", ("conn", "packet"), ("conn", "packet")]
+
+
+def test_a_coroutine_function_is_no_callback() -> None:
+    async def later(conn: object, packet: object) -> None: ...
+
+    with pytest.raises(TypeError, match="nobody would await it"):
+        StackCallbacks().push(later)

@@ -36,7 +36,7 @@ stream
 connector
 link
 watchdog
-actions
+actions facts
 connection
 pool
 __init__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
-from wire import REFUSAL, URL, Calls, Wire
+from wire import BANNER, REFUSAL, URL, WELCOME, Calls, Wire
 
 from ami_client import Connection
 from ami_client.errors import ConnectFailed, ConnectionFinished, LoginRefused
@@ -86,6 +86,40 @@ def test_beyond_maxconnperserv_callbacks_wait_by_priority(wire: Wire) -> None:
         hold.conns.pop(0).release()
     assert hold.order == ["a", "b", "high", "high too", "low", "low too", "last"]
     assert len(wire.sockets) == 2
+
+
+def test_connections_set_out_ten_at_a_time(wire: Wire) -> None:
+    """Asterisk's listen queue holds ten: of a larger burst some would wait for a banner that never comes."""
+    pool, hold = wire.pool(), Hold()
+    for name in range(40):
+        pool.get_connection(URL, hold(name))
+    wire.pump()
+    assert len(wire.sockets) == 10
+    for number in range(4):  # one that has logged in or failed makes room for the next
+        wire.say(BANNER, wire.sockets[number])
+        wire.say(WELCOME if number % 2 else REFUSAL, wire.sockets[number])
+    assert len(wire.sockets) == 14
+    assert hold.order == list(range(4)) and len(hold.conns) == 2
+    wire.wait(0.1)  # and so does one that takes its time
+    assert len(wire.sockets) == 24
+    wire.wait(0.1)
+    assert len(wire.sockets) == 32 + 2  # maxconnperserv, and the two that were refused
+
+
+def test_a_connection_that_was_finished_before_it_set_out_never_does(wire: Wire) -> None:
+    pool = wire.pool()
+    conns: list[Connection] = []
+    for _ in range(12):
+        pool.get_connection(URL, Calls(), before_connect=conns.append)
+    conns[10].finish()
+    wire.wait(0.5)
+    assert len(wire.sockets) == 11
+    for _ in range(12):
+        pool.get_connection(URL, Calls())
+    wire.pump()
+    pool.finish()
+    wire.wait(0.5)
+    assert len(wire.sockets) == 11 + 10
 
 
 def test_a_freed_connection_serves_as_long_as_it_stays_free(wire: Wire) -> None:

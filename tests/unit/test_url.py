@@ -169,3 +169,9 @@ def test_whatever_is_parsed_is_parsed_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert parsed.host
+
+
+@pytest.mark.parametrize("url", ["::1", "tcp://u:s@2001:db8::1", "fe80::1:5038"])
+def test_an_ipv6_address_without_brackets_is_told_how_it_is_written(url: str) -> None:
+    with pytest.raises(ValueError, match="in brackets"):
+        ServerURL.parse(url)

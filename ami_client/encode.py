@@ -32,6 +32,24 @@ def ascii_lower(text: str) -> str:
     return text.encode(ENCODING, ENCODING_ERRORS).lower().decode(ENCODING, ENCODING_ERRORS)
 
 
+def unescape(value: str) -> str:
+    r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
+
+    Asterisk escapes by field, not by protocol: VarSet's Value, CallerIDName, ConnectedLineName and ChanVariable of
+    channel events, and presence texts are escaped; the same data is raw in Getvar, Status, CEL, Cdr and UserEvent.
+    So this is never applied by itself. Source: Asterisk main/utils.c, ast_escape_c.
+    """
+    escapes = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+    parts = iter(value.split("\\"))
+    out = [next(parts)]
+    for part in parts:
+        if not part:  # an escaped backslash: what follows it is plain
+            out.append("\\" + next(parts, ""))
+        else:
+            out.append(escapes.get(part[0], part[0]) + part[1:])
+    return "".join(out)
+
+
 def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:
     """The bytes of an action: ``Action`` first, then ``params`` in order, ``ActionID`` last.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Optional, Union, overload
 
-from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action
+from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
 from .errors import AMIError, ProtocolError
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
@@ -281,24 +281,6 @@ class PacketReader:
         body = _end_of_old_headers(raw, self._eol)
         head = raw[:body].rstrip(b"\r\n")
         return Packet.parse(head, fold_case=self._fold_case, eol=self._eol.decode("ascii"), body=raw[body:])
-
-
-def unescape(value: str) -> str:
-    r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
-
-    Asterisk escapes by field, not by protocol: VarSet's Value, CallerIDName, ConnectedLineName and ChanVariable of
-    channel events, and presence texts are escaped; the same data is raw in Getvar, Status, CEL, Cdr and UserEvent.
-    So this is never applied by itself. Source: Asterisk main/utils.c, ast_escape_c.
-    """
-    escapes = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-    parts = iter(value.split("\\"))
-    out = [next(parts)]
-    for part in parts:
-        if not part:  # an escaped backslash: what follows it is plain
-            out.append("\\" + next(parts, ""))
-        else:
-            out.append(escapes.get(part[0], part[0]) + part[1:])
-    return "".join(out)
 
 
 def _kind(raw: bytes, position: int = 0) -> Kind:

@@ -212,7 +212,7 @@ def _from_text(name: str, text: str) -> object:
         if text.lower() not in (*TRUE, *FALSE):
             raise ValueError(f"{name} in the URL's fragment is 1 or 0")
         return text.lower() in TRUE
-    if convert in (_text, _authtype, _events):
+    if convert in (_authtype, _events):
         return text
     try:
         return float(text) if convert is seconds else int(text)

@@ -212,6 +212,7 @@ class Pool(EventHandlers):
         """End all connections, with a Logoff each if ``graceful``; waiting callbacks fail. It takes no more calls."""
         self.finished = True
         for server in list(self._servers.values()):
+            server.to_start.clear()
             for conn in list(server.connections):
                 if graceful:
                     conn.graceful_shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections import Counter, defaultdict
-from types import TracebackType
 
 from driver import Client, is_event, original
 from servers import AsteriskServer
@@ -44,12 +43,7 @@ class Observer:
     def __enter__(self) -> Observer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._reactor.remove_reader(self._socket.fileno())
         self._socket.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Callable
 
 import pytest
@@ -120,6 +121,18 @@ def test_a_connection_that_was_finished_before_it_set_out_never_does(wire: Wire)
     pool.finish()
     wire.wait(0.5)
     assert len(wire.sockets) == 11 + 10
+
+
+def test_the_end_of_the_pool_lets_nothing_set_out(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    ask = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: asked.append(args) or ask(*args, **kwargs))
+    pool, calls = wire.pool(), Calls()
+    for _ in range(15):
+        pool.get_connection(URL, calls)
+    assert len(asked) == 10
+    pool.finish()
+    assert (len(asked), len(calls)) == (10, 15)
 
 
 def test_a_freed_connection_serves_as_long_as_it_stays_free(wire: Wire) -> None:

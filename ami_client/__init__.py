@@ -27,6 +27,8 @@ from .packet import Packet, unescape
 from .pool import Pool
 from .reactor import Reactor
 from .state import State
+from .stats import Stats
+from .url import ServerURL
 
 __all__ = [
     "AMIError",
@@ -49,9 +51,11 @@ __all__ = [
     "PriorityQueueCallbacks",
     "ProtocolError",
     "Reactor",
+    "ServerURL",
     "SilenceTimeout",
     "StackCallbacks",
     "State",
+    "Stats",
     "TLSFailed",
     "Timeout",
     "__version__",

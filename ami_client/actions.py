@@ -26,9 +26,13 @@ class Actions(ABC):
     error, or a failure packet whose ``error`` says why no answer came. A ``cb`` of None sends the action and forgets
     it.
 
+    With ``retry=True`` an action that is open when the connection is lost is sent again after the next login to the
+    same URL, and its callback gets the connection that answered. Its time limit goes on, and without another connection
+    on its way it fails like the others. The server may have carried it out already: a repeated Originate calls twice.
+
     Each raises :class:`~ami_client.errors.ConnectionFinished` on a connection that is finished,
-    :class:`~ami_client.errors.LimitReached` when too many actions wait for the login, ValueError and TypeError for what
-    cannot be sent.
+    :class:`~ami_client.errors.LimitReached` when too much waits for the login, for answers or for the server to read,
+    ValueError and TypeError for what cannot be sent.
     """
 
     @abstractmethod
@@ -39,6 +43,7 @@ class Actions(ABC):
         params: Optional[Params],
         assertions: Optional[Sequence[Assertion]],
         timeout: Optional[float],
+        retry: bool,
     ) -> str:
         """As :meth:`action`, a list being complete when any one of ``assertions`` holds."""
 
@@ -54,6 +59,7 @@ class Actions(ABC):
         assertion: Optional[Assertion] = None,
         *,
         timeout: Optional[float] = None,
+        retry: bool = False,
     ) -> str:
         """Send any action.
 
@@ -67,39 +73,48 @@ class Actions(ABC):
         header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``. An
         ActionID of your own, of at most 67 bytes, is used as the id.
         """
-        return self._send(action, cb, params, None if assertion is None else [assertion], timeout)
+        return self._send(action, cb, params, None if assertion is None else [assertion], timeout, retry)
 
-    def get_sip_peers(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def get_sip_peers(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """List the peers of chan_sip (gone in Asterisk 21): ``cb(conn, packets)``, Response first, completing event
         last.
 
         Source: phpDaemon getSipPeers; Asterisk chan_sip.c, manager_sip_show_peers.
         """
-        return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout)
+        return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
 
-    def get_iax_peers(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def get_iax_peers(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """List the peers of chan_iax2: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
         """
-        return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout)
+        return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
 
-    def get_config(self, filename: str, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def get_config(self, filename: str, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Read a configuration file: ``cb(conn, packet)`` with ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN`` headers.
 
         Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
         """
-        return self.action("GetConfig", cb, {"Filename": filename}, timeout=timeout)
+        return self.action("GetConfig", cb, {"Filename": filename}, timeout=timeout, retry=retry)
 
-    def get_config_json(self, filename: str, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def get_config_json(
+        self, filename: str, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """Read a configuration file as JSON: ``cb(conn, packet)``; ``packet.json()`` has it parsed.
 
         Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
         """
-        return self.action("GetConfigJSON", cb, {"Filename": filename}, timeout=timeout)
+        return self.action("GetConfigJSON", cb, {"Filename": filename}, timeout=timeout, retry=retry)
 
     def set_var(
-        self, channel: Optional[str], variable: str, value: object, cb: Callback, *, timeout: Optional[float] = None
+        self,
+        channel: Optional[str],
+        variable: str,
+        value: object,
+        cb: Callback,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
     ) -> str:
         """Set a channel's variable, or a global one if ``channel`` is None or empty: ``cb(conn, packet)``.
 
@@ -110,32 +125,36 @@ class Actions(ABC):
         if not variable or value is None or value == "":
             raise ValueError("set_var needs a variable and a value; to empty one, use action('Setvar', ...)")
         params: list[tuple[str, object]] = [("Channel", channel)] if channel else []
-        return self.action("SetVar", cb, [*params, ("Variable", variable), ("Value", value)], timeout=timeout)
+        return self.action(
+            "SetVar", cb, [*params, ("Variable", variable), ("Value", value)], timeout=timeout, retry=retry
+        )
 
-    def core_show_channels(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def core_show_channels(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """List the channels: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
         """
         ends = [{"event": "coreshowchannelscomplete"}, {"eventlist": "complete"}]
-        return self._send("CoreShowChannels", cb, None, ends, timeout)
+        return self._send("CoreShowChannels", cb, None, ends, timeout, retry)
 
-    def status(self, cb: Callback, channel: Optional[str] = None, *, timeout: Optional[float] = None) -> str:
+    def status(
+        self, cb: Callback, channel: Optional[str] = None, *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """Describe all channels, or one: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon status; Asterisk manager.c, action_status.
         """
         params = None if channel is None else {"Channel": channel}
-        return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout)
+        return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout, retry)
 
-    def redirect(self, params: Params, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def redirect(self, params: Params, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Send a channel elsewhere in the dialplan: ``cb(conn, packet)``.
 
         ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
 
         Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
         """
-        return self.action("Redirect", cb, params, timeout=timeout)
+        return self.action("Redirect", cb, params, timeout=timeout, retry=retry)
 
     def originate(
         self,
@@ -144,6 +163,7 @@ class Actions(ABC):
         *,
         on_result: Callback = None,
         timeout: Optional[float] = None,
+        retry: bool = False,
     ) -> str:
         """Place a call: ``cb(conn, packet)`` when the server has accepted or refused to try.
 
@@ -163,21 +183,23 @@ class Actions(ABC):
             pairs = [(name, 1 if name == "Async" else value) for name, value in pairs]
         else:
             pairs.append(("Async", 1))
-        action_id = self.action("Originate", cb, pairs, timeout=timeout)
+        action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
             self._expect_result(action_id, on_result, _time_to_answer(pairs))
         return action_id
 
-    def extension_state(self, params: Params, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def extension_state(
+        self, params: Params, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """Ask for the state of an extension's hint: ``cb(conn, packet)``. ``params``: Exten, Context.
 
         Source: phpDaemon extensionState; Asterisk manager.c, action_extensionstate.
         """
-        return self.action("ExtensionState", cb, params, timeout=timeout)
+        return self.action("ExtensionState", cb, params, timeout=timeout, retry=retry)
 
-    def ping(self, cb: Callback, *, timeout: Optional[float] = None) -> str:
+    def ping(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Ask for a sign of life: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
-        return self.action("Ping", cb, timeout=timeout)
+        return self.action("Ping", cb, timeout=timeout, retry=retry)
 
     def logoff(self, cb: Callback = None, *, timeout: Optional[float] = None) -> str:
         """End the session: ``cb(conn, packet)`` with ``response: goodbye``; then the server closes.

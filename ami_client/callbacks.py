@@ -5,6 +5,7 @@ Source: phpDaemon Structures/StackCallbacks.php, PriorityQueueCallbacks.php.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import inspect
 import logging
@@ -12,9 +13,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from itertools import count
 from numbers import Real
-from typing import Callable
+from typing import Callable, Optional
 
 from .php import PHPNames
+from .stats import Stats
 
 logger = logging.getLogger("ami_client")
 logger.addHandler(logging.NullHandler())
@@ -31,8 +33,38 @@ def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
     try:
         return cb(*args, **kwargs)
     except Exception:
-        logger.exception("callback %s raised", callback_name(cb))
+        _log_raised(cb)
         return None
+
+
+class Guard:
+    """Calls user code as :func:`call_guarded` does; counts what raised, and counts and logs what was slow.
+
+    ``clock`` is the loop's, ``threshold`` the seconds from which a callback is slow, None for never.
+    """
+
+    def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:
+        self._clock = clock
+        self._threshold = float("inf") if threshold is None else threshold
+        self._stats = stats
+
+    def __call__(self, cb: Callback, *args: object, **kwargs: object) -> object:
+        began = self._clock()
+        try:
+            return cb(*args, **kwargs)
+        except Exception:
+            self._stats.handler_errors += 1
+            _log_raised(cb)
+            return None
+        finally:
+            took = self._clock() - began
+            if took >= self._threshold:
+                self._stats.slow_handlers += 1
+                logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
+
+
+def _log_raised(cb: Callback) -> None:
+    logger.exception("callback %s raised", callback_name(cb))
 
 
 def callback_name(cb: Callback) -> str:
@@ -62,13 +94,33 @@ def takes_one_argument(cb: Callback) -> bool:
     return False
 
 
+class OneArgument:
+    """A ``cb(conn)`` in the shape ``cb(conn, packet)``; equal to ``cb``, so that it can be unbound by it."""
+
+    def __init__(self, cb: Callback) -> None:
+        self._cb = cb
+        functools.update_wrapper(self, cb)  # its name in logs
+
+    def __call__(self, conn: object, packet: object) -> object:
+        return self._cb(conn)
+
+    def __eq__(self, other: object) -> bool:
+        return self._cb == (other._cb if isinstance(other, OneArgument) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._cb)
+
+
 def trim_arguments(cb: Callback) -> Callback:
     """Adapt a ``cb(conn)`` to the shape ``cb(conn, packet)``; any other callback comes back as it is."""
-    return (lambda conn, packet: cb(conn)) if takes_one_argument(cb) else cb
+    return OneArgument(cb) if takes_one_argument(cb) else cb
 
 
 class _Callbacks(ABC, PHPNames):
-    """A queue of callbacks; each leaves it before it is called."""
+    """A queue of callbacks; each leaves it before ``call(cb, *args)`` calls it."""
+
+    def __init__(self, call: Callback = call_guarded) -> None:
+        self._call = call
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -81,7 +133,7 @@ class _Callbacks(ABC, PHPNames):
         """Call and remove the callback that is next; False if there was none."""
         if not self:
             return False
-        call_guarded(self.pop(), *args)
+        self._call(self.pop(), *args)
         return True
 
     def execute_all(self, *args: object) -> int:
@@ -95,7 +147,8 @@ class _Callbacks(ABC, PHPNames):
 class StackCallbacks(_Callbacks):
     """Callbacks that run first come, first served."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: Callback = call_guarded) -> None:
+        super().__init__(call)
         self._queue: deque[Callback] = deque()
 
     def __len__(self) -> int:
@@ -114,7 +167,8 @@ class StackCallbacks(_Callbacks):
 class PriorityQueueCallbacks(_Callbacks):
     """Callbacks that run by priority, higher first; equal ones first come, first served."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: Callback = call_guarded) -> None:
+        super().__init__(call)
         self._heap: list[tuple[float, int, Callback]] = []
         self._order = count()
 

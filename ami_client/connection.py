@@ -7,31 +7,35 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
-from .actions import Actions, Callback
-from .callbacks import StackCallbacks, call_guarded, logger, require_callable, trim_arguments
-from .encode import Params
-from .errors import ActionTimeout, AMIError, ConnectionFinished, LoginTimeout, ProtocolError
+from .callbacks import Guard, StackCallbacks, logger, require_callable, trim_arguments
+from .dispatch import Dispatch
+from .encode import printable
+from .errors import AMIError, ConnectionFinished, ConnectionLost, LimitReached, LoginTimeout, ProtocolError
 from .events import EventHandlers
 from .facts import Facts
 from .inflight import Done
 from .link import Link
-from .options import Options, seconds
+from .options import Options
 from .packet import Packet
-from .pending import Assertion, Pending
 from .session import EventReceived, Login, LoginDone, Outcome, Session
 from .state import Move
+from .stats import Stats
 from .url import ServerURL
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from .loop import Loop
 
+JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
 
-class Owner(Protocol):
-    """A pool, as its connections know it: what users may ask of ``conn.pool``, and what the connection tells it."""
+
+class ConnectionPool(Protocol):
+    """A pool, as users of ``conn.pool`` know it."""
 
     @property
     def reactor(self) -> Loop:
@@ -45,23 +49,34 @@ class Owner(Protocol):
         """As :meth:`ami_client.Pool.finish`."""
 
     def emit(self, event: str, *args: object) -> bool:
-        """Emit an event of the connection, ``args[0]``, on the pool as well."""
+        """Emit an event of a connection, ``args[0]``, on the pool as well."""
 
-    def connection_busy(self, conn: Connection) -> None:
-        """The connection was acquired, or is coming to its end: nobody else is to be given it."""
+
+class Owner(Protocol):
+    """Who gives the connection to others, and is told by it what becomes of it."""
+
+    def connection_acquired(self, conn: Connection) -> None:
+        """Nobody else is to be given it."""
+
+    def connection_logged_in(self, conn: Connection) -> None:
+        """It is logged in, and the handlers of ``login`` have run."""
 
     def connection_ready(self, conn: Connection) -> None:
-        """The connection is logged in, or was given back."""
+        """Everybody knows of the login, or the connection was given back."""
+
+    def connection_ending(self, conn: Connection) -> None:
+        """It is finished, and now tells everybody; callbacks that ask for a connection are not to get this one."""
 
     def connection_lost(self, conn: Connection) -> None:
-        """The connection is finished, and everybody was told."""
+        """It is finished, and everybody was told."""
 
 
-class Connection(Facts, Actions, EventHandlers):
+class Connection(Facts, Dispatch, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
-    Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``event_<name>`` (in lower case) and then ``event``
-    call ``handler(conn, packet)`` for every event of the server that is no part of an answer.
+    Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``login``, before anybody else hears of the login,
+    calls ``handler(conn, packet)`` with the server's answer; ``event_<name>`` (in lower case) and then ``event`` call
+    ``handler(conn, packet)`` for every event of the server that is no part of an answer.
 
     Attributes:
         url: the URL as it was given; the pool's key. It may hold the secret: for showing, use ``str(conn)``.
@@ -69,7 +84,17 @@ class Connection(Facts, Actions, EventHandlers):
         error: why the connection ended or never came to be; None while it lives.
     """
 
-    def __init__(self, url: str, server: ServerURL, options: Options, loop: Loop, pool: Optional[Owner] = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        server: ServerURL,
+        options: Options,
+        loop: Loop,
+        pool: Optional[ConnectionPool] = None,
+        owner: Optional[Owner] = None,
+        *,
+        reconnect: bool = False,
+    ) -> None:
         super().__init__()
         self.url = url
         self.pool = pool
@@ -77,6 +102,9 @@ class Connection(Facts, Actions, EventHandlers):
         self.error: Optional[AMIError] = None
         self._server = server
         self._loop = loop
+        self._owner = owner
+        self._stats = Stats(reconnects=int(reconnect))
+        self.guard = Guard(loop.time, options.slow_handler, self._stats)
         self._session = Session(
             Login(
                 options.username if server.username is None else server.username,
@@ -87,9 +115,14 @@ class Connection(Facts, Actions, EventHandlers):
             id_prefix=os.urandom(6).hex(),
             fold_case=options.fold_case,
             max_packet=options.max_packet,
+            max_lines=options.max_lines,
+            max_answer=options.max_answer,
+            max_pending=options.max_pending,
             max_waiting=options.max_waiting,
+            stats=self._stats,
+            on_state=self._log_state,
         )
-        self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self.fail)
+        self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self._lost)
         self._watchdog = Watchdog(
             loop,
             timeout=options.timeout,
@@ -98,7 +131,7 @@ class Connection(Facts, Actions, EventHandlers):
             on_silence=self.fail,
             on_late_login=self._login_late,
         )
-        self._waiting = StackCallbacks()
+        self._waiting = StackCallbacks(self.guard)
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
 
@@ -115,15 +148,15 @@ class Connection(Facts, Actions, EventHandlers):
         require_callable(cb)
         cb = trim_arguments(cb)
         if self._outcome is not None:
-            call_guarded(cb, self, self._outcome)
+            self.guard(cb, self, self._outcome)
         else:
             self._waiting.push(cb)
 
     def acquire(self) -> None:
         """Take the connection out of the pool's hands: nobody else is given it until :meth:`release`."""
         self._acquired = True
-        if self.pool is not None:
-            self.pool.connection_busy(self)
+        if self._owner is not None:
+            self._owner.connection_acquired(self)
 
     def release(self) -> None:
         """Give the connection back to the pool, which may hand it to a waiting callback at once."""
@@ -150,48 +183,6 @@ class Connection(Facts, Actions, EventHandlers):
             self.logoff()
         self.finish()
 
-    def _send(
-        self,
-        action: str,
-        cb: Callback,
-        params: Optional[Params],
-        assertions: Optional[Sequence[Assertion]],
-        timeout: Optional[float],
-    ) -> str:
-        if self.finished:
-            raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
-        if cb is not None:
-            require_callable(cb)
-        limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
-        pending = self._session.send(action, params, cb, assertions)
-        if cb is not None:
-            self._watch(pending, limit)
-        self._flush()
-        return pending.action_id
-
-    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
-        limit = self.options.action_timeout
-        self._watch(self._session.expect_result(action_id, on_result), None if limit is None else timeout + limit)
-
-    def _watch(self, pending: Pending, limit: Optional[float]) -> None:
-        if limit is not None:
-            pending.timer = self._loop.call_later(limit, self._action_timed_out, pending, limit)
-
-    def _action_timed_out(self, pending: Pending, limit: float) -> None:
-        error = ActionTimeout(f"no complete answer to {pending.action} within {limit:g} s")
-        result = self._session.give_up(pending, error)
-        if result is not None:
-            self._answer(Done(pending, result))
-
-    def _answer(self, done: Done) -> None:
-        if done.pending.timer is not None:
-            done.pending.timer.cancel()
-        if done.pending.callback is not None:
-            call_guarded(done.pending.callback, self, done.result)
-
-    def _flush(self) -> None:
-        self._link.write(self._session.take_outgoing())
-
     def _opened(self) -> None:
         self._session.move(Move.OPENED)
         self._watchdog.start()
@@ -201,30 +192,44 @@ class Connection(Facts, Actions, EventHandlers):
         self._outcome = packet
         self._flush()  # actions that waited for the login
         self.error = packet.error
+        steps: list[Callable[[], object]] = [self._waiting_told]
         if packet.error is None:
-            logger.info("%s: logged in, %s", self, self.banner)
-        self._tell_login(packet)
+            steps = [partial(self.event, "login", packet), self._owner_told, *steps, self._connected]
+        self._take(deque(steps))
 
-    def _tell_login(self, packet: Packet) -> None:
+    def _take(self, steps: deque[Callable[[], object]]) -> None:
+        """Tell everybody of the login."""
         complete = False
         try:
-            self._waiting.execute_all(self, packet)
+            while steps:
+                steps.popleft()()
             complete = True
-            if self.connected:
-                self.event("connected")
         finally:  # even when a KeyboardInterrupt passes
-            if packet.error is not None:
-                self._end(packet.error)
+            if self.error is not None:
+                self._end(self.error)
             self._offer()
             if not complete:  # should the loop run on, the others are still told
-                self._loop.call_soon(self._tell_login, packet)
+                self._loop.call_soon(self._take, deque([self._waiting_told, *steps]))
+
+    def _owner_told(self) -> None:
+        if self.connected and self._owner is not None:
+            self._owner.connection_logged_in(self)
+
+    def _waiting_told(self) -> None:
+        assert self._outcome is not None
+        self._waiting.execute_all(self, self._outcome)
+
+    def _connected(self) -> None:
+        if self.connected:
+            self.event("connected")
 
     def _offer(self) -> None:
-        if self.connected and self.pool is not None:
-            self.pool.connection_ready(self)
+        if self.connected and self._owner is not None:
+            self._owner.connection_ready(self)
 
     def _received(self, data: bytes) -> None:
         self._watchdog.heard()
+        self._stats.bytes_in += len(data)
         self._session.feed(data)
         self._handle(self._session.outcomes())
 
@@ -252,6 +257,9 @@ class Connection(Facts, Actions, EventHandlers):
             if not self.finished:  # looked at again after each callback
                 self.event(name, packet)
 
+    def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
+        return self.guard(cb, *args, **kwargs)
+
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
         """Emit on the connection, then on its pool. True if anybody listened.
 
@@ -267,45 +275,60 @@ class Connection(Facts, Actions, EventHandlers):
 
     def _ask(self) -> None:
         if self.connected:
-            # With a callback, for its answer is not to count as dropped. The silence itself is the limit.
-            self.ping(lambda conn, packet: None, timeout=float("inf"))
+            with suppress(LimitReached):  # then enough is on its way that wants an answer
+                # With a callback, for its answer is not to count as dropped.
+                self.ping(lambda conn, packet: None, timeout=self.options.timeout)
 
     def _login_late(self, limit: float) -> None:
         if self.banner is None:
             said = "the server sent nothing: is it the TLS port, which wants tls://?"
         else:
-            said = f"the server's first line was {self.banner[:100]!r}"
+            said = f"the server's first line was {printable(self.banner, 100)!r}"
         self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {said}"))
 
     def fail(self, error: AMIError) -> None:
-        """End at once, with ``error`` as the reason. Called by what watches the link, and by the pool."""
+        """End at once, with ``error`` as the reason. Called by what watches the link, and by the owner."""
         self._end(error, abort=True)
 
+    def _lost(self, error: AMIError) -> None:
+        if self._session.logged_off:
+            error = ConnectionFinished("logged off")
+        elif isinstance(error, ConnectionLost) and self._session.last_list is not None and self._heard_just_now():
+            self._suspect_list = self._session.last_list
+            self._suspect_list.suspect = True
+            self._count_suspect("the list behind which the server closed the connection")
+        self.fail(error)
+
+    def _heard_just_now(self) -> bool:
+        return self.last_received is not None and self._loop.time() - self.last_received < JUST_NOW
+
     def _end(self, error: AMIError, *, abort: bool = False) -> None:
-        """The one way to the end: sockets first, then every callback and ``disconnect``, then the pool."""
+        """The one way to the end: sockets first, then every callback and ``disconnect``, then the owner."""
         if self.finished:
             return
-        logger.info("%s: %s", self, error)
+        if self.error is None:
+            self._stats.count_error(error)
         self.error = self.error or error
-        owed = deque(self._session.finish(error))
-        if self.pool is not None:
-            self.pool.connection_busy(self)  # callbacks that ask the pool now are not to get this one again
+        final = self._owner is None or isinstance(error, ConnectionFinished)
+        owed = deque(self._session.finish(error, keep_retries=not final))
+        if self._owner is not None:
+            self._owner.connection_ending(self)
         self._link.close(abort=abort)
         self._watchdog.stop()
         if self._outcome is None or self._outcome.error is None:
             self._outcome = Packet.failure(error)
-        self._tell_end(owed, self._outcome)
+        self._tell_end(owed)
 
-    def _tell_end(self, owed: deque[Done], outcome: Packet) -> None:
+    def _tell_end(self, owed: deque[Done]) -> None:
         complete = False
         try:
             while owed:
                 self._answer(owed.popleft())
-            self._waiting.execute_all(self, outcome)
+            self._waiting_told()
             complete = True
             self.event("disconnect")
         finally:
-            if self.pool is not None:
-                self.pool.connection_lost(self)
+            if self._owner is not None:
+                self._owner.connection_lost(self)
             if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
-                self._loop.call_soon(self._tell_end, owed, outcome)
+                self._loop.call_soon(self._tell_end, owed)

@@ -32,6 +32,12 @@ def ascii_lower(text: str) -> str:
     return text.encode(ENCODING, ENCODING_ERRORS).lower().decode(ENCODING, ENCODING_ERRORS)
 
 
+def printable(text: str, limit: int = 500) -> str:
+    """What a peer said, fit for a log: control characters escaped (a line feed would forge a line), cut if long."""
+    shown = text[:limit] + "..." if len(text) > limit else text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
+
+
 def unescape(value: str) -> str:
     r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
 

@@ -4,7 +4,7 @@
 
     AMIError
     +-- ConnectionFinished      an action on a connection (or pool) that is finished; raised
-    +-- LimitReached            a queue of ours is full; raised
+    +-- LimitReached            a bound of ours: a queue is full (raised), or an answer is too long
     +-- ConnectFailed           no connection was made (also a ConnectionError)
     |   +-- NoServer            no URL was given and none is configured
     |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
@@ -39,7 +39,17 @@ class ConnectionFinished(AMIError):
 
 
 class LimitReached(AMIError):
-    """A bounded queue of ours is full; nothing was sent, and no callback will come."""
+    """A bound of ours was reached.
+
+    Raised, it says that a queue is full: nothing was sent, and no callback will come. As a packet's ``error`` it says
+    that the answer was longer than ``max_answer``.
+
+    Attributes: ``limit``, the option that holds the bound.
+    """
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class ConnectFailed(AMIError, ConnectionError):
@@ -78,7 +88,15 @@ class ConnectionLost(AMIError, ConnectionError):
 
 
 class LoginRefused(AMIError):
-    """The server refused the login; the message is the server's."""
+    """The server refused the login; the message is the server's.
+
+    Attributes: ``temporary``, whether it did so for a reason that passes: it is stopping, or the user's earlier session
+    is still open.
+    """
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
 
 
 class ActionFailed(AMIError):
@@ -86,7 +104,14 @@ class ActionFailed(AMIError):
 
 
 class ProtocolError(AMIError):
-    """The peer sent what is no AMI, or more than ``max_packet`` bytes without a packet's end."""
+    """The peer sent what is no AMI, or a packet of more than ``max_packet`` bytes or ``max_lines`` lines.
+
+    Attributes: ``limit``, the option that holds the bound, ``""`` when it was not about one.
+    """
+
+    def __init__(self, message: str, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class Timeout(AMIError, TimeoutError):

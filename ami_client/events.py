@@ -103,9 +103,12 @@ class EventHandlers(EventEmitter, PHPNames):
         except _ChainStopped:
             return True
 
+    def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
+        return call_guarded(cb, *args, **kwargs)
+
     def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # pyee's hook for the call of one handler: its own asyncio and threaded emitters override it as well.
-        if call_guarded(f, *args, **kwargs) is True:
+        if self._call(f, *args, **kwargs) is True:
             raise _ChainStopped
 
 

@@ -5,22 +5,44 @@ Source: phpDaemon Network/ClientConnection.php and IOStream.php.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Optional
 
+from .callbacks import logger
+from .encode import printable
 from .state import State
 
 if TYPE_CHECKING:
+    from .errors import AMIError
     from .link import Link
     from .options import Options
+    from .packet import Packet
     from .session import Session
+    from .stats import Stats
     from .url import ServerURL
     from .watchdog import Watchdog
+
+# For the log.
+STATE_TEXTS = {
+    State.CONNECTING: "connecting",
+    State.BANNER: "connected",
+    State.CHALLENGE: "asked for a challenge",
+    State.LOGIN: "logging in",
+    State.CONNECTED: "logged in",
+    State.REFUSED: "refused",
+    State.FINISHED: "finished",
+}
 
 
 class Facts:
     """The read-only side of a connection, gathered from its parts."""
 
     options: Options
+    error: Optional[AMIError]
+    _suspect_list: Optional[Packet] = None
+    _round_trip: Optional[float]
+    _stats: Stats
     _server: ServerURL
     _session: Session
     _link: Link
@@ -78,6 +100,30 @@ class Facts:
         return self._watchdog.last_received
 
     @property
+    def round_trip(self) -> Optional[float]:
+        """Seconds from the last Ping that was answered to its answer; None before there was one."""
+        return self._round_trip
+
+    @property
+    def suspect(self) -> Optional[Packet]:
+        """The list answer behind which nothing came but the end of the connection, else None.
+
+        Asterisk cuts what a slow reader does not take in time, goes on to the list's end and then closes: parts of it
+        may be lost. Its ``suspect`` is set, before ``disconnect`` is told.
+        """
+        return self._suspect_list
+
+    @property
+    def stats(self) -> Stats:
+        """What has been counted so far, as a copy. May be read from any thread."""
+        stats = replace(self._stats, limits=self._stats.limits.copy())
+        stats.pending = self._session.pending
+        stats.buffered = self._link.buffered
+        stats.connections = int(not self.finished)
+        stats.connected = int(self.connected)
+        return stats
+
+    @property
     def banner(self) -> Optional[str]:
         """The first line that the server sent, None before it came."""
         return self._session.banner
@@ -90,7 +136,7 @@ class Facts:
     @property
     def dropped(self) -> int:
         """How many pieces of the stream were no event and belonged to no action."""
-        return self._session.dropped
+        return self._stats.dropped
 
     def is_connected(self) -> bool:
         """The same as :attr:`connected`."""
@@ -99,3 +145,8 @@ class Facts:
     def is_finished(self) -> bool:
         """The same as :attr:`finished`."""
         return self.finished
+
+    def _log_state(self, state: State) -> None:
+        told = {State.CONNECTED: self.banner, State.FINISHED: self.error}.get(state)
+        level = logging.INFO if told else logging.DEBUG
+        logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .encode import ascii_lower
+from .errors import LimitReached
 from .packet import Kind, Packet
-from .pending import Pending, PendingResult, Result
+from .pending import DEFAULT_MAX_ANSWER, Pending, PendingResult, Result
 
 # Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
 MAX_ABANDONED = 1000
@@ -25,11 +26,25 @@ class Done:
     pending: Pending
     result: Result
 
+    @property
+    def packet(self) -> Packet:
+        """The Response, or what stands in its place; the last packet of those that the callback gets if it failed."""
+        if isinstance(self.result, Packet):
+            return self.result
+        return self.result[-1] if self.result[-1].error is not None else self.result[0]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the answer had more than one packet."""
+        return len(self.result) > 1 if isinstance(self.result, list) else self.result.complete is not None
+
 
 class InFlight:
-    """Pending actions by ActionID, compared without case."""
+    """Pending actions by ActionID, compared without case; of answers under way it keeps ``max_answer`` bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_answer: int = DEFAULT_MAX_ANSWER) -> None:
+        self._max_answer = max_answer
+        self._kept = 0  # bytes, of all answers under way
         self._pending: dict[str, Pending] = {}  # in the order of sending
         self._results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
@@ -43,21 +58,22 @@ class InFlight:
         key = ascii_lower(action_id)
         return any(key in table for table in (self._pending, self._results, self._abandoned, self._fences))
 
-    def add(self, pending: Pending, fence_id: Optional[str] = None) -> None:
-        """Remember an action; ``fence_id`` is the ActionID of the Ping behind it."""
-        self._pending[ascii_lower(pending.action_id)] = pending
-        if fence_id is not None:
-            self._fences[ascii_lower(fence_id)] = pending
-
-    def add_result(self, result: PendingResult) -> None:
-        """Remember who waits for the OriginateResponse of an action."""
-        self._results[ascii_lower(result.action_id)] = result
+    def add(self, pending: Pending) -> None:
+        """Remember an action, or who waits for the OriginateResponse of one."""
+        key = ascii_lower(pending.action_id)
+        if isinstance(pending, PendingResult):
+            self._results[key] = pending
+            return
+        self._pending[key] = pending
+        if pending.fence_id:
+            self._fences[ascii_lower(pending.fence_id)] = pending
 
     def forget(self, pending: Pending) -> bool:
         """Take an action out that will not be answered; False if it was not there any more."""
         key = ascii_lower(pending.action_id)
         if self._pending.get(key) is pending:
             del self._pending[key]
+            self._kept -= pending.size
         elif self._results.get(key) is pending:
             del self._results[key]
         else:
@@ -70,8 +86,7 @@ class InFlight:
 
     def abandon(self, pending: Pending) -> None:
         """Recognise what may still come for an action that was sent and then forgotten, and throw it away."""
-        pending.abandoned = True
-        pending.packets.clear()
+        pending.abandon()
         self._abandoned[ascii_lower(pending.action_id)] = pending
         if len(self._abandoned) > MAX_ABANDONED:
             self._abandoned.popitem(last=False)
@@ -82,6 +97,7 @@ class InFlight:
         for table in (self._pending, self._results, self._abandoned, self._fences):
             table.clear()
         self._open = None
+        self._kept = 0
         return owed
 
     def receive(self, packet: Packet) -> tuple[list[Done], bool]:
@@ -90,7 +106,7 @@ class InFlight:
         Returns the answers that it completes, and whether it was a part of an answer and nothing else.
         """
         if packet.kind is Kind.TEXT:
-            return [], self._receive_text(packet)
+            return self._receive_text(packet)
         key = ascii_lower(packet.get("actionid", ""))
         if key in self._fences and packet.kind is Kind.RESPONSE:
             return self._receive_fence(key), True
@@ -117,13 +133,25 @@ class InFlight:
         return None
 
     def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
+        size = pending.size
         for part in packet.split_events() if pending.oddity.merged else [packet]:
             result = pending.take(part)
             if result is not None:
+                self._kept += pending.size - size
                 return self._complete(pending, result)
         if pending.collecting and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
             self._open = pending
-        return []
+        return self._bound(pending, pending.size - size)
+
+    def _bound(self, pending: Pending, size: int) -> list[Done]:
+        """Count what was kept of an answer; the one that is too much fails, and the rest of it is thrown away."""
+        self._kept += size
+        if self._kept <= self._max_answer or not self.forget(pending):
+            return []
+        error = LimitReached(f"more than {self._max_answer} bytes (max_answer) of list answers", "max_answer")
+        failure = pending.fail(error)
+        self.abandon(pending)
+        return [Done(pending, failure)]
 
     def _complete(self, pending: Pending, result: Result) -> list[Done]:
         if self._open is pending:
@@ -133,11 +161,13 @@ class InFlight:
             return []
         return [Done(pending, result)] if self.forget(pending) else []
 
-    def _receive_text(self, packet: Packet) -> bool:
+    def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:
         pending = next(iter(self._fences.values()), None)  # answers come in the order of sending
-        if pending is not None and not pending.abandoned:
-            pending.packets.append(packet)
-        return pending is not None
+        if pending is None:
+            return [], False
+        size = pending.size
+        pending.keep(pending.packets, packet)
+        return self._bound(pending, pending.size - size), True
 
     def _receive_fence(self, key: str) -> list[Done]:
         pending = self._fences.pop(key)

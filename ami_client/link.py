@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
+from .callbacks import logger
 from .connector import Connector
 from .errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
 from .options import Options
@@ -51,6 +52,11 @@ class Link:
         self._stream: Optional[Stream] = None
         self._limit: Optional[Handle] = None  # of the time to connect
         self._opened_once = False
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the server to read."""
+        return 0 if self._stream is None else self._stream.buffered
 
     @property
     def port(self) -> Optional[int]:
@@ -110,6 +116,11 @@ class Link:
             import ssl  # costs many milliseconds: only for those who use it
 
             wanted = ssl.create_default_context()
+            if not self._options.ssl_verify:
+                wanted.check_hostname = False
+                wanted.verify_mode = ssl.CERT_NONE
+        if not (wanted.verify_mode and wanted.check_hostname):
+            logger.warning("%s: whoever answers is trusted: the certificate or its name is not checked", self._server)
         return TLSFilter(wanted, None if self._server.scheme == "unix" else self._server.host)
 
     def _opened(self) -> None:

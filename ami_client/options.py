@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .callbacks import logger
 from .encode import encode_headers
-from .packet import DEFAULT_MAX_PACKET
+from .packet import DEFAULT_MAX_LINES, DEFAULT_MAX_PACKET
+from .pending import DEFAULT_MAX_ANSWER
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -51,14 +52,37 @@ class Options:
     login_timeout: Optional[float] = 10.0
     #: From the call to the complete answer; each action may have its own.
     action_timeout: Optional[float] = 60.0
-    #: Bytes of one packet at most; a longer one ends the connection.
+    #: Open a lost connection again, first after about so many seconds; None for never. The delay is chosen by chance
+    #: between 0 and a bound that doubles with each attempt, up to ``reconnect_max``, until a login succeeds.
+    reconnect: Optional[float] = None
+    #: The longest delay between two attempts.
+    reconnect_max: float = 60.0
+    #: Go on although the server refused the login.
+    reconnect_refused: bool = False
+    #: A callback or handler that takes so long is logged with its name; None for never.
+    slow_handler: Optional[float] = 1.0
+    #: Bytes of one packet of the server's; a longer one ends the connection.
     max_packet: int = DEFAULT_MAX_PACKET
-    #: Actions that may wait for the login, per connection.
+    #: Header lines of one packet of the server's; a longer one ends the connection.
+    max_lines: int = DEFAULT_MAX_LINES
+    #: Bytes of the list answers that a connection is putting together, each packet counted as 1,024 at least. The
+    #: answer that exceeds it fails, and the rest of it is thrown away.
+    max_answer: int = DEFAULT_MAX_ANSWER
+    #: Bytes that wait for the server to read, per connection. Beyond them an action raises LimitReached.
+    max_outgoing: int = 16 * 1024 * 1024
+    #: Actions in flight, per connection. Beyond them an action raises LimitReached.
+    max_pending: int = 100_000
+    #: Actions that wait for the login, per connection. Beyond them an action raises LimitReached.
     max_waiting: int = 1000
+    #: Callbacks that wait for a connection, per URL. Beyond them ``get_connection`` raises LimitReached.
+    max_callbacks: int = 100_000
     #: False keeps the case of all values in the packets' dict view.
     fold_case: bool = True
     #: True for TLS with the system's certificates, or an SSLContext of your own; ``tls://`` URLs imply True.
     ssl: SSL = False
+    #: False takes any certificate from anybody, and logs a warning at each connection. For an authority of your own
+    #: give an SSLContext instead.
+    ssl_verify: bool = True
 
     @classmethod
     def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
@@ -79,6 +103,10 @@ class Options:
     def __post_init__(self) -> None:
         for name, convert in _CONVERTERS.items():
             object.__setattr__(self, name, convert(name, getattr(self, name)))
+        if self.reconnect is not None and self.reconnect > self.reconnect_max:
+            raise ValueError(f"reconnect ({self.reconnect:g} s) is more than reconnect_max ({self.reconnect_max:g} s)")
+        if not self.ssl_verify and not isinstance(self.ssl, bool):
+            raise ValueError("ssl_verify is for the default context; set verify_mode in your own SSLContext")
 
     def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
         """These options changed by a URL's fragment; an unknown parameter is logged.
@@ -106,8 +134,17 @@ PER_CONNECTION = (
     "connect_timeout",
     "login_timeout",
     "action_timeout",
+    "reconnect",
+    "reconnect_max",
+    "reconnect_refused",
+    "slow_handler",
     "max_packet",
+    "max_lines",
+    "max_answer",
+    "max_outgoing",
+    "max_pending",
     "max_waiting",
+    "max_callbacks",
     "fold_case",
     "ssl",
 )
@@ -122,6 +159,17 @@ def seconds(name: str, value: object) -> Optional[float]:
     if not value > 0:
         raise ValueError(f"{name} must be more than 0 seconds; None means no limit")
     return None if math.isinf(value) else float(value)
+
+
+def _finite(name: str, value: object) -> float:
+    limit = seconds(name, value)
+    if limit is None:
+        raise ValueError(f"{name} must be a number of seconds; it cannot be without a limit")
+    return limit
+
+
+def _reconnect(name: str, value: object) -> Optional[float]:
+    return None if value is None or value is False or value == 0 else _finite(name, value)
 
 
 def _whole(low: int, high: Optional[int] = None) -> Callable[[str, object], int]:
@@ -199,10 +247,20 @@ _CONVERTERS: dict[str, Callable[[str, object], object]] = {
     "connect_timeout": seconds,
     "login_timeout": seconds,
     "action_timeout": seconds,
+    "reconnect": _reconnect,
+    "reconnect_max": _finite,
+    "reconnect_refused": _flag,
+    "slow_handler": seconds,
     "max_packet": _whole(1024),
+    "max_lines": _whole(1),
+    "max_answer": _whole(1024),
+    "max_outgoing": _whole(1024),
+    "max_pending": _whole(1),
     "max_waiting": _whole(0),
+    "max_callbacks": _whole(1),
     "fold_case": _flag,
     "ssl": _ssl,
+    "ssl_verify": _flag,
 }
 
 
@@ -215,7 +273,7 @@ def _from_text(name: str, text: str) -> object:
     if convert in (_authtype, _events):
         return text
     try:
-        return float(text) if convert is seconds else int(text)
+        return float(text) if convert in (seconds, _finite, _reconnect) else int(text)
     except ValueError:
         raise ValueError(f"{name} in the URL's fragment is a number") from None
 

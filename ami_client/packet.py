@@ -21,9 +21,19 @@ KEEP_CASE = ("dialstring", "callerid", "connectedline")
 
 # What a packet is stands in its first header; an ActionID may come before it, and names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
-_EVENT_LINE = re.compile(rb"^event:", re.IGNORECASE | re.MULTILINE)
+
+# What ends a packet, and the raw text of an old Command answer. One search each, not one for every spelling of the
+# blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.
+_END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
+_OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
+_OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
+_EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in _END}
+_BANNER_END = re.compile(rb"\n")
+_LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
+_NOT_BLANK = re.compile(rb"[^\r\n]")
 
 DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has 1.4 million
+DEFAULT_MAX_LINES = 200_000  # header lines; each costs far more memory than its bytes
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], list[tuple[str, "JSONValue"]]]
 
@@ -51,9 +61,10 @@ class Packet(dict[str, str]):
         events: the entries of a list answer, in order (on the Response that opened the list).
         complete: the event that completed the list, or None.
         error: None, or an :class:`~ami_client.errors.AMIError` that tells why the action failed.
+        suspect: True for a list answer that may have lost parts.
     """
 
-    __slots__ = ("_body", "_eol", "_fold_case", "_head", "complete", "error", "events", "kind", "raw")
+    __slots__ = ("_body", "_eol", "_fold_case", "_head", "complete", "error", "events", "kind", "raw", "suspect")
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class Packet(dict[str, str]):
         self.events: list[Packet] = []
         self.complete: Optional[Packet] = None
         self.error: Optional[AMIError] = None
+        self.suspect = False
         self._fold_case = True
         self._eol = "\r\n"
         self._head = b""  # the header lines of raw
@@ -76,7 +88,7 @@ class Packet(dict[str, str]):
     @classmethod
     def parse(cls, head: bytes, *, fold_case: bool = True, eol: str = "\r\n", body: bytes = b"") -> Packet:
         """Make a packet of the bytes between two blank lines; ``body`` is the raw text of an old Command answer."""
-        packet = cls(raw=head + eol.encode("ascii") + body if body else head, kind=_kind(head))
+        packet = cls(raw=head, kind=_kind(head))
         packet._fold_case = fold_case
         packet._eol = eol
         packet._head = head
@@ -161,20 +173,25 @@ class Packet(dict[str, str]):
 
     def split_events(self) -> list[Packet]:
         """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16)."""
-        starts = [match.start() for match in _EVENT_LINE.finditer(self._head)] or [0]
-        parts = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip(starts, [*starts[1:], None])]
+        starts = [match.start() for match in _EVENT_LINE[self._eol.encode("ascii")].finditer(self._head)][1:]
+        if not starts:
+            return [self]
+        parts = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip([0, *starts], [*starts, None])]
         return [Packet.parse(part, fold_case=self._fold_case, eol=self._eol) for part in parts]
 
     def json(self) -> JSONValue:
         """The answer of GetConfigJSON. Objects are lists of ``(key, value)`` pairs, because their keys repeat.
 
         Control characters inside strings, which Asterisk leaves as they are, are accepted. Raises ValueError when the
-        packet has no ``JSON`` header or it does not parse.
+        packet has no ``JSON`` header, or it does not parse or is nested too deeply.
         """
         text = self.original("json")
         if text is None:
             raise ValueError("the packet has no JSON header")
-        parsed: JSONValue = json.loads(text, strict=False, object_pairs_hook=list)
+        try:
+            parsed: JSONValue = json.loads(text, strict=False, object_pairs_hook=list)
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
         return parsed
 
 
@@ -185,10 +202,13 @@ class PacketReader:
     one; a server whose banner ends in a bare LF is read with LF as the line end.
     """
 
-    def __init__(self, *, fold_case: bool = True, max_packet: int = DEFAULT_MAX_PACKET) -> None:
+    def __init__(
+        self, *, fold_case: bool = True, max_packet: int = DEFAULT_MAX_PACKET, max_lines: int = DEFAULT_MAX_LINES
+    ) -> None:
         self.banner: Optional[str] = None
         self._fold_case = fold_case
         self._max_packet = max_packet
+        self._max_lines = max_lines
         self._eol = b"\r\n"
         self._buffer = bytearray()
         self._start = 0  # of the packet being read; what lies before is done
@@ -205,18 +225,20 @@ class PacketReader:
     def next_packet(self) -> Optional[Packet]:
         """The next packet whose end has come, or None.
 
-        Raises ProtocolError when more than ``max_packet`` bytes came without an end.
+        Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end,
+        or of more than ``max_lines`` header lines.
         """
         if self.banner is None and not self._read_banner():
             return None
         self._skip_blank_lines()
-        if self._starts_with(b"response: follows"):
+        if _OLD_START.match(self._buffer, self._start):
             return self._next_old_command_answer()
-        found = self._find_end(self._terminators())
+        found = self._find_end(_END[self._eol])
         if found is None:
             return None
         end, after = found
         raw = bytes(self._buffer[self._start : end])
+        self._check_lines(raw)
         junk = _junk_length(raw, self._eol)
         if junk:
             # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
@@ -226,7 +248,7 @@ class PacketReader:
         return Packet.parse(raw, fold_case=self._fold_case, eol=self._eol.decode("ascii"))
 
     def _read_banner(self) -> bool:
-        found = self._find_end((b"\n",))
+        found = self._find_end(_BANNER_END)
         if found is None:
             return False
         line = bytes(self._buffer[: found[0]])
@@ -235,52 +257,44 @@ class PacketReader:
         self._advance(found[1])
         return True
 
-    def _terminators(self) -> tuple[bytes, bytes]:
-        return (b"\r\n\r\n", b"\r\n\n") if self._eol == b"\r\n" else (b"\n\n", b"\n\r\n")
-
     def _skip_blank_lines(self) -> None:
-        start, size = self._start, len(self._buffer)
-        while start < size and self._buffer[start] in b"\r\n":
-            start += 1
-        self._advance(start)
+        found = _NOT_BLANK.search(self._buffer, self._start)
+        self._advance(found.start() if found else len(self._buffer))
 
     def _advance(self, position: int) -> None:
         self._start = position
         self._scanned = max(self._scanned, position)
 
-    def _starts_with(self, prefix: bytes) -> bool:
-        return self._buffer[self._start : self._start + len(prefix)].lower() == prefix
-
-    def _find_end(self, marks: tuple[bytes, ...]) -> Optional[tuple[int, int]]:
-        """Where the earliest of ``marks`` begins, and where it ends."""
-        longest = max(map(len, marks))
-        begin = max(self._start, self._scanned - longest + 1)
-        best: Optional[tuple[int, int]] = None
-        stop = len(self._buffer)
-        for mark in marks:
-            position = self._buffer.find(mark, begin, stop)
-            if position >= 0:
-                best = (position, position + len(mark))
-                stop = best[1]
+    def _find_end(self, mark: re.Pattern[bytes]) -> Optional[tuple[int, int]]:
+        """Where the first ``mark`` begins, and where it ends."""
         # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
-        end = best[0] if best else len(self._buffer) - longest + 1
+        found = mark.search(self._buffer, max(self._start, self._scanned - _LONGEST_END))
+        end = found.start() if found else len(self._buffer) - _LONGEST_END
         if end - self._start > self._max_packet:
-            raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without the end of a packet")
-        if best is None:
+            raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without an end", limit="max_packet")
+        if found is None:
             self._scanned = len(self._buffer)
-        return best
+            return None
+        return found.span()
+
+    def _check_lines(self, head: bytes) -> None:
+        # A line has more than one byte: those of nearly all packets need not be counted.
+        if len(head) > self._max_lines and head.count(self._eol) >= self._max_lines:
+            raise ProtocolError(f"a packet of more than {self._max_lines} lines (max_lines)", limit="max_lines")
 
     def _next_old_command_answer(self) -> Optional[Packet]:
         # Up to Asterisk 13: headers, then raw text with lines and empty lines of its own, up to a marker.
-        marks = tuple(b"--END COMMAND--" + mark for mark in self._terminators())
-        found = self._find_end(marks)
+        found = self._find_end(_OLD_END[self._eol])
         if found is None:
             return None
         raw = bytes(self._buffer[self._start : found[0]])
-        self._advance(found[1])
         body = _end_of_old_headers(raw, self._eol)
         head = raw[:body].rstrip(b"\r\n")
-        return Packet.parse(head, fold_case=self._fold_case, eol=self._eol.decode("ascii"), body=raw[body:])
+        self._check_lines(head)
+        self._advance(found[1])
+        packet = Packet.parse(head, fold_case=self._fold_case, eol=self._eol.decode("ascii"), body=raw[body:])
+        packet.raw = raw
+        return packet
 
 
 def _kind(raw: bytes, position: int = 0) -> Kind:
@@ -322,9 +336,12 @@ def _fold(line: str, low: str, fold_case: bool) -> tuple[str, str]:
 
 
 def _end_of_old_headers(raw: bytes, eol: bytes) -> int:
-    position = raw.find(eol) + len(eol)
-    while raw[position : position + 10].lower().startswith((b"privilege:", b"actionid:")):
-        position = raw.find(eol, position) + len(eol)
+    position = 0
+    while not position or raw[position : position + 10].lower().startswith((b"privilege:", b"actionid:")):
+        end = raw.find(eol, position)
+        if end < 0:
+            return len(raw)
+        position = end + len(eol)
     return position
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
-from .encode import TRIMMED, ascii_lower
+from .encode import TRIMMED, ascii_lower, printable
 from .errors import ActionFailed, AMIError
 from .packet import Kind, Packet
 
@@ -47,6 +47,9 @@ ODDITIES: dict[str, Oddity] = {
 }
 REGULAR = Oddity()
 
+DEFAULT_MAX_ANSWER = 128 * 1024 * 1024  # bytes
+MIN_PACKET_SIZE = 1024  # what a packet takes of memory at least, whatever the server sent
+
 
 class Pending:
     """An action that was accepted and not yet answered.
@@ -62,8 +65,14 @@ class Pending:
         "action_id",
         "assertions",
         "callback",
+        "deadline",
+        "fence_id",
+        "limit",
         "oddity",
         "packets",
+        "request",
+        "sent_at",
+        "size",
         "timer",
     )
 
@@ -79,9 +88,20 @@ class Pending:
         self.callback = callback
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
         self.oddity = ODDITIES.get(ascii_lower(self.action), REGULAR)
-        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.fence_id = ""  # the ActionID of the Ping behind a raw-text action
+        self.request = b""  # what to send again after a loss; empty: nothing
         self.abandoned = False  # timed out: what still comes belongs to nobody, and is not kept
-        self.timer: Optional[Handle] = None  # for the owner's use
+        # For the owner's use, times of its loop:
+        self.sent_at: Optional[float] = None
+        self.limit: Optional[float] = None
+        self.deadline = 0.0
+        self.timer: Optional[Handle] = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what has arrived of the answer."""
+        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.size = 0  # of what is kept of the answer, bytes
         self._response: Optional[Packet] = None  # the Response that opened a list
 
     @property
@@ -101,13 +121,27 @@ class Pending:
         """Whether a packet with our ActionID is part of the answer: an event before the Response is not."""
         return self.assertions is not None or self.collecting or packet.kind is Kind.RESPONSE
 
-    def _take_composite(self, packet: Packet) -> Optional[Result]:
+    def abandon(self) -> None:
+        """Nobody waits any more: what has arrived is let go, and what still comes will not be kept."""
+        self.abandoned = True
+        self.packets = []
+        if self._response is not None:
+            self._response.events = []  # a new list: the old one may be in the callback's hands
+
+    def keep(self, packets: list[Packet], packet: Packet) -> None:
+        """Add a part of the answer to those that have arrived."""
         if not self.abandoned:
-            self.packets.append(packet)
+            packets.append(packet)
+            self.size += max(len(packet.raw), MIN_PACKET_SIZE)
+
+    def _take_composite(self, packet: Packet) -> Optional[Result]:
+        self.keep(self.packets, packet)
         if mark_error(packet):
             return self.packets
         for assertion in self.assertions or ():
             if all(ascii_lower(packet.get(name, "\n")) == value for name, value in assertion.items()):
+                if not self.abandoned:
+                    self.packets[0].suspect = lacks_entries(packet, len(self.packets) - 2)
                 return self.packets
         return None
 
@@ -130,9 +164,9 @@ class Pending:
             return packet
         if self._ends_list(packet):
             response.complete = packet
+            response.suspect = lacks_entries(packet, len(response.events))
             return response
-        if not self.abandoned:
-            response.events.append(packet)
+        self.keep(response.events, packet)
         return response if self.oddity.single_event else None
 
     def _ends_list(self, packet: Packet) -> bool:
@@ -181,9 +215,18 @@ def mark_error(packet: Packet) -> bool:
     return True
 
 
+def lacks_entries(complete: Packet, arrived: int) -> bool:
+    """Whether the end of a list counts more entries than came: Asterisk cuts what a slow reader does not take in time.
+
+    That it counts fewer is no sign: DBGetTree of 16 always says 1.
+    """
+    claimed = complete.get("listitems", "")
+    return claimed.isascii() and claimed.isdigit() and len(claimed) < 10 and int(claimed) > arrived
+
+
 def server_reason(packet: Packet) -> str:
     """What the server says about its error."""
-    return (packet.original("message") or "the server gave no reason").strip(TRIMMED)
+    return printable((packet.original("message") or "the server gave no reason").strip(TRIMMED))
 
 
 def _folded(assertion: Assertion) -> dict[str, str]:

@@ -6,31 +6,25 @@ Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Mapping
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
-from .callbacks import PriorityQueueCallbacks, call_guarded, require_callable, trim_arguments
+from .callbacks import Guard, require_callable, trim_arguments
 from .connection import Connection
-from .encode import TRIMMED, ascii_lower, encode_headers
+from .encode import TRIMMED, ascii_lower
 from .errors import ConnectionFinished, NoServer
 from .events import EventHandlers
-from .loop import Handle, Loop
-from .options import Options
-from .packet import KEEP_CASE, Packet
+from .loop import Loop
+from .options import Options, seconds
+from .packet import KEEP_CASE
 from .reactor import Reactor
+from .server import BeforeConnect, OnConnection, Server, Waiter
+from .stats import Stats
 from .url import ServerURL
 
-# Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
-# drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
-# instant, a third. So no more than these set out at a time, each for this many seconds or until it has logged in.
-STARTING_AT_ONCE = 10
-STARTING_TIME = 0.1
-
-OnConnection = Callable[..., object]
-BeforeConnect = Callable[[Connection], object]
 SomePool = TypeVar("SomePool", bound="Pool")
+LoginHandler = TypeVar("LoginHandler", bound=Callable[..., object])
 
 
 class GetConnection(Protocol):
@@ -42,6 +36,9 @@ class GetConnection(Protocol):
         cb: Optional[OnConnection] = None,
         pri: float = 0,
         before_connect: Optional[BeforeConnect] = None,
+        *,
+        connect_timeout: Optional[float] = None,
+        login_timeout: Optional[float] = None,
     ) -> bool: ...
 
 
@@ -54,34 +51,6 @@ class _OnInstanceOrClass:
 
     def __get__(self, instance: Optional[Pool], owner: type[Pool]) -> GetConnection:
         return cast(GetConnection, MethodType(self._function, owner.get_instance() if instance is None else instance))
-
-
-class _Waiter:
-    """A callback that waits for a connection."""
-
-    def __init__(self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect]) -> None:
-        self._cb = None if cb is None else trim_arguments(cb)
-        self.before_connect = before_connect
-
-    def __call__(self, conn: Connection, packet: Packet) -> object:
-        return self._cb(conn, packet) if self._cb is not None else None
-
-
-class _Server:
-    """The connections to one URL, and who waits for one."""
-
-    def __init__(self, url: str, options: Options) -> None:
-        self.url = url
-        self.address = ServerURL.parse(url)
-        # What no login could hold raises here, before anybody waits for it.
-        encode_headers([("Username", self.address.username or ""), ("Secret", self.address.secret or "")])
-        self.options = options.with_params(self.address.params, str(self.address))
-        self.connections: dict[Connection, None] = {}  # ordered sets
-        self.free: dict[Connection, None] = {}
-        self.to_start: deque[Connection] = deque()
-        self.starting: dict[Connection, Handle] = {}
-        self.waiting = PriorityQueueCallbacks()
-        self.serving = False
 
 
 class Pool(EventHandlers):
@@ -104,15 +73,17 @@ class Pool(EventHandlers):
         self.options = Options.make(config, **options)
         self.finished = False
         self._reactor = reactor
-        self._servers: dict[str, _Server] = {}
+        self._stats = Stats()
+        self._guard = Guard(self._time, self.options.slow_handler, self._stats)
+        self._servers: dict[str, Server] = {}
+        self._past: dict[str, Stats] = {}  # of servers that are there no more, by their text
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
         for url in [self.options.server or "", *self.options.servers]:
             if url:
                 ServerURL.parse(url)  # a malformed one raises here, not at the first call
 
     def __repr__(self) -> str:
-        count = sum(len(server.connections) for server in self._servers.values())
-        return f"<Pool {count} connections{', finished' if self.finished else ''}>"
+        return f"<Pool {self.stats.connections} connections{', finished' if self.finished else ''}>"
 
     @classmethod
     def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:
@@ -136,6 +107,31 @@ class Pool(EventHandlers):
         if self._reactor is None:
             self._reactor = Reactor.instance()
         return self._reactor
+
+    def _time(self) -> float:
+        return self.reactor.time()
+
+    def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
+        # What handlers of a connection's events do is counted with the connection.
+        guard = args[0].guard if args and isinstance(args[0], Connection) else self._guard
+        return guard(cb, *args, **kwargs)
+
+    @property
+    def stats(self) -> Stats:
+        """What has been counted so far, over all connections, as a copy. May be read from any thread."""
+        total = Stats()
+        total.add([self._stats, *self.stats_by_server().values()])
+        return total
+
+    def stats_by_server(self) -> dict[str, Stats]:
+        """As :attr:`stats`, for each server by its URL without the secret. May be called from any thread."""
+        totals: dict[str, Stats] = {}
+        for name, stats in [
+            *self._past.items(),
+            *((str(one.address), one.stats) for one in list(self._servers.values())),
+        ]:
+            totals.setdefault(name, Stats()).add([stats])
+        return totals
 
     @staticmethod
     def extract(line: str) -> tuple[str, str]:
@@ -164,6 +160,9 @@ class Pool(EventHandlers):
         cb: Optional[OnConnection] = None,
         pri: float = 0,
         before_connect: Optional[BeforeConnect] = None,
+        *,
+        connect_timeout: Optional[float] = None,
+        login_timeout: Optional[float] = None,
     ) -> bool:
         """Get a connection: a free one, or a new one, or wait for one.
 
@@ -177,9 +176,12 @@ class Pool(EventHandlers):
             pri: with all connections in use the callback waits; higher priorities are served first.
             before_connect: ``before_connect(conn)`` runs if this call opens a new connection, before anything is
                 sent: the place to bind handlers for ``connected``.
+            connect_timeout, login_timeout: seconds, if this call opens a new connection; None: the pool's options,
+                infinity: no limit.
 
         Returns False when no server is configured (``cb`` gets a connection that never was), else True. Raises
-        ValueError for a malformed URL, TypeError for what cannot be called, ConnectionFinished after :meth:`finish`.
+        ValueError for a malformed URL, TypeError for what cannot be called, LimitReached when too many callbacks wait,
+        ConnectionFinished after :meth:`finish`.
 
         Source: phpDaemon Network/Client.php, getConnection.
         """
@@ -194,112 +196,48 @@ class Pool(EventHandlers):
                 require_callable(function)
         if self.finished:
             raise ConnectionFinished("the pool is finished")
-        waiter = _Waiter(cb, before_connect)
+        limits = {"connect_timeout": connect_timeout, "login_timeout": login_timeout}
+        given = {name: seconds(name, limit) for name, limit in limits.items() if limit is not None}
+        waiter = Waiter(cb, before_connect, given)
         url = url or self.options.server or self._choose()
         if url is None:
-            self._fail(waiter, NoServer("no URL was given and no server is configured"))
+            waiter.fail(NoServer("no URL was given and no server is configured"), self.options, self)
             return False
-        server = self._servers.get(url)
-        if server is None:
-            server = self._servers[url] = _Server(url, self.options)
-        server.waiting.insert(waiter, pri)
-        self._serve(server)
+        server = self._servers.get(url) or Server(url, self.options, self, self._forget)
+        server.add(waiter, pri)
+        self._servers[url] = server
+        server.serve()
         return True
 
     get_connection = _OnInstanceOrClass(_get_connection)
 
+    def on_login(self, cb: LoginHandler) -> LoginHandler:
+        """Call ``cb(conn, packet)`` after each login, the first and every later one; returns ``cb``.
+
+        It is the place to fetch what was missed (CoreShowChannels, QueueStatus): it runs before waiting callbacks, and
+        before actions are sent again. ``packet`` is the server's answer to the login; a callback with room for one
+        argument gets ``conn`` alone. The same as binding ``login``; ``pool.off("login", cb)`` takes it away.
+        """
+        require_callable(cb)
+        self.bind("login", trim_arguments(cb))
+        return cb
+
     def finish(self, graceful: bool = False) -> None:
-        """End all connections, with a Logoff each if ``graceful``; waiting callbacks fail. It takes no more calls."""
+        """End all connections, with a Logoff each if ``graceful``; waiting callbacks fail. It takes no more calls.
+
+        Nothing is opened again.
+        """
         self.finished = True
         for server in list(self._servers.values()):
-            server.to_start.clear()
-            for conn in list(server.connections):
-                if graceful:
-                    conn.graceful_shutdown()
-                else:
-                    conn.finish()
-            while server.waiting:
-                self._fail(cast(_Waiter, server.waiting.pop()), ConnectionFinished("the pool was finished"))
-        self._servers.clear()
+            server.finish(graceful)
+            self._forget(server)
+
+    def _forget(self, server: Server) -> None:
+        if self._servers.pop(server.url, None) is not None:
+            self._past.setdefault(str(server.address), Stats()).add([server.stats.counters()])
 
     def _choose(self) -> Optional[str]:
         if not self._choices:
             return None
         urls, weights = zip(*self._choices)
         return cast(str, random.choices(urls, weights)[0])
-
-    def _fail(self, waiter: _Waiter, error: Union[NoServer, ConnectionFinished]) -> None:
-        conn = Connection("", ServerURL("tcp", ""), self.options, self.reactor)
-        conn.fail(error)
-        conn.on_connected(waiter)
-
-    def _serve(self, server: _Server) -> None:
-        """Give waiting callbacks the free connections and the free slots."""
-        if server.serving or self.finished:
-            return
-        server.serving = True
-        try:
-            while server.waiting:
-                if server.free:
-                    conn = next(iter(server.free))
-                    conn.on_connected(server.waiting.pop())
-                elif len(server.connections) < self.options.maxconnperserv:
-                    self._open(server, cast(_Waiter, server.waiting.pop()))
-                else:
-                    break
-        finally:
-            server.serving = False
-
-    def _open(self, server: _Server, waiter: _Waiter) -> None:
-        conn = Connection(server.url, server.address, server.options, self.reactor, self)
-        server.connections[conn] = None
-        conn.on_connected(waiter)
-        try:
-            if waiter.before_connect is not None:
-                call_guarded(waiter.before_connect, conn)
-        finally:  # even when a KeyboardInterrupt passes: the slot is taken
-            server.to_start.append(conn)
-            self._start(server)
-
-    def _start(self, server: _Server) -> None:
-        """Let connections set out, not too many at a time."""
-        while server.to_start and len(server.starting) < STARTING_AT_ONCE:
-            conn = server.to_start.popleft()
-            if not conn.finished:
-                server.starting[conn] = self.reactor.call_later(STARTING_TIME, self._started, server, conn)
-                conn.connect()
-
-    def _started(self, server: _Server, conn: Connection) -> None:
-        """A connection has logged in, was lost or takes its time: the next one may set out."""
-        timer = server.starting.pop(conn, None)
-        if timer is not None:
-            timer.cancel()
-            self._start(server)
-
-    # -- what connections tell
-
-    def connection_busy(self, conn: Connection) -> None:
-        """A connection was acquired, or is coming to its end. Called by the connection."""
-        server = self._servers.get(conn.url)
-        if server is not None:
-            server.free.pop(conn, None)
-
-    def connection_ready(self, conn: Connection) -> None:
-        """A connection is logged in, or was given back. Called by the connection."""
-        server = self._servers.get(conn.url)
-        if server is not None and conn in server.connections:
-            self._started(server, conn)
-            if not conn.is_busy():
-                server.free[conn] = None
-            self._serve(server)
-
-    def connection_lost(self, conn: Connection) -> None:
-        """A connection has ended; its slot serves the next one. Called by the connection."""
-        server = self._servers.get(conn.url)
-        if server is None:
-            return
-        server.connections.pop(conn, None)
-        self._started(server, conn)
-        self._serve(server)
-        if not server.connections and not server.waiting:
-            self._servers.pop(conn.url, None)

@@ -26,9 +26,19 @@ from .encode import (
 )
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
 from .inflight import Done, InFlight
-from .packet import DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
-from .pending import Assertion, Pending, PendingResult, Result, header_is, mark_error, server_reason
+from .packet import DEFAULT_MAX_LINES, DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
+from .pending import (
+    DEFAULT_MAX_ANSWER,
+    Assertion,
+    Pending,
+    PendingResult,
+    Result,
+    header_is,
+    mark_error,
+    server_reason,
+)
 from .state import Move, State, StateMachine
+from .stats import Stats
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,19 @@ class EventReceived:
 
 Outcome = Union[LoginDone, Done, EventReceived]
 
+# What a login is refused with while Asterisk stops, and while the session that was lost is still open there
+# (manager.c, process_message and authenticate): the next attempt may succeed.
+TEMPORARY_REFUSALS = ("shutting down", "already in use")
+
 
 class Session(StateMachine):
     """The protocol engine behind a connection.
 
-    Attributes: ``state``, ``banner`` (the server's first line, None before it came), ``dropped`` (how many pieces of
-    the stream belonged to nobody).
+    Attributes:
+        state, banner: where it is in its life; the server's first line, None before it came.
+        stats: what it counts: events, responses, logins, malformed, dropped.
+        logged_off: whether the server has said Goodbye.
+        last_list: the list answer behind which nothing has come yet, else None.
     """
 
     def __init__(
@@ -75,18 +92,26 @@ class Session(StateMachine):
         id_prefix: str,
         fold_case: bool = True,
         max_packet: int = DEFAULT_MAX_PACKET,
+        max_lines: int = DEFAULT_MAX_LINES,
+        max_answer: int = DEFAULT_MAX_ANSWER,
+        max_pending: int = 100_000,
         max_waiting: int = 1000,
+        stats: Optional[Stats] = None,
+        on_state: Optional[Callable[[State], object]] = None,
     ) -> None:
-        super().__init__()
-        self.dropped = 0
+        super().__init__(on_state)
+        self.stats = Stats() if stats is None else stats
         self.login = login
-        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet)
+        self.logged_off = False
+        self.last_list: Optional[Packet] = None
+        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
         self._id_prefix = id_prefix
         self._numbers = count(1)
+        self._max_pending = max_pending
         self._max_waiting = max_waiting
         self._outgoing: list[bytes] = []
         self._waiting: dict[str, bytes] = {}  # written before login, by folded ActionID
-        self._in_flight = InFlight()
+        self._in_flight = InFlight(max_answer)
 
     @property
     def banner(self) -> Optional[str]:
@@ -97,6 +122,11 @@ class Session(StateMachine):
     def ami_version(self) -> Optional[str]:
         """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
+
+    @property
+    def pending(self) -> int:
+        """How many callbacks are still to come."""
+        return len(self._in_flight)
 
     # -- outgoing
 
@@ -112,26 +142,39 @@ class Session(StateMachine):
         params: Optional[Params] = None,
         callback: Optional[Callable[..., object]] = None,
         assertions: Optional[Sequence[Assertion]] = None,
+        *,
+        retry: bool = False,
     ) -> Pending:
         """Encode an action and remember who wants its answer; before login it waits.
 
-        The ActionID is the caller's own if ``params`` has one. Without a callback nothing is remembered. Raises
-        ValueError and TypeError as :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is in
-        flight, LimitReached when too many actions wait for the login.
+        The ActionID is the caller's own if ``params`` has one. Without a callback nothing is remembered. With ``retry``
+        it can be sent again by another session, see :meth:`finish`. Raises ValueError and TypeError as
+        :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is in flight, LimitReached when too
+        many actions are in flight or wait for the login.
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
+        if callback is not None and len(self._in_flight) >= self._max_pending:
+            raise LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
         own_id, others = take_action_id(params)
         pending = Pending(own_id or self._new_id(), action, callback, assertions)
         data = encode_action(pending.action, others, pending.action_id)
-        fence_id = None
         if callback is not None and pending.oddity.raw_text:
-            fence_id = self._new_id()
-            data += encode_action("Ping", None, fence_id)
+            pending.fence_id = self._new_id()
+            data += encode_action("Ping", None, pending.fence_id)
         self._queue(pending.action_id, data)
         if callback is not None:
-            self._in_flight.add(pending, fence_id)
+            self._in_flight.add(pending)
+        if retry:
+            pending.request = data
         return pending
+
+    def send_again(self, pending: Pending) -> None:
+        """Send what another session left: see :meth:`finish`. Raises ValueError if its ActionID is in flight here."""
+        pending.restart()
+        if pending.request:
+            self._queue(pending.action_id, pending.request)
+        self._in_flight.add(pending)
 
     def _new_id(self) -> str:
         return f"{self._id_prefix}-{next(self._numbers)}"
@@ -144,13 +187,13 @@ class Session(StateMachine):
             self._outgoing.append(data)
             return
         if len(self._waiting) >= self._max_waiting:
-            raise LimitReached(f"{self._max_waiting} actions (max_waiting) already wait for the login")
+            raise LimitReached(f"{self._max_waiting} actions (max_waiting) already wait for the login", "max_waiting")
         self._waiting[key] = data
 
     def expect_result(self, action_id: str, callback: Callable[..., object]) -> Pending:
         """Call ``callback(conn, packet)``, once, with the OriginateResponse of an action just sent, or its refusal."""
         result = PendingResult(action_id, "Originate", callback)
-        self._in_flight.add_result(result)
+        self._in_flight.add(result)
         return result
 
     def give_up(self, pending: Pending, error: AMIError) -> Optional[Result]:
@@ -158,19 +201,31 @@ class Session(StateMachine):
         if not self._in_flight.forget(pending):
             return None
         failure = pending.fail(error)
-        if isinstance(pending, PendingResult):
-            return failure  # what still comes is an event like others
+        if isinstance(pending, PendingResult) or self.state is State.FINISHED:
+            return failure  # what still comes, if anything, is an event like others
         if self._waiting.pop(ascii_lower(pending.action_id), None) is None:
             self._in_flight.abandon(pending)  # it was sent: an answer may still come
         else:
             self._in_flight.remove_fence(pending)
         return failure
 
-    def finish(self, error: AMIError) -> list[Done]:
-        """End the session: every action still open fails with ``error``, in order."""
+    def finish(self, error: AMIError, *, keep_retries: bool = False) -> list[Done]:
+        """End the session: every action still open fails with ``error``, in order.
+
+        With ``keep_retries`` those that were sent with ``retry`` stay, and can be given up, until :meth:`take_retries`.
+        """
         self.move(Move.FINISH)
         self._waiting.clear()
-        return [Done(pending, pending.fail(error)) for pending in self._in_flight.clear()]
+        owed = self._in_flight.clear()
+        kept = {pending.action_id for pending in owed if keep_retries and pending.request}  # and the calls' results
+        for pending in owed:
+            if pending.action_id in kept:
+                self._in_flight.add(pending)
+        return [Done(pending, pending.fail(error)) for pending in owed if pending.action_id not in kept]
+
+    def take_retries(self) -> list[Pending]:
+        """Take out what :meth:`finish` left, in order."""
+        return self._in_flight.clear()
 
     # -- incoming
 
@@ -216,7 +271,7 @@ class Session(StateMachine):
         elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
             yield self._end_login(packet)
         else:
-            self.dropped += 1  # before login nothing else is meant for us, after a refusal nothing at all
+            self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
 
     def _receive_challenge(self, packet: Packet) -> Iterator[Outcome]:
         challenge = (packet.original("challenge") or "").strip(TRIMMED)
@@ -241,21 +296,37 @@ class Session(StateMachine):
 
     def _end_login(self, packet: Packet) -> LoginDone:
         if packet.error is None and header_is(packet, "response", "success"):
+            self.stats.logins += 1
             self.move(Move.ACCEPTED)
             self._outgoing += self._waiting.values()
             self._waiting.clear()
         else:
             if not isinstance(packet.error, ProtocolError):
-                packet.error = LoginRefused(f"login refused: {server_reason(packet)}")
+                reason = server_reason(packet)
+                temporary = any(sign in ascii_lower(reason) for sign in TEMPORARY_REFUSALS)
+                packet.error = LoginRefused(f"login refused: {reason}", temporary=temporary)
             self.move(Move.REFUSED)
         return LoginDone(packet)
 
     def _receive_logged_in(self, packet: Packet) -> Iterator[Outcome]:
         done, owned = self._in_flight.receive(packet)
+        if packet.kind is Kind.RESPONSE:
+            self.stats.responses += 1
+            self.logged_off = self.logged_off or header_is(packet, "response", "goodbye")
+        self.last_list = None
+        for one in done:
+            if one.is_list:
+                self.last_list = one.packet
         yield from done
         if owned:
             return
         if packet.kind is Kind.EVENT:
+            self.stats.events += 1
             yield EventReceived(packet)
         elif not done:
-            self.dropped += 1
+            self._drop(packet)
+
+    def _drop(self, packet: Packet) -> None:
+        self.stats.dropped += 1
+        if packet.kind is Kind.TEXT:
+            self.stats.malformed += packet.raw.count(b"\n") + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Callable, Optional
 
 
 class State(Enum):
@@ -55,10 +56,11 @@ TRANSITIONS: dict[State, dict[Move, State]] = {
 
 
 class StateMachine:
-    """Holds a :class:`State`; :meth:`move` is the only way to change it."""
+    """Holds a :class:`State`; :meth:`move` is the only way to change it. ``on_state(state)`` is told of each change."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_state: Optional[Callable[[State], object]] = None) -> None:
         self.state = State.NEW
+        self._on_state = on_state
 
     def move(self, move: Move) -> State:
         """Change the state by the table. Raises RuntimeError for a move that the table does not have: a bug of ours."""
@@ -66,4 +68,6 @@ class StateMachine:
         if new is None:
             raise RuntimeError(f"illegal move {move.value!r} in state {self.state.value!r}")
         self.state = new
+        if self._on_state is not None:
+            self._on_state(new)
         return new

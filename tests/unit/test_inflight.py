@@ -34,7 +34,7 @@ def test_an_answer_is_given_once(client: Client) -> None:
     pending = client.send("Ping")
     client.feed(response(pending), response(pending))
     assert client.only()["response"] == "success"
-    assert client.session.dropped == 1
+    assert client.session.stats.dropped == 1
 
 
 def test_ids_are_compared_without_case_of_ascii_letters(client: Client) -> None:
@@ -55,7 +55,7 @@ def test_an_answer_that_nobody_waits_for_is_dropped(client: Client) -> None:
     client.feed(message("Response: Success", "ActionID: mine"), message("Response: Success", "ActionID: foreign"))
     client.feed(message("Response: Error", "Message: Missing action in request"), message("Junk: x"))
     assert client.outcomes == []
-    assert client.session.dropped == 4
+    assert client.session.stats.dropped == 4
 
 
 @pytest.mark.parametrize("first_header", ["Event: UserEvent", "Event: OriginateResponse"])
@@ -158,7 +158,7 @@ def test_raw_text_ends_at_a_ping_behind_the_action(client: Client, action: str) 
     assert packet == {"response": "success", "actionid": pending.action_id}
     assert client.only(ping)
     assert len(client.done) == 2
-    assert client.session.dropped == 0
+    assert client.session.stats.dropped == 0
 
 
 def test_no_text_at_all_is_an_answer_too(client: Client) -> None:
@@ -180,7 +180,7 @@ def test_without_a_callback_there_is_no_fence(client: Client) -> None:
     client.session.send("IAXnetstats")
     assert len(client.sent()) == 1
     client.feed(b"text\n\r\n" + event("Hangup"))
-    assert client.session.dropped == 1
+    assert client.session.stats.dropped == 1
     assert len(client.events) == 1
 
 
@@ -195,7 +195,7 @@ def test_an_action_given_up_is_answered_by_its_failure_alone(client: Client) -> 
     assert client.session.give_up(pending, LATE) is None
     client.feed(response(pending), response(pending))
     assert client.outcomes == []
-    assert client.session.dropped == 1  # the second: nobody knows it any more
+    assert client.session.stats.dropped == 1  # the second: nobody knows it any more
     assert client.lose() == []
 
 
@@ -263,9 +263,9 @@ def test_what_is_remembered_of_actions_given_up_is_bounded(client: Client) -> No
         last = client.send("Ping")
         client.session.give_up(last, LATE)
     client.feed(message("Response: Success", "ActionID: id-1"))
-    assert client.session.dropped == 1  # forgotten
+    assert client.session.stats.dropped == 1  # forgotten
     client.feed(message("Response: Success", "ActionID: id-2"))
-    assert client.session.dropped == 1  # still known
+    assert client.session.stats.dropped == 1  # still known
 
 
 # Results of calls

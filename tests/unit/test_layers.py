@@ -18,7 +18,7 @@ PACKAGE = Path(ami_client.__file__).parent
 # Bottom to top. Those of one line are beside each other: they do not import one another.
 LAYERS = """
 _version errors php
-url
+stats url
 callbacks
 events
 encode
@@ -37,10 +37,13 @@ connector
 link
 watchdog
 actions facts
+dispatch
 connection
+backoff
+server
 pool
 __init__
-testing
+prometheus testing
 cli demo
 __main__
 """
@@ -49,7 +52,7 @@ RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Bytes in, packets out: what these must not know.
-PURE = "errors url php encode packet state pending inflight session loop"
+PURE = "errors stats url php encode packet state pending inflight session loop"
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
 
 

@@ -32,10 +32,20 @@ def test_the_defaults() -> None:
         "connect_timeout": 10.0,
         "login_timeout": 10.0,
         "action_timeout": 60.0,
+        "reconnect": None,
+        "reconnect_max": 60.0,
+        "reconnect_refused": False,
+        "slow_handler": 1.0,
         "max_packet": 16 * 1024 * 1024,
+        "max_lines": 200_000,
+        "max_answer": 128 * 1024 * 1024,
+        "max_outgoing": 16 * 1024 * 1024,
+        "max_pending": 100_000,
         "max_waiting": 1000,
+        "max_callbacks": 100_000,
         "fold_case": True,
         "ssl": False,
+        "ssl_verify": True,
     }
 
 

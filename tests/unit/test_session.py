@@ -112,7 +112,7 @@ def test_events_before_the_login_are_ignored() -> None:
     client.feed(BANNER, event("FullyBooted"), CHALLENGE, event("X", None, "Response: Error"), b"\r\n", WELCOME)
     assert client.session.state is State.CONNECTED
     assert client.events == []
-    assert client.session.dropped == 2
+    assert client.session.stats.dropped == 2
 
 
 def test_the_secret_is_in_no_repr() -> None:
@@ -245,7 +245,7 @@ def test_the_rest_of_the_buffer_is_not_looked_at_after_the_end(client: Client) -
         seen.append(outcome)
         client.lose()
     assert len(seen) == 1
-    assert client.session.dropped == 0
+    assert client.session.stats.dropped == 0
 
 
 def test_finishing_twice_is_a_bug_of_ours(client: Client) -> None:
@@ -263,4 +263,4 @@ def test_more_than_max_packet_is_a_protocol_error() -> None:
 
 def test_a_session_starts_without_anything() -> None:
     session = Session(Login("bob", "s3cret"), id_prefix="id")
-    assert (session.state, session.banner, session.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")
+    assert (session.state, session.banner, session.stats.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")

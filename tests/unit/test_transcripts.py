@@ -184,7 +184,7 @@ def test_each_packet_is_accounted_for(name: str) -> None:
         if raw in texts or any(b"ActionID: " + ping + b"\r\n" in raw for ping in replay.fence_names):
             del left[raw]
     assert ours - came == Counter()
-    assert sum(left.values()) == client.session.dropped + challenges + begun
+    assert sum(left.values()) == client.session.stats.dropped + challenges + begun
 
 
 def raws(packets: list[Packet]) -> list[bytes]:

@@ -1,0 +1,151 @@
+"""Sending actions: their time limits, their answers, and sending them again after a loss.
+
+Source: phpDaemon Clients/Asterisk/Connection.php (command, onRead).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Callable, Optional
+
+from .actions import Actions, Callback
+from .callbacks import Guard, logger, require_callable
+from .encode import Params
+from .errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, LimitReached
+from .inflight import Done
+from .link import Link
+from .options import Options, seconds
+from .pending import Assertion, Pending
+from .session import Session
+from .state import State
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+
+class Dispatch(Actions):
+    """The part of a connection that sends actions and answers their callbacks."""
+
+    options: Options
+    guard: Guard
+    _link: Link
+    _loop: Loop
+    _session: Session
+    _stats: Stats
+    _round_trip: Optional[float] = None  # seconds
+
+    def _send(
+        self,
+        action: str,
+        cb: Callback,
+        params: Optional[Params],
+        assertions: Optional[Sequence[Assertion]],
+        timeout: Optional[float],
+        retry: bool,
+    ) -> str:
+        if self._session.state is State.FINISHED:
+            raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
+        if cb is not None:
+            require_callable(cb)
+        limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
+        try:
+            self._check_room()
+            pending = self._session.send(action, params, cb, assertions, retry=retry)
+        except LimitReached as error:
+            self._stats.count_error(error)
+            raise
+        if cb is not None:
+            self._watch(pending, limit)
+        self._flush()
+        return pending.action_id
+
+    def _check_room(self) -> None:
+        limit = self.options.max_outgoing
+        if self._link.buffered >= limit:
+            raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
+
+    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+        limit = self.options.action_timeout
+        self._watch(self._session.expect_result(action_id, on_result), None if limit is None else timeout + limit)
+
+    def _flush(self) -> None:
+        data = self._session.take_outgoing()
+        self._stats.bytes_out += len(data)
+        self._link.write(data)
+
+    def _watch(self, pending: Pending, limit: Optional[float]) -> None:
+        now = self._loop.time()
+        pending.sent_at = now if self._session.state is State.CONNECTED else None
+        if limit is not None:
+            pending.limit, pending.deadline = limit, now + limit
+            pending.timer = self._loop.call_later(limit, self._late, pending, limit)
+
+    def _late(self, pending: Pending, limit: float) -> None:
+        error = ActionTimeout(f"no complete answer to {pending.action} within {limit:g} s")
+        self._give_up(pending, error)
+
+    def _give_up(self, pending: Pending, error: AMIError) -> None:
+        result = self._session.give_up(pending, error)
+        if result is not None:
+            self._stats.count_error(error)
+            self._answer(Done(pending, result))
+
+    def _answer(self, done: Done) -> None:
+        pending, packet = done.pending, done.packet
+        if pending.timer is not None:
+            pending.timer.cancel()
+        if isinstance(packet.error, LimitReached):
+            self._stats.count_error(packet.error)
+        if packet.suspect:
+            self._count_suspect(pending.action)
+        if packet.error is None and pending.sent_at is not None and pending.action == "Ping":
+            self._round_trip = self._loop.time() - pending.sent_at
+        if pending.callback is not None:
+            self.guard(pending.callback, self, done.result)
+
+    def _count_suspect(self, what: str) -> None:
+        self._stats.suspects += 1
+        logger.warning("%s: the answer to %s may have lost parts", self, what)
+
+    # -- after a loss
+
+    @property
+    def has_retries(self) -> bool:
+        """Whether it is finished, and actions of its are to be sent again."""
+        return self._session.state is State.FINISHED and self._session.pending > 0
+
+    def retry(self, lost: Dispatch) -> None:
+        """Send what ``lost`` left unanswered. Called by the owner, after the login."""
+        for pending in lost.take_retries():
+            try:
+                self._session.send_again(pending)
+            except ValueError as error:  # somebody uses the same ActionID here
+                self._answer(Done(pending, pending.fail(ActionFailed(str(error)))))
+                continue
+            pending.sent_at = self._loop.time()
+            if pending.limit is not None:
+                left = max(0.0, pending.deadline - pending.sent_at)
+                pending.timer = self._loop.call_later(left, self._late, pending, pending.limit)
+        self._flush()
+
+    def take_retries(self) -> list[Pending]:
+        """Let go of the actions that are to be sent again: they are no concern of this connection any more."""
+        taken = self._session.take_retries()
+        for pending in taken:
+            if pending.timer is not None:
+                pending.timer.cancel()
+        return taken
+
+    def fail_retries(self, error: AMIError) -> None:
+        """Tell the actions that were to be sent again that no connection is coming. Called by the owner."""
+        self._answer_all(deque(Done(pending, pending.fail(error)) for pending in self.take_retries()))
+
+    def _answer_all(self, owed: deque[Done]) -> None:
+        try:
+            while owed:
+                self._answer(owed.popleft())
+        finally:
+            if owed:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+                self._loop.call_soon(self._answer_all, owed)

@@ -1,0 +1,273 @@
+"""All that a pool has on one URL: connections, who waits for one, and what is to be opened again.
+
+Source: phpDaemon Network/Client.php (getConnection) and ClientConnection.php.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Callable, Optional, Union
+
+from .backoff import backoff_delay
+from .callbacks import PriorityQueueCallbacks, logger, trim_arguments
+from .connection import Connection, ConnectionPool
+from .encode import encode_headers
+from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused, NoServer
+from .loop import Handle
+from .options import Options
+from .packet import Packet
+from .stats import Stats
+from .url import ServerURL
+
+# Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
+# drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
+# instant, a third. So no more than these set out at a time, each for this many seconds or until it has logged in.
+STARTING_AT_ONCE = 10
+STARTING_TIME = 0.1
+
+OnConnection = Callable[..., object]
+BeforeConnect = Callable[[Connection], object]
+
+
+class Waiter:
+    """A callback that waits for a connection; ``limits`` are options of the connection that it may open."""
+
+    def __init__(
+        self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect], limits: dict[str, Optional[float]]
+    ) -> None:
+        self._cb = None if cb is None else trim_arguments(cb)
+        self.before_connect = before_connect
+        self.limits = limits
+
+    def __call__(self, conn: Connection, packet: Packet) -> object:
+        return self._cb(conn, packet) if self._cb is not None else None
+
+    def fail(self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool) -> None:
+        """Call it with a connection that never was."""
+        conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
+        conn.fail(error)
+        conn.on_connected(self)
+
+
+@dataclass(eq=False)
+class _Reconnect:
+    """A lost connection that is to be opened again."""
+
+    attempt: int
+    timer: Optional[Handle] = None
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+class Server:
+    """The connections to one URL. It is told by them what becomes of them, see :class:`.connection.Owner`.
+
+    ``on_idle(server)`` is called when there is nothing left that it would be kept for.
+    """
+
+    def __init__(self, url: str, options: Options, pool: ConnectionPool, on_idle: Callable[[Server], object]) -> None:
+        self.url = url
+        self.address = ServerURL.parse(url)
+        # What no login could hold raises here, before anybody waits for it.
+        encode_headers([("Username", self.address.username or ""), ("Secret", self.address.secret or "")])
+        self._options = options.with_params(self.address.params, str(self.address))
+        self._pool = pool
+        self._on_idle = on_idle
+        self._finished = False
+        self._connections: dict[Connection, int] = {}  # in order; with the attempts before it that came to nothing
+        self._free: dict[Connection, None] = {}  # an ordered set, as those below
+        self._to_start: deque[Connection] = deque()
+        self._starting: dict[Connection, Handle] = {}
+        self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
+        self._reconnects: dict[_Reconnect, None] = {}
+        self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
+        self._waiting = PriorityQueueCallbacks()
+        self._serving = False
+        self._past = Stats()  # of connections that are no more
+
+    def __repr__(self) -> str:
+        return f"<Server {self.address} {len(self._connections)} connections>"
+
+    @property
+    def stats(self) -> Stats:
+        """The sums over all connections so far. May be read from any thread."""
+        total = Stats(waiting=len(self._waiting))
+        total.add([self._past, *(conn.stats for conn in (*tuple(self._connections), *tuple(self._retrying)))])
+        return total
+
+    def add(self, waiter: Waiter, pri: float) -> None:
+        """Let a callback wait; then :meth:`serve`. Raises LimitReached when too many do already."""
+        limit = self._options.max_callbacks
+        if len(self._waiting) >= limit:
+            error = LimitReached(f"{limit} callbacks (max_callbacks) wait for a connection already", "max_callbacks")
+            self._past.count_error(error)
+            raise error
+        self._waiting.insert(waiter, pri)
+
+    def serve(self) -> None:
+        """Give waiting callbacks the free connections and the free slots."""
+        if self._serving or self._finished:
+            return
+        self._serving = True
+        try:
+            while self._waiting:
+                if self._free:
+                    conn = next(iter(self._free))
+                    conn.on_connected(self._waiting.pop())
+                elif len(self._connections) < self._options.maxconnperserv:
+                    waiter = self._waiting.pop()
+                    assert isinstance(waiter, Waiter)
+                    self._open(self._take_attempt(), waiter)
+                else:
+                    break
+        finally:
+            self._serving = False
+
+    def finish(self, graceful: bool) -> None:
+        """End everything; all callbacks are told."""
+        self._finished = True
+        for reconnect in self._reconnects:
+            reconnect.cancel()
+        self._reconnects.clear()
+        self._to_start.clear()
+        for conn in list(self._connections):
+            if graceful:
+                conn.graceful_shutdown()
+            else:
+                conn.finish()
+        error = ConnectionFinished("the pool was finished")
+        self._fail_retries(error)
+        while self._waiting:
+            waiter = self._waiting.pop()
+            assert isinstance(waiter, Waiter)
+            waiter.fail(error, self._options, self._pool)
+
+    # -- opening
+
+    def _take_attempt(self) -> int:
+        """Which attempt in a row a new connection is: 0, unless it is opened in the place of a lost one."""
+        if self._reconnects:
+            reconnect = next(iter(self._reconnects))
+            del self._reconnects[reconnect]
+            reconnect.cancel()
+            return reconnect.attempt
+        if self._to_replace:
+            conn = next(iter(self._to_replace))
+            del self._to_replace[conn]
+            return self._connections[conn] + 1
+        return 0
+
+    def _open(self, attempt: int, waiter: Optional[Waiter] = None) -> None:
+        options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
+        loop = self._pool.reactor
+        conn = Connection(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
+        self._connections[conn] = attempt
+        try:
+            if waiter is not None:
+                conn.on_connected(waiter)
+                if waiter.before_connect is not None:
+                    conn.guard(waiter.before_connect, conn)
+        finally:  # even when a KeyboardInterrupt passes: the slot is taken
+            self._to_start.append(conn)
+            self._start()
+
+    def _start(self) -> None:
+        """Let connections set out, not too many at a time."""
+        while self._to_start and len(self._starting) < STARTING_AT_ONCE:
+            conn = self._to_start.popleft()
+            if not conn.finished:
+                self._starting[conn] = self._pool.reactor.call_later(STARTING_TIME, self._started, conn)
+                conn.connect()
+
+    def _started(self, conn: Connection) -> None:
+        """A connection has logged in, was lost or takes its time: the next one may set out."""
+        timer = self._starting.pop(conn, None)
+        if timer is not None:
+            timer.cancel()
+            self._start()
+
+    # -- what connections tell
+
+    def connection_acquired(self, conn: Connection) -> None:
+        self._free.pop(conn, None)
+
+    def connection_logged_in(self, conn: Connection) -> None:
+        self._connections[conn] = 0
+        for lost in list(self._retrying):
+            del self._retrying[lost]
+            conn.retry(lost)
+            self._bury(lost)
+
+    def connection_ready(self, conn: Connection) -> None:
+        self._started(conn)
+        if not conn.is_busy():
+            self._free[conn] = None
+        self.serve()
+
+    def connection_ending(self, conn: Connection) -> None:
+        self._free.pop(conn, None)
+        if self._comes_again(conn):
+            self._to_replace[conn] = None
+
+    def connection_lost(self, conn: Connection) -> None:
+        attempt = self._connections.pop(conn, 0) + 1
+        self._started(conn)
+        if conn.has_retries:
+            self._retrying[conn] = None
+        else:
+            self._bury(conn)
+        if conn in self._to_replace:
+            del self._to_replace[conn]
+            self._reconnect_later(attempt)
+        else:
+            self.serve()
+        if not self._reconnects and all(one.connected for one in self._connections):
+            self._fail_retries(conn.error or ConnectionFinished("the connection is finished"))
+        if not self._connections and not self._waiting and not self._reconnects:
+            self._on_idle(self)
+
+    def _bury(self, conn: Connection) -> None:
+        self._past.add([conn.stats.counters()])
+
+    # -- opening again
+
+    def _comes_again(self, conn: Connection) -> bool:
+        error = conn.error
+        if self._options.reconnect is None or self._finished or isinstance(error, ConnectionFinished):
+            return False
+        if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
+            logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
+            return False
+        return True
+
+    def _reconnect_later(self, attempt: int) -> None:
+        base = self._options.reconnect
+        assert base is not None
+        delay = backoff_delay(attempt, base, self._options.reconnect_max)
+        reconnect = _Reconnect(attempt)
+        reconnect.timer = self._pool.reactor.call_later(delay, self._reconnect, reconnect)
+        self._reconnects[reconnect] = None
+        self.serve()  # who waits for a connection does not wait for the delay
+        if reconnect in self._reconnects:
+            level = logging.WARNING if attempt == 1 else logging.INFO  # a server that is down fills no log
+            logger.log(level, "%s: connecting again in %.1f s, attempt %d", self.address, delay, attempt)
+            self._pool.emit("reconnecting", self.url, delay, attempt)
+
+    def _reconnect(self, reconnect: _Reconnect) -> None:
+        del self._reconnects[reconnect]
+        self._open(reconnect.attempt)
+
+    def _fail_retries(self, error: AMIError) -> None:
+        try:
+            while self._retrying:
+                conn = next(iter(self._retrying))
+                del self._retrying[conn]
+                conn.fail_retries(error)
+                self._bury(conn)
+        finally:
+            if self._retrying:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+                self._pool.reactor.call_soon(self._fail_retries, error)

@@ -1,0 +1,69 @@
+"""The counts of pools as Prometheus metrics."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from wire import SECRET, Peer, Wire
+
+from ami_client.prometheus import METRICS, PoolCollector
+from ami_client.stats import GAUGES, Stats
+
+SERVER = "tcp://joe@192.0.2.1:5038"
+
+
+def exposed(*collectors: PoolCollector) -> dict[str, float]:
+    """What a scrape would read: each sample with its labels, to its value."""
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    lines = generate_latest(registry).decode().splitlines()
+    samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
+
+
+def test_every_count_has_a_metric() -> None:
+    assert set(METRICS) | {"limits"} == {field.name for field in fields(Stats)}
+    assert len({name for name, _ in METRICS.values()}) == len(METRICS)
+
+
+def test_metrics_of_a_pool_by_server(peer: Peer) -> None:
+    peer.say("Event: Tick", "Event: Tick", "no header at all")
+    peer.conn.ping(None)
+    peer.conn.ping(lambda conn, packet: None)
+    assert peer.conn.pool is not None
+    samples = exposed(PoolCollector(peer.conn.pool))  # type: ignore[arg-type]
+    assert samples[f'ami_events_total{{server="{SERVER}"}}'] == 2
+    assert samples[f'ami_malformed_lines_total{{server="{SERVER}"}}'] == 1
+    assert samples[f'ami_logins_total{{server="{SERVER}"}}'] == 1
+    assert samples[f'ami_connections_logged_in{{server="{SERVER}"}}'] == 1
+    assert samples[f'ami_pending_actions{{server="{SERVER}"}}'] == 1
+    stats = peer.conn.stats
+    assert samples[f'ami_received_bytes_total{{server="{SERVER}"}}'] == stats.bytes_in > 0
+    assert samples[f'ami_sent_bytes_total{{server="{SERVER}"}}'] == stats.bytes_out > 0
+
+
+def test_limits_by_name_and_no_secret(wire: Wire) -> None:
+    peer = wire.log_in(max_pending=1)
+    peer.conn.ping(lambda conn, packet: None)
+    with pytest.raises(Exception, match="max_pending"):
+        peer.conn.ping(lambda conn, packet: None)
+    samples = exposed(PoolCollector(peer.conn.pool))  # type: ignore[arg-type]
+    assert samples[f'ami_limits_reached_total{{limit="max_pending",server="{SERVER}"}}'] == 1
+    assert SECRET not in "".join(samples)
+
+
+def test_several_pools_are_summed_up_and_ended_connections_still_count(wire: Wire) -> None:
+    first, second = wire.log_in(), wire.log_in()
+    first.conn.finish()
+    wire.pump()
+    samples = exposed(PoolCollector(first.conn.pool, second.conn.pool))  # type: ignore[arg-type]
+    assert samples[f'ami_logins_total{{server="{SERVER}"}}'] == 2
+    assert samples[f'ami_connections{{server="{SERVER}"}}'] == 1
+
+
+def test_gauges_are_gauges() -> None:
+    kinds = {metric.name: metric.type for metric in PoolCollector().collect()}
+    assert {name for name, kind in kinds.items() if kind == "gauge"} == {f"ami_{METRICS[name][0]}" for name in GAUGES}

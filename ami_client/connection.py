@@ -70,6 +70,9 @@ class Owner(Protocol):
     def connection_lost(self, conn: Connection) -> None:
         """It is finished, and everybody was told."""
 
+    def connection_given_up(self, conn: Connection) -> None:
+        """It was lost, and is not to be opened again."""
+
 
 class Connection(Facts, Dispatch, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
@@ -170,12 +173,22 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._link.open()
 
     def finish(self) -> None:
-        """End: what is open fails, ``disconnect`` is emitted; what was written is sent, then the socket closes."""
-        self._end(ConnectionFinished("the connection was finished"))
+        """End: what is open fails, ``disconnect`` is emitted; what was written is sent, then the socket closes.
+
+        It is not opened again, with the option ``reconnect`` neither; nor is one that was lost already.
+        """
+        self._finish(abort=False)
 
     def close(self) -> None:
         """As :meth:`finish`, but the socket closes at once, and what was not sent yet is lost."""
-        self._end(ConnectionFinished("the connection was closed"), abort=True)
+        self._finish(abort=True)
+
+    def _finish(self, *, abort: bool) -> None:
+        if self.finished and self._owner is not None:
+            self._owner.connection_given_up(self)
+        self._end(
+            ConnectionFinished("the connection was closed" if abort else "the connection was finished"), abort=abort
+        )
 
     def graceful_shutdown(self) -> None:
         """Send Logoff, then :meth:`finish`, without waiting for the Goodbye."""

@@ -118,17 +118,19 @@ class Dispatch(Actions):
 
     def retry(self, lost: Dispatch) -> None:
         """Send what ``lost`` left unanswered. Called by the owner, after the login."""
+        refused: deque[Done] = deque()
         for pending in lost.take_retries():
             try:
                 self._session.send_again(pending)
             except ValueError as error:  # somebody uses the same ActionID here
-                self._answer(Done(pending, pending.fail(ActionFailed(str(error)))))
+                refused.append(Done(pending, pending.fail(ActionFailed(str(error)))))
                 continue
             pending.sent_at = self._loop.time()
             if pending.limit is not None:
                 left = max(0.0, pending.deadline - pending.sent_at)
                 pending.timer = self._loop.call_later(left, self._late, pending, pending.limit)
         self._flush()
+        self._answer_all(refused)
 
     def take_retries(self) -> list[Pending]:
         """Let go of the actions that are to be sent again: they are no concern of this connection any more."""

@@ -89,7 +89,8 @@ class InFlight:
         pending.abandon()
         self._abandoned[ascii_lower(pending.action_id)] = pending
         if len(self._abandoned) > MAX_ABANDONED:
-            self._abandoned.popitem(last=False)
+            _, oldest = self._abandoned.popitem(last=False)
+            self._fences.pop(ascii_lower(oldest.fence_id), None)
 
     def clear(self) -> list[Pending]:
         """Forget everything; returns the actions that are still owed an answer, in the order of sending."""

@@ -233,7 +233,8 @@ class Pool(EventHandlers):
             self._forget(server)
 
     def _forget(self, server: Server) -> None:
-        if self._servers.pop(server.url, None) is not None:
+        if self._servers.get(server.url) is server:
+            del self._servers[server.url]
             self._past.setdefault(str(server.address), Stats()).add([server.stats.counters()])
 
     def _choose(self) -> Optional[str]:

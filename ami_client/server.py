@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import Callable, Optional, Union
+from dataclasses import replace
+from typing import Callable, NamedTuple, Optional, Union
 
 from .backoff import backoff_delay
 from .callbacks import PriorityQueueCallbacks, logger, trim_arguments
@@ -51,16 +51,11 @@ class Waiter:
         conn.on_connected(self)
 
 
-@dataclass(eq=False)
-class _Reconnect:
-    """A lost connection that is to be opened again."""
+class _Reconnect(NamedTuple):
+    """The attempt to open a lost connection again that is due."""
 
     attempt: int
-    timer: Optional[Handle] = None
-
-    def cancel(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+    timer: Handle
 
 
 class Server:
@@ -83,7 +78,7 @@ class Server:
         self._to_start: deque[Connection] = deque()
         self._starting: dict[Connection, Handle] = {}
         self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
-        self._reconnects: dict[_Reconnect, None] = {}
+        self._reconnects: dict[Connection, _Reconnect] = {}  # by what was lost
         self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
@@ -130,9 +125,10 @@ class Server:
     def finish(self, graceful: bool) -> None:
         """End everything; all callbacks are told."""
         self._finished = True
-        for reconnect in self._reconnects:
-            reconnect.cancel()
+        for reconnect in self._reconnects.values():
+            reconnect.timer.cancel()
         self._reconnects.clear()
+        self._to_replace.clear()
         self._to_start.clear()
         for conn in list(self._connections):
             if graceful:
@@ -151,9 +147,8 @@ class Server:
     def _take_attempt(self) -> int:
         """Which attempt in a row a new connection is: 0, unless it is opened in the place of a lost one."""
         if self._reconnects:
-            reconnect = next(iter(self._reconnects))
-            del self._reconnects[reconnect]
-            reconnect.cancel()
+            reconnect = self._reconnects.pop(next(iter(self._reconnects)))
+            reconnect.timer.cancel()
             return reconnect.attempt
         if self._to_replace:
             conn = next(iter(self._to_replace))
@@ -214,7 +209,9 @@ class Server:
             self._to_replace[conn] = None
 
     def connection_lost(self, conn: Connection) -> None:
-        attempt = self._connections.pop(conn, 0) + 1
+        if conn not in self._connections:  # told again, after a KeyboardInterrupt
+            return
+        attempt = self._connections.pop(conn) + 1
         self._started(conn)
         if conn.has_retries:
             self._retrying[conn] = None
@@ -222,10 +219,21 @@ class Server:
             self._bury(conn)
         if conn in self._to_replace:
             del self._to_replace[conn]
-            self._reconnect_later(attempt)
+            self._reconnect_later(conn, attempt)
         else:
             self.serve()
-        if not self._reconnects and all(one.connected for one in self._connections):
+        self._settle(conn)
+
+    def connection_given_up(self, conn: Connection) -> None:
+        self._to_replace.pop(conn, None)
+        reconnect = self._reconnects.pop(conn, None)
+        if reconnect is not None:
+            reconnect.timer.cancel()
+            self._settle(conn)
+
+    def _settle(self, conn: Connection) -> None:
+        """See what is still to come, now that a connection is gone."""
+        if self._retrying and not self._reconnects and all(one.connected for one in self._connections):
             self._fail_retries(conn.error or ConnectionFinished("the connection is finished"))
         if not self._connections and not self._waiting and not self._reconnects:
             self._on_idle(self)
@@ -244,22 +252,20 @@ class Server:
             return False
         return True
 
-    def _reconnect_later(self, attempt: int) -> None:
+    def _reconnect_later(self, conn: Connection, attempt: int) -> None:
         base = self._options.reconnect
         assert base is not None
         delay = backoff_delay(attempt, base, self._options.reconnect_max)
-        reconnect = _Reconnect(attempt)
-        reconnect.timer = self._pool.reactor.call_later(delay, self._reconnect, reconnect)
-        self._reconnects[reconnect] = None
+        timer = self._pool.reactor.call_later(delay, self._reconnect, conn)
+        self._reconnects[conn] = _Reconnect(attempt, timer)
         self.serve()  # who waits for a connection does not wait for the delay
-        if reconnect in self._reconnects:
+        if conn in self._reconnects:
             level = logging.WARNING if attempt == 1 else logging.INFO  # a server that is down fills no log
             logger.log(level, "%s: connecting again in %.1f s, attempt %d", self.address, delay, attempt)
             self._pool.emit("reconnecting", self.url, delay, attempt)
 
-    def _reconnect(self, reconnect: _Reconnect) -> None:
-        del self._reconnects[reconnect]
-        self._open(reconnect.attempt)
+    def _reconnect(self, lost: Connection) -> None:
+        self._open(self._reconnects.pop(lost).attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
         try:

@@ -81,7 +81,7 @@ class Session(StateMachine):
     Attributes:
         state, banner: where it is in its life; the server's first line, None before it came.
         stats: what it counts: events, responses, logins, malformed, dropped.
-        logged_off: whether the server has said Goodbye.
+        logged_off: whether the server has said Goodbye to a Logoff of ours.
         last_list: the list answer behind which nothing has come yet, else None.
     """
 
@@ -103,6 +103,7 @@ class Session(StateMachine):
         self.stats = Stats() if stats is None else stats
         self.login = login
         self.logged_off = False
+        self._asked_to_log_off = False
         self.last_list: Optional[Packet] = None
         self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
         self._id_prefix = id_prefix
@@ -163,6 +164,7 @@ class Session(StateMachine):
             pending.fence_id = self._new_id()
             data += encode_action("Ping", None, pending.fence_id)
         self._queue(pending.action_id, data)
+        self._asked_to_log_off |= ascii_lower(pending.action) == "logoff"
         if callback is not None:
             self._in_flight.add(pending)
         if retry:
@@ -312,7 +314,7 @@ class Session(StateMachine):
         done, owned = self._in_flight.receive(packet)
         if packet.kind is Kind.RESPONSE:
             self.stats.responses += 1
-            self.logged_off = self.logged_off or header_is(packet, "response", "goodbye")
+            self.logged_off |= self._asked_to_log_off and header_is(packet, "response", "goodbye")
         self.last_list = None
         for one in done:
             if one.is_list:

@@ -261,7 +261,7 @@ class Server:
         self.serve()  # who waits for a connection does not wait for the delay
         if conn in self._reconnects:
             level = logging.WARNING if attempt == 1 else logging.INFO  # a server that is down fills no log
-            logger.log(level, "%s: connecting again in %.1f s, attempt %d", self.address, delay, attempt)
+            logger.log(level, "%s: connecting again in %.2f s, attempt %d", self.address, delay, attempt)
             self._pool.emit("reconnecting", self.url, delay, attempt)
 
     def _reconnect(self, lost: Connection) -> None:

@@ -8,25 +8,17 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Union
 
 import pytest
 import uvloop
+from loops import AnyLoop, run
 
 from ami_client.reactor import CallbackHandle, Loop, Reactor
 
-AnyLoop = Union[Reactor, asyncio.AbstractEventLoop]
 Pair = tuple[socket.socket, socket.socket]
 
 #: Loops keep their time in units of up to a millisecond, and asyncio calls a timer due that soon.
 RESOLUTION = 0.002
-
-
-@pytest.fixture(params=[Reactor, asyncio.new_event_loop, uvloop.new_event_loop])
-def loop(request: pytest.FixtureRequest) -> Iterator[AnyLoop]:
-    made: AnyLoop = request.param()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -43,23 +35,6 @@ def other_pair() -> Iterator[Pair]:
     ours.setblocking(False)
     with ours, theirs:
         yield ours, theirs
-
-
-def run(loop: AnyLoop) -> None:
-    """Run until a callback stops the loop; a test that waits in vain fails instead of hanging."""
-    in_vain: list[bool] = []
-
-    def give_up() -> None:
-        in_vain.append(True)
-        loop.stop()
-
-    guard = loop.call_later(10, give_up)
-    if isinstance(loop, Reactor):
-        loop.run()
-    else:
-        loop.run_forever()
-    guard.cancel()
-    assert not in_vain, "what the test waits for did not happen"
 
 
 def run_iterations(loop: AnyLoop, count: int) -> None:

@@ -266,6 +266,7 @@ class Session(StateMachine):
         )
 
     def _receive(self, packet: Packet) -> Iterator[Outcome]:
+        self.stats.responses += packet.kind is Kind.RESPONSE
         if self.state is State.CONNECTED:
             yield from self._receive_logged_in(packet)
         elif packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
@@ -312,9 +313,8 @@ class Session(StateMachine):
 
     def _receive_logged_in(self, packet: Packet) -> Iterator[Outcome]:
         done, owned = self._in_flight.receive(packet)
-        if packet.kind is Kind.RESPONSE:
-            self.stats.responses += 1
-            self.logged_off |= self._asked_to_log_off and header_is(packet, "response", "goodbye")
+        if packet.kind is Kind.RESPONSE and self._asked_to_log_off:
+            self.logged_off |= header_is(packet, "response", "goodbye")
         self.last_list = None
         for one in done:
             if one.is_list:

@@ -149,7 +149,10 @@ class Connection(Facts, Dispatch, EventHandlers):
         ``conn`` alone. Check ``conn.connected``. Source: phpDaemon ClientConnection.php, onConnected.
         """
         require_callable(cb)
-        cb = trim_arguments(cb)
+        self.tell(trim_arguments(cb))
+
+    def tell(self, cb: Callable[..., object]) -> None:
+        """As :meth:`on_connected`, for a ``cb(conn, packet)``. Called by the owner."""
         if self._outcome is not None:
             self.guard(cb, self, self._outcome)
         else:

@@ -149,4 +149,5 @@ class Facts:
     def _log_state(self, state: State) -> None:
         told = {State.CONNECTED: self.banner, State.FINISHED: self.error}.get(state)
         level = logging.INFO if told else logging.DEBUG
-        logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")

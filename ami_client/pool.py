@@ -83,7 +83,8 @@ class Pool(EventHandlers):
                 ServerURL.parse(url)  # a malformed one raises here, not at the first call
 
     def __repr__(self) -> str:
-        return f"<Pool {self.stats.connections} connections{', finished' if self.finished else ''}>"
+        count = sum(server.size for server in self._servers.values())
+        return f"<Pool {count} connections{', finished' if self.finished else ''}>"
 
     @classmethod
     def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:

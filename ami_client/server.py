@@ -48,7 +48,7 @@ class Waiter:
         """Call it with a connection that never was."""
         conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
         conn.fail(error)
-        conn.on_connected(self)
+        conn.tell(self)
 
 
 class _Reconnect(NamedTuple):
@@ -88,6 +88,11 @@ class Server:
         return f"<Server {self.address} {len(self._connections)} connections>"
 
     @property
+    def size(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    @property
     def stats(self) -> Stats:
         """The sums over all connections so far. May be read from any thread."""
         total = Stats(waiting=len(self._waiting))
@@ -112,7 +117,7 @@ class Server:
             while self._waiting:
                 if self._free:
                     conn = next(iter(self._free))
-                    conn.on_connected(self._waiting.pop())
+                    conn.tell(self._waiting.pop())
                 elif len(self._connections) < self._options.maxconnperserv:
                     waiter = self._waiting.pop()
                     assert isinstance(waiter, Waiter)
@@ -163,7 +168,7 @@ class Server:
         self._connections[conn] = attempt
         try:
             if waiter is not None:
-                conn.on_connected(waiter)
+                conn.tell(waiter)
                 if waiter.before_connect is not None:
                     conn.guard(waiter.before_connect, conn)
         finally:  # even when a KeyboardInterrupt passes: the slot is taken

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .loop import Handle, Loop
 
 RECV_SIZE = 65536  # bytes asked for at once
-RECV_BUDGET = 4  # reads per wake-up, so that one busy link does not starve timers and other links
+# One busy link must not starve timers and other links: so many reads per wake-up, and none after so many seconds.
+RECV_BUDGET = 4
+TIME_BUDGET = 0.01
 LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
 
 
@@ -109,12 +111,13 @@ class Stream:
 
     def _readable(self) -> None:
         self._corked = True
+        end = self._loop.time() + TIME_BUDGET
         try:
             for _ in range(RECV_BUDGET):
                 data = self._recv()
                 if data:
                     self._received(data)
-                if data is None or len(data) < RECV_SIZE or self._phase is not _Phase.OPEN:
+                if data is None or len(data) < RECV_SIZE or self._phase is not _Phase.OPEN or self._loop.time() >= end:
                     break
         finally:
             self._corked = False

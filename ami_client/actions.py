@@ -178,6 +178,8 @@ class Actions(ABC):
         """
         if on_result is not None:
             require_callable(on_result, "on_result")
+            if cb is None:
+                cb = _nobody  # what has a callback can be sent again
         pairs = pairs_of(params)
         if any(name == "Async" for name, _ in pairs):
             pairs = [(name, 1 if name == "Async" else value) for name, value in pairs]
@@ -207,6 +209,10 @@ class Actions(ABC):
         Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
         """
         return self.action("Logoff", cb, timeout=timeout)
+
+
+def _nobody(conn: object, packet: object) -> None:
+    """The callback of an action whose answer nobody wants."""
 
 
 def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:

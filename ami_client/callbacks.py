@@ -69,6 +69,8 @@ def _log_raised(cb: Callback) -> None:
 
 def callback_name(cb: Callback) -> str:
     """The name under which a callback appears in logs, without the values that it may carry."""
+    while isinstance(cb, (functools.partial, Wrapper)):
+        cb = cb.func
     name = getattr(cb, "__qualname__", None)
     return f"{getattr(cb, '__module__', '?')}.{name}" if name else type(cb).__qualname__
 
@@ -94,21 +96,27 @@ def takes_one_argument(cb: Callback) -> bool:
     return False
 
 
-class OneArgument:
-    """A ``cb(conn)`` in the shape ``cb(conn, packet)``; equal to ``cb``, so that it can be unbound by it."""
+class Wrapper:
+    """A callback around another one: equal to it, so that it can be unbound by it, and called like it in logs."""
 
-    def __init__(self, cb: Callback) -> None:
-        self._cb = cb
-        functools.update_wrapper(self, cb)  # its name in logs
-
-    def __call__(self, conn: object, packet: object) -> object:
-        return self._cb(conn)
+    def __init__(self, func: Callback) -> None:
+        self.func = func
 
     def __eq__(self, other: object) -> bool:
-        return self._cb == (other._cb if isinstance(other, OneArgument) else other)
+        return bool(self.func == (other.func if isinstance(other, Wrapper) else other))
 
     def __hash__(self) -> int:
-        return hash(self._cb)
+        return hash(self.func)
+
+    @abstractmethod
+    def __call__(self, *args: object, **kwargs: object) -> object: ...
+
+
+class OneArgument(Wrapper):
+    """A ``cb(conn)`` in the shape ``cb(conn, packet)``."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(args[0])
 
 
 def trim_arguments(cb: Callback) -> Callback:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .callbacks import Guard, StackCallbacks, logger, require_callable, trim_arguments
 from .dispatch import Dispatch
@@ -21,6 +21,7 @@ from .facts import Facts
 from .inflight import Done
 from .link import Link
 from .options import Options
+from .owner import ConnectionPool, Owner
 from .packet import Packet
 from .session import EventReceived, Login, LoginDone, Outcome, Session
 from .state import Move
@@ -32,46 +33,6 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
-
-
-class ConnectionPool(Protocol):
-    """A pool, as users of ``conn.pool`` know it."""
-
-    @property
-    def reactor(self) -> Loop:
-        """The loop that the connections live on."""
-
-    @property
-    def get_connection(self) -> Callable[..., bool]:
-        """As :meth:`ami_client.Pool.get_connection`."""
-
-    def finish(self, graceful: bool = False) -> None:
-        """As :meth:`ami_client.Pool.finish`."""
-
-    def emit(self, event: str, *args: object) -> bool:
-        """Emit an event of a connection, ``args[0]``, on the pool as well."""
-
-
-class Owner(Protocol):
-    """Who gives the connection to others, and is told by it what becomes of it."""
-
-    def connection_acquired(self, conn: Connection) -> None:
-        """Nobody else is to be given it."""
-
-    def connection_logged_in(self, conn: Connection) -> None:
-        """It is logged in, and the handlers of ``login`` have run."""
-
-    def connection_ready(self, conn: Connection) -> None:
-        """Everybody knows of the login, or the connection was given back."""
-
-    def connection_ending(self, conn: Connection) -> None:
-        """It is finished, and now tells everybody; callbacks that ask for a connection are not to get this one."""
-
-    def connection_lost(self, conn: Connection) -> None:
-        """It is finished, and everybody was told."""
-
-    def connection_given_up(self, conn: Connection) -> None:
-        """It was lost, and is not to be opened again."""
 
 
 class Connection(Facts, Dispatch, EventHandlers):
@@ -94,7 +55,7 @@ class Connection(Facts, Dispatch, EventHandlers):
         options: Options,
         loop: Loop,
         pool: Optional[ConnectionPool] = None,
-        owner: Optional[Owner] = None,
+        owner: Optional[Owner[Connection]] = None,
         *,
         reconnect: bool = False,
     ) -> None:
@@ -137,6 +98,7 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._waiting = StackCallbacks(self.guard)
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
+        self._ending = False  # and the owner knows
 
     def is_busy(self) -> bool:
         """Whether it is acquired."""
@@ -187,7 +149,7 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._finish(abort=True)
 
     def _finish(self, *, abort: bool) -> None:
-        if self.finished and self._owner is not None:
+        if self._owner is not None:
             self._owner.connection_given_up(self)
         self._end(
             ConnectionFinished("the connection was closed" if abort else "the connection was finished"), abort=abort
@@ -196,7 +158,8 @@ class Connection(Facts, Dispatch, EventHandlers):
     def graceful_shutdown(self) -> None:
         """Send Logoff, then :meth:`finish`, without waiting for the Goodbye."""
         if self.connected:
-            self.logoff()
+            with suppress(LimitReached):  # a server that does not read hears no Logoff either
+                self.logoff()
         self.finish()
 
     def _opened(self) -> None:
@@ -208,6 +171,8 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._outcome = packet
         self._flush()  # actions that waited for the login
         self.error = packet.error
+        if packet.error is not None:
+            self._tell_ending()
         steps: list[Callable[[], object]] = [self._waiting_told]
         if packet.error is None:
             steps = [partial(self.event, "login", packet), self._owner_told, *steps, self._connected]
@@ -220,12 +185,12 @@ class Connection(Facts, Dispatch, EventHandlers):
             while steps:
                 steps.popleft()()
             complete = True
-        finally:  # even when a KeyboardInterrupt passes
+        finally:
+            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+                self._loop.call_soon(self._take, deque([self._waiting_told, *steps]))
             if self.error is not None:
                 self._end(self.error)
             self._offer()
-            if not complete:  # should the loop run on, the others are still told
-                self._loop.call_soon(self._take, deque([self._waiting_told, *steps]))
 
     def _owner_told(self) -> None:
         if self.connected and self._owner is not None:
@@ -307,12 +272,12 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._end(error, abort=True)
 
     def _lost(self, error: AMIError) -> None:
-        if self._session.logged_off:
-            error = ConnectionFinished("logged off")
-        elif isinstance(error, ConnectionLost) and self._session.last_list is not None and self._heard_just_now():
-            self._suspect_list = self._session.last_list
-            self._suspect_list.suspect = True
-            self._count_suspect("the list behind which the server closed the connection")
+        suspect = self._session.last_list
+        if isinstance(error, ConnectionLost) and suspect is not None and self._heard_just_now():
+            self._suspect_list = suspect
+            if not suspect.suspect:
+                suspect.suspect = True
+                self._count_suspect("the list behind which the server closed the connection")
         self.fail(error)
 
     def _heard_just_now(self) -> bool:
@@ -322,18 +287,24 @@ class Connection(Facts, Dispatch, EventHandlers):
         """The one way to the end: sockets first, then every callback and ``disconnect``, then the owner."""
         if self.finished:
             return
+        if self._session.logged_off:
+            error = ConnectionFinished("logged off")
         if self.error is None:
             self._stats.count_error(error)
         self.error = self.error or error
         final = self._owner is None or isinstance(error, ConnectionFinished)
         owed = deque(self._session.finish(error, keep_retries=not final))
-        if self._owner is not None:
-            self._owner.connection_ending(self)
+        self._tell_ending()
         self._link.close(abort=abort)
         self._watchdog.stop()
         if self._outcome is None or self._outcome.error is None:
             self._outcome = Packet.failure(error)
         self._tell_end(owed)
+
+    def _tell_ending(self) -> None:
+        if self._owner is not None and not self._ending:
+            self._ending = True
+            self._owner.connection_ending(self)
 
     def _tell_end(self, owed: deque[Done]) -> None:
         complete = False
@@ -344,7 +315,7 @@ class Connection(Facts, Dispatch, EventHandlers):
             complete = True
             self.event("disconnect")
         finally:
+            if not complete:  # as above
+                self._loop.call_soon(self._tell_end, owed)
             if self._owner is not None:
                 self._owner.connection_lost(self)
-            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
-                self._loop.call_soon(self._tell_end, owed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from .actions import Actions, Callback
 from .callbacks import Guard, logger, require_callable
-from .encode import Params
+from .encode import Params, printable
 from .errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, LimitReached
 from .inflight import Done
 from .link import Link
@@ -107,7 +107,7 @@ class Dispatch(Actions):
 
     def _count_suspect(self, what: str) -> None:
         self._stats.suspects += 1
-        logger.warning("%s: the answer to %s may have lost parts", self, what)
+        logger.warning("%s: the answer to %s may have lost parts", self, printable(what))
 
     # -- after a loss
 
@@ -118,19 +118,26 @@ class Dispatch(Actions):
 
     def retry(self, lost: Dispatch) -> None:
         """Send what ``lost`` left unanswered. Called by the owner, after the login."""
-        refused: deque[Done] = deque()
+        refused: dict[str, ValueError] = {}
+        owed: deque[Done] = deque()
         for pending in lost.take_retries():
             try:
+                if pending.action_id in refused:  # who waits for the call's result goes with the Originate
+                    raise refused[pending.action_id]
                 self._session.send_again(pending)
             except ValueError as error:  # somebody uses the same ActionID here
-                refused.append(Done(pending, pending.fail(ActionFailed(str(error)))))
-                continue
-            pending.sent_at = self._loop.time()
-            if pending.limit is not None:
-                left = max(0.0, pending.deadline - pending.sent_at)
-                pending.timer = self._loop.call_later(left, self._late, pending, pending.limit)
+                refused[pending.action_id] = error
+                owed.append(Done(pending, pending.fail(ActionFailed(str(error)))))
+            else:
+                self._watch_again(pending)
         self._flush()
-        self._answer_all(refused)
+        self._answer_all(owed)
+
+    def _watch_again(self, pending: Pending) -> None:
+        pending.sent_at = self._loop.time()
+        if pending.limit is not None:
+            left = max(0.0, pending.deadline - pending.sent_at)
+            pending.timer = self._loop.call_later(left, self._late, pending, pending.limit)
 
     def take_retries(self) -> list[Pending]:
         """Let go of the actions that are to be sent again: they are no concern of this connection any more."""

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional, TypeVar, Union, overload
 
 from pyee import EventEmitter
 
-from .callbacks import call_guarded, require_callable
+from .callbacks import Wrapper, call_guarded, require_callable
 from .php import PHPNames
 
 Names = Union[str, Iterable[str]]
@@ -20,6 +20,21 @@ Handler = TypeVar("Handler", bound=Callable[..., object])
 
 class _ChainStopped(Exception):
     """A handler returned True: the rest of this event name's handlers do not run."""
+
+
+class _Once(Wrapper):
+    """A handler that is unbound before it is called."""
+
+    def __init__(self, func: Callable[..., object], emitter: EventEmitter, name: str) -> None:
+        super().__init__(func)
+        self._emitter = emitter
+        self._name = name
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        if self not in self._emitter.listeners(self._name):  # it was called, by an event inside of this one
+            return None
+        self._emitter.remove_listener(self._name, self)
+        return self.func(*args, **kwargs)
 
 
 class EventHandlers(EventEmitter, PHPNames):
@@ -71,7 +86,7 @@ class EventHandlers(EventEmitter, PHPNames):
             return partial(self.once, names)
         require_callable(cb, "handler")
         for name in _as_names(names):
-            super().once(name, cb)
+            self.bind(name, _Once(cb, self, name))
         return cb
 
     def off(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:

@@ -26,6 +26,8 @@ _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|res
 # blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.
 _END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
 _OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
+# Asterisk 14 and later. There it is a forgery, which would swallow what follows, in a value that somebody else has set.
+_NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
 _OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
 _EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in _END}
 _BANNER_END = re.compile(rb"\n")
@@ -210,6 +212,7 @@ class PacketReader:
         self._max_packet = max_packet
         self._max_lines = max_lines
         self._eol = b"\r\n"
+        self._may_be_old = True
         self._buffer = bytearray()
         self._start = 0  # of the packet being read; what lies before is done
         self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
@@ -230,14 +233,14 @@ class PacketReader:
         """
         if self.banner is None and not self._read_banner():
             return None
-        self._skip_blank_lines()
-        if _OLD_START.match(self._buffer, self._start):
+        begin = _NOT_BLANK.search(self._buffer, self._start)
+        self._advance(begin.start() if begin else len(self._buffer))
+        if self._may_be_old and _OLD_START.match(self._buffer, self._start):
             return self._next_old_command_answer()
         found = self._find_end(_END[self._eol])
         if found is None:
             return None
-        end, after = found
-        raw = bytes(self._buffer[self._start : end])
+        raw, after = bytes(self._buffer[self._start : found[0]]), found[1]
         self._check_lines(raw)
         junk = _junk_length(raw, self._eol)
         if junk:
@@ -254,12 +257,9 @@ class PacketReader:
         line = bytes(self._buffer[: found[0]])
         self._eol = b"\r\n" if line.endswith(b"\r") else b"\n"
         self.banner = line.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+        self._may_be_old = not _NOT_OLD.match(self.banner)
         self._advance(found[1])
         return True
-
-    def _skip_blank_lines(self) -> None:
-        found = _NOT_BLANK.search(self._buffer, self._start)
-        self._advance(found.start() if found else len(self._buffer))
 
     def _advance(self, position: int) -> None:
         self._start = position

@@ -202,7 +202,7 @@ class Pool(EventHandlers):
         waiter = Waiter(cb, before_connect, given)
         url = url or self.options.server or self._choose()
         if url is None:
-            waiter.fail(NoServer("no URL was given and no server is configured"), self.options, self)
+            waiter.fail(NoServer("no URL was given and no server is configured"), self.options, self, self._stats)
             return False
         server = self._servers.get(url) or Server(url, self.options, self, self._forget)
         server.add(waiter, pri)
@@ -229,9 +229,13 @@ class Pool(EventHandlers):
         Nothing is opened again.
         """
         self.finished = True
-        for server in list(self._servers.values()):
-            server.finish(graceful)
-            self._forget(server)
+        try:
+            for server in list(self._servers.values()):
+                server.finish(graceful)
+                self._forget(server)
+        finally:
+            if self._servers:  # a KeyboardInterrupt passes; should the loop run on, the others are still ended
+                self.reactor.call_soon(self.finish, graceful)
 
     def _forget(self, server: Server) -> None:
         if self._servers.get(server.url) is server:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import replace
+from threading import Lock
 from typing import Callable, NamedTuple, Optional, Union
 
 from .backoff import backoff_delay
-from .callbacks import PriorityQueueCallbacks, logger, trim_arguments
-from .connection import Connection, ConnectionPool
+from .callbacks import PriorityQueueCallbacks, Wrapper, logger, trim_arguments
+from .connection import Connection
 from .encode import encode_headers
 from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused, NoServer
 from .loop import Handle
 from .options import Options
-from .packet import Packet
+from .owner import ConnectionPool
 from .stats import Stats
 from .url import ServerURL
 
@@ -31,24 +32,33 @@ OnConnection = Callable[..., object]
 BeforeConnect = Callable[[Connection], object]
 
 
-class Waiter:
+def _nobody(conn: object, packet: object) -> None:
+    """The callback of a caller who wants none."""
+
+
+class Waiter(Wrapper):
     """A callback that waits for a connection; ``limits`` are options of the connection that it may open."""
 
     def __init__(
         self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect], limits: dict[str, Optional[float]]
     ) -> None:
-        self._cb = None if cb is None else trim_arguments(cb)
+        super().__init__(_nobody if cb is None else trim_arguments(cb))
         self.before_connect = before_connect
         self.limits = limits
 
-    def __call__(self, conn: Connection, packet: Packet) -> object:
-        return self._cb(conn, packet) if self._cb is not None else None
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(*args, **kwargs)
 
-    def fail(self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool) -> None:
-        """Call it with a connection that never was."""
+    def fail(
+        self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool, stats: Stats
+    ) -> None:
+        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
         conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
         conn.fail(error)
-        conn.tell(self)
+        try:
+            conn.tell(self)
+        finally:
+            stats.add([conn.stats.counters()])
 
 
 class _Reconnect(NamedTuple):
@@ -59,7 +69,7 @@ class _Reconnect(NamedTuple):
 
 
 class Server:
-    """The connections to one URL. It is told by them what becomes of them, see :class:`.connection.Owner`.
+    """The connections to one URL. It is told by them what becomes of them, see :class:`.owner.Owner`.
 
     ``on_idle(server)`` is called when there is nothing left that it would be kept for.
     """
@@ -83,6 +93,7 @@ class Server:
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
         self._past = Stats()  # of connections that are no more
+        self._lock = Lock()  # held while a connection's counts move there, for other threads may read them
 
     def __repr__(self) -> str:
         return f"<Server {self.address} {len(self._connections)} connections>"
@@ -96,7 +107,10 @@ class Server:
     def stats(self) -> Stats:
         """The sums over all connections so far. May be read from any thread."""
         total = Stats(waiting=len(self._waiting))
-        total.add([self._past, *(conn.stats for conn in (*tuple(self._connections), *tuple(self._retrying)))])
+        with self._lock:
+            total.add([self._past])
+            present = (*self._connections, *self._retrying)
+        total.add(conn.stats for conn in present)
         return total
 
     def add(self, waiter: Waiter, pri: float) -> None:
@@ -113,6 +127,7 @@ class Server:
         if self._serving or self._finished:
             return
         self._serving = True
+        complete = False
         try:
             while self._waiting:
                 if self._free:
@@ -124,8 +139,11 @@ class Server:
                     self._open(self._take_attempt(), waiter)
                 else:
                     break
+            complete = True
         finally:
             self._serving = False
+            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still served
+                self._pool.reactor.call_soon(self.serve)
 
     def finish(self, graceful: bool) -> None:
         """End everything; all callbacks are told."""
@@ -145,7 +163,7 @@ class Server:
         while self._waiting:
             waiter = self._waiting.pop()
             assert isinstance(waiter, Waiter)
-            waiter.fail(error, self._options, self._pool)
+            waiter.fail(error, self._options, self._pool, self._past)
 
     # -- opening
 
@@ -197,10 +215,12 @@ class Server:
 
     def connection_logged_in(self, conn: Connection) -> None:
         self._connections[conn] = 0
-        for lost in list(self._retrying):
-            del self._retrying[lost]
-            conn.retry(lost)
-            self._bury(lost)
+        while self._retrying and conn.connected:  # a callback may end it
+            lost = next(iter(self._retrying))
+            try:
+                conn.retry(lost)
+            finally:
+                self._bury(lost)
 
     def connection_ready(self, conn: Connection) -> None:
         self._started(conn)
@@ -216,11 +236,11 @@ class Server:
     def connection_lost(self, conn: Connection) -> None:
         if conn not in self._connections:  # told again, after a KeyboardInterrupt
             return
-        attempt = self._connections.pop(conn) + 1
-        self._started(conn)
-        if conn.has_retries:
+        with self._lock:
+            attempt = self._connections.pop(conn) + 1
             self._retrying[conn] = None
-        else:
+        self._started(conn)
+        if not conn.has_retries:
             self._bury(conn)
         if conn in self._to_replace:
             del self._to_replace[conn]
@@ -238,13 +258,18 @@ class Server:
 
     def _settle(self, conn: Connection) -> None:
         """See what is still to come, now that a connection is gone."""
-        if self._retrying and not self._reconnects and all(one.connected for one in self._connections):
-            self._fail_retries(conn.error or ConnectionFinished("the connection is finished"))
-        if not self._connections and not self._waiting and not self._reconnects:
-            self._on_idle(self)
+        try:
+            if self._retrying and not self._reconnects and all(one.connected for one in self._connections):
+                self._fail_retries(conn.error or ConnectionFinished("the connection is finished"))
+        finally:  # even when a KeyboardInterrupt passes
+            if not self._connections and not self._waiting and not self._reconnects:
+                self._on_idle(self)
 
     def _bury(self, conn: Connection) -> None:
-        self._past.add([conn.stats.counters()])
+        with self._lock:
+            if conn in self._retrying:  # a callback may have ended the pool, and so buried it
+                del self._retrying[conn]
+                self._past.add([conn.stats.counters()])
 
     # -- opening again
 
@@ -273,12 +298,14 @@ class Server:
         self._open(self._reconnects.pop(lost).attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
+        """No connection is coming: tell those that were to be sent again."""
         try:
             while self._retrying:
                 conn = next(iter(self._retrying))
-                del self._retrying[conn]
-                conn.fail_retries(error)
-                self._bury(conn)
+                try:
+                    conn.fail_retries(error)
+                finally:
+                    self._bury(conn)
         finally:
             if self._retrying:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
                 self._pool.reactor.call_soon(self._fail_retries, error)

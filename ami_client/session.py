@@ -317,7 +317,7 @@ class Session(StateMachine):
             self.logged_off |= header_is(packet, "response", "goodbye")
         self.last_list = None
         for one in done:
-            if one.is_list:
+            if one.is_list and one.packet.error is None:
                 self.last_list = one.packet
         yield from done
         if owned:

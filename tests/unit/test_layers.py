@@ -36,7 +36,7 @@ stream
 connector
 link
 watchdog
-actions facts
+actions facts owner
 dispatch
 connection
 backoff

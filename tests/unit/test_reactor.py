@@ -225,7 +225,8 @@ def test_running_is_not_nested(simulated: Reactor) -> None:
 def test_a_raising_callback_is_logged_with_traceback_and_without_arguments(
     simulated: Reactor, expect_log: ExpectLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expect_log("callback .*partial raised")
+    expect_log("callback builtins.int raised")
+    expect_log("callback .*dict.__getitem__ raised")
     simulated.call_soon(
         functools.partial(int, "no number", base=10),
     )

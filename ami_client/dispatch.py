@@ -118,20 +118,27 @@ class Dispatch(Actions):
 
     def retry(self, lost: Dispatch) -> None:
         """Send what ``lost`` left unanswered. Called by the owner, after the login."""
-        refused: dict[str, ValueError] = {}
         owed: deque[Done] = deque()
+        sent: set[str] = set()
         for pending in lost.take_retries():
-            try:
-                if pending.action_id in refused:  # who waits for the call's result goes with the Originate
-                    raise refused[pending.action_id]
-                self._session.send_again(pending)
-            except ValueError as error:  # somebody uses the same ActionID here
-                refused[pending.action_id] = error
-                owed.append(Done(pending, pending.fail(ActionFailed(str(error)))))
+            error = self._send_again(pending, sent)
+            if error is None:
+                sent.add(pending.action_id)
             else:
-                self._watch_again(pending)
+                owed.append(Done(pending, pending.fail(error)))
         self._flush()
         self._answer_all(owed)
+
+    def _send_again(self, pending: Pending, sent: set[str]) -> Optional[AMIError]:
+        """Returns why it could not be sent. Who waits for the result of a call comes behind the Originate."""
+        if not pending.request and pending.action_id not in sent:
+            return ActionFailed("the call was not placed again")
+        try:
+            self._session.send_again(pending)
+        except ValueError as error:  # somebody uses the same ActionID here
+            return ActionFailed(str(error))
+        self._watch_again(pending)
+        return None
 
     def _watch_again(self, pending: Pending) -> None:
         pending.sent_at = self._loop.time()

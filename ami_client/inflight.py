@@ -166,6 +166,8 @@ class InFlight:
         pending = next(iter(self._fences.values()), None)  # answers come in the order of sending
         if pending is None:
             return [], False
+        if ascii_lower(pending.action_id) not in self._pending:  # answered by an error, or abandoned
+            return [], True
         size = pending.size
         pending.keep(pending.packets, packet)
         return self._bound(pending, pending.size - size), True

@@ -48,6 +48,16 @@ def live(args: list[str]) -> None:
     run(python, "-m", "pytest", "tests/live", *args)
 
 
+def stress(args: list[str]) -> None:
+    """the model of the pool and the load tests; arguments go to pytest"""
+    run(python_with("test"), "-m", "pytest", "tests/model", "tests/load", *args)
+
+
+def fuzz(args: list[str]) -> None:
+    """a minute of fuzzing; arguments go to `python -m tests.fuzz`"""
+    run(python_with("fuzz"), "-m", "tests.fuzz", *args)
+
+
 def types(args: list[str]) -> None:
     """mypy --strict"""
     run(python_with("types"), "-m", "mypy", *args)
@@ -87,7 +97,7 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-TASKS: dict[str, Task] = {task.__name__: task for task in (demo, test, live, types, lint, docs, build, tox)}
+TASKS: dict[str, Task] = {task.__name__: task for task in (demo, test, live, stress, fuzz, types, lint, docs, build, tox)}
 
 
 class TaskError(Exception):

@@ -39,6 +39,15 @@ def asterisk(request: pytest.FixtureRequest) -> AsteriskServer:
     return server
 
 
+@pytest.fixture(params=["16", "22"])
+def own_asterisk(request: pytest.FixtureRequest) -> Iterator[AsteriskServer]:
+    """A server of each version in turn that is the test's own: to be killed, frozen, or configured otherwise."""
+    for server in _running(request.param):
+        yield server
+        # It may be booting again, and then would not listen to anything gentler.
+        server.kill()
+
+
 @pytest.fixture
 def client(asterisk: AsteriskServer) -> Iterator[Client]:
     """A client of each of the two servers in turn; all calls are hung up at the end."""

@@ -39,10 +39,10 @@ class Client:
     by `once()` was called exactly once. `events` holds what the pool's `event` handler saw.
     """
 
-    def __init__(self, server: AsteriskServer, url: str = "", **options: Any) -> None:
+    def __init__(self, server: AsteriskServer, url: str = "", reactor: Reactor | None = None, **options: Any) -> None:
         self.server = server
         self.url = url or server.url
-        self.reactor = Reactor()
+        self.reactor = reactor or Reactor()
         self.pool = Pool(reactor=self.reactor, **options)
         self.events: list[Packet] = []
         self.disconnects: list[Connection] = []

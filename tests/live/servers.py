@@ -50,14 +50,16 @@ class AsteriskServer:
     Ports and files are its own, so several may run at once from one installation. The ports
     stay the same over `restart()`, and over `kill()` and `start()`. A server dies with the
     process (strictly: the thread) that started it. Usable as a context manager.
+
+    It listens on ``host``, an address of the network namespace that it is started in.
     """
 
-    host = _HOST
     username = "bench"
     secret = "secret"
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, host: str = _HOST) -> None:
         self.version = version
+        self.host = host
         self._root = chroot_directory(version)
         self._ports: dict[str, int] = {}
         self._run: Path | None = None
@@ -134,6 +136,24 @@ class AsteriskServer:
         """Stop and start it on the same ports."""
         self._end(signal.SIGTERM)
         self.start()
+
+    def terminate(self) -> None:
+        """Have it stop as an administrator would, and return at once: `pid` becomes None."""
+        self._signal(signal.SIGTERM)
+
+    def launch(self) -> None:
+        """Have one that ended boot on the same ports, and return at once."""
+        if self.pid is not None or self._run is None:
+            raise ServerError(f"Asterisk {self.version} runs, or was never started")
+        self._launch(self._run)
+
+    def configure(self, file: str, old: str, new: str) -> None:
+        """Replace a text that stands once in a configuration file; takes effect when that is reloaded."""
+        path = self._root / self._inside(f"etc/{file}")[1:]
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ServerError(f"{old!r} stands {text.count(old)} times in {file}")
+        path.write_text(text.replace(old, new), encoding="utf-8")
 
     def freeze(self) -> None:
         """Suspend it: connections stay open and nothing is answered, until `thaw()`."""
@@ -220,7 +240,7 @@ class AsteriskServer:
     def _write_files(self, run: Path) -> None:
         for name in ("etc", "lib", "cache", "spool", "run", "log"):
             (run / name).mkdir()
-        values: dict[str, object] = {"RUN": self._inside(), "TLS": f"/{TLS_DIRECTORY}"}
+        values: dict[str, object] = {"RUN": self._inside(), "TLS": f"/{TLS_DIRECTORY}", "HOST": self.host}
         values.update(self._ports)
         for directory in ("common", self.version):
             for template in sorted((CONFIG_DIRECTORY / directory).glob("*.conf")):
@@ -249,7 +269,7 @@ class AsteriskServer:
             with socket.create_connection((self.host, self.port), _COMMAND_LIMIT) as plain:
                 _expect_banner(plain.recv)
             inner = socket.create_connection((self.host, self.tls_port), _COMMAND_LIMIT)
-            with inner, context.wrap_socket(inner, server_hostname=self.host) as secure:
+            with inner, context.wrap_socket(inner, server_hostname="localhost") as secure:
                 _expect_banner(secure.recv)
         except OSError as error:
             raise ServerError(self._report(f"booted, but: {error}")) from error

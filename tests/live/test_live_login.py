@@ -8,7 +8,7 @@ import pytest
 from driver import Client, with_credentials
 from servers import AsteriskServer
 
-from ami_client import Connection, ConnectionLost, LoginRefused, LoginTimeout, TLSFailed
+from ami_client import Connection, ConnectionFinished, ConnectionLost, LoginRefused, LoginTimeout, TLSFailed
 
 UNICODE_USER = ("j%C3%BCrgen", "s%40p%3A%C3%A4%2F%C3%9F%231")
 
@@ -138,7 +138,7 @@ def test_logoff(asterisk: AsteriskServer) -> None:
         assert goodbye["response"] == "goodbye"
         client.until(lambda: client.disconnects)
         assert client.disconnects == [client.conn]
-        assert isinstance(client.conn.error, ConnectionLost)
+        assert isinstance(client.conn.error, ConnectionFinished)
 
 
 def test_on_connected_before_and_after_the_login(asterisk: AsteriskServer) -> None:

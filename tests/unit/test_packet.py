@@ -184,7 +184,7 @@ def test_a_packet_made_by_hand() -> None:
     assert packet.headers == [("event", "x"), ("value", "Y")]
     assert packet.getall("Value") == ["Y"]
     assert packet.original("VALUE") == "Y"
-    assert (packet.events, packet.complete, packet.error) == ([], None, None)
+    assert (packet.events, packet.complete, packet.error, packet.suspect) == ([], None, None, False)
 
 
 def test_a_failure_packet_says_why() -> None:

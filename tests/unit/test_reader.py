@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from talk import BANNER, message, one_by_one, packets_of, read, read_one
 
 from ami_client.errors import ProtocolError
-from ami_client.packet import Kind, PacketReader
+from ami_client.packet import Kind, Packet, PacketReader
 
 PONG = message("Response: Success", "ActionID: 1", "Ping: Pong")
 
@@ -204,13 +204,25 @@ def test_packets_that_the_server_merged_come_as_one_and_can_be_split() -> None:
     assert complete == {"event": "linelistcomplete", "actionid": "1", "listitems": "1"}
 
 
-def test_a_packet_that_holds_one_event_is_split_into_itself() -> None:
-    packet = read_one(message("ActionID: 1", "Response: Success", "X: y"))
+@pytest.mark.parametrize("first", ["Response: Success", "Event: X", "Event: X\nEvent: forged", "Text"])
+def test_a_packet_that_holds_one_event_is_split_into_itself(first: str) -> None:
+    packet = read_one(message(first, "ActionID: 1", "X: y"))
     assert [one.raw for one in packet.split_events()] == [packet.raw]
+
+
+def test_what_stands_before_the_first_event_is_split_off_with_it() -> None:
+    packet = read_one(message("ActionID: 1", "Event: A", "EVENT: B", "X: y"))
+    assert [one.raw for one in packet.split_events()] == [b"ActionID: 1\r\nEvent: A", b"EVENT: B\r\nX: y"]
+
+
+def test_a_packet_made_by_hand_is_split_into_itself() -> None:
+    packet = Packet({"event": "x"})
+    assert packet.split_events() == [packet]
 
 
 # Command answers of Asterisk 13 and before
 
+OLD_BANNER = b"Asterisk Call Manager/2.10.6\r\n"
 OLD_HEAD = b"Response: Follows\r\nPrivilege: Command\r\nActionID: 7\r\n"
 
 
@@ -225,11 +237,11 @@ OLD_HEAD = b"Response: Follows\r\nPrivilege: Command\r\nActionID: 7\r\n"
     ],
 )
 def test_an_old_command_answer_is_read_up_to_its_marker(text: bytes, lines: list[str]) -> None:
-    answer, after = read(OLD_HEAD + text + b"--END COMMAND--\r\n\r\n" + PONG)
+    answer, after = read(OLD_HEAD + text + b"--END COMMAND--\r\n\r\n" + PONG, banner=OLD_BANNER)
     assert answer == {"response": "follows", "privilege": "command", "actionid": "7"}
     assert answer.kind is Kind.RESPONSE
     assert answer.output == lines
-    assert answer.raw == OLD_HEAD + text if text else OLD_HEAD.rstrip()
+    assert answer.raw == OLD_HEAD + text
     assert after.raw == PONG[:-4]
 
 
@@ -241,9 +253,18 @@ def test_an_old_command_answer_of_a_server_that_ends_lines_in_lf() -> None:
 
 
 def test_headers_of_an_old_command_answer_may_have_another_order() -> None:
-    answer = read_one(b"Response: Follows\r\nActionID: 7\r\nPrivilege: Command\r\ntext\n--END COMMAND--\r\n\r\n")
+    text = b"Response: Follows\r\nActionID: 7\r\nPrivilege: Command\r\ntext\n--END COMMAND--\r\n\r\n"
+    (answer,) = read(text, banner=OLD_BANNER)
     assert answer["privilege"] == "command"
     assert answer.output == ["text"]
+
+
+@pytest.mark.parametrize("version", ["3.2.2", "5.0.4", "11.0.0"])
+def test_a_newer_server_cannot_be_made_to_swallow_what_follows(version: str) -> None:
+    """A value that somebody else has set may hold CRLF, and so a whole forged packet."""
+    forged = message("Event: UserEvent", "Text: x\r\n\r\nResponse: Follows", "")
+    packets = read(forged + message("Event: A"), banner=f"Asterisk Call Manager/{version}\r\n".encode())
+    assert packets[1:] == [{"response": "follows"}, {"event": "a"}]
 
 
 # Sizes
@@ -264,13 +285,14 @@ def test_a_large_packet_is_ordinary() -> None:
 def test_more_than_max_packet_without_an_end_is_an_error(pieces: int) -> None:
     data = BANNER + b"Event: A\r\nValue: " + b"x" * 5000
     reader = PacketReader(max_packet=2000)
-    with pytest.raises(ProtocolError, match="2000 bytes"):
+    with pytest.raises(ProtocolError, match="2000 bytes") as caught:
         for start in range(0, len(data), len(data) // pieces):
             reader.feed(data[start : start + len(data) // pieces])
             reader.next_packet()
+    assert caught.value.limit == "max_packet"
 
 
-@pytest.mark.parametrize("head", [b"", BANNER + OLD_HEAD])
+@pytest.mark.parametrize("head", [b"", OLD_BANNER + OLD_HEAD])
 def test_neither_a_banner_nor_an_old_answer_may_be_longer_than_max_packet(head: bytes) -> None:
     with pytest.raises(ProtocolError):
         reader_fed(head + b"x" * 3000, max_packet=2000).next_packet()
@@ -286,6 +308,25 @@ def test_exactly_max_packet_is_allowed() -> None:
     raw = b"Event: A\r\nV: " + b"x" * (1024 - 13)
     (packet,) = packets_of(one_by_one(BANNER + raw + b"\r\n\r\n"), max_packet=1024)
     assert packet.raw == raw
+
+
+@pytest.mark.parametrize("eol", ["\r\n", "\n"])
+@pytest.mark.parametrize("first", ["Event: A", "junk", "Response: Follows\nActionID: 1"])
+def test_more_than_max_lines_is_an_error(eol: str, first: str) -> None:
+    head = [*first.split("\n"), *["ActionID: x"] * 1000]
+    text = eol.join(head[:1000])
+    end = "--END COMMAND--" + eol * 2 if "Follows" in first else eol * 2
+    reader = reader_fed(f"Asterisk{eol}{text}{end}".encode(), max_lines=1000)
+    assert reader.next_packet() is not None
+    reader.feed((text + eol + "ActionID: x" + end).encode())
+    with pytest.raises(ProtocolError, match="1000 lines") as caught:
+        reader.next_packet()
+    assert caught.value.limit == "max_lines"
+
+
+def test_the_text_of_an_old_command_answer_may_have_any_number_of_lines() -> None:
+    (answer,) = packets_of([OLD_BANNER, OLD_HEAD, b"x\r\n" * 5000, b"--END COMMAND--\r\n\r\n"], max_lines=10)
+    assert len(answer.output) == 5000
 
 
 # Whatever comes

@@ -1,0 +1,294 @@
+"""What must hold whatever a server sends: :func:`check` raises AssertionError, or anything else, when it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any, Optional
+from zlib import crc32
+
+from ami_client.encode import TRIMMED, ascii_lower
+from ami_client.errors import ActionTimeout, ConnectionLost, ProtocolError
+from ami_client.inflight import Done
+from ami_client.packet import Kind, Packet, PacketReader
+from ami_client.pending import MIN_PACKET_SIZE, Pending, PendingResult
+from ami_client.session import EventReceived, Login, LoginDone, Outcome, Session
+from ami_client.state import Move, State
+
+BANNER = b"Asterisk Call Manager/2.10.6\r\n"  # one that may answer with Response: Follows
+WELCOME = b"Response: Success\r\nMessage: Authentication accepted\r\n\r\n"
+
+# Small bounds are reached by small inputs.
+SMALL = {"max_packet": 256, "max_lines": 6}
+BOUNDS: dict[str, Any] = {"max_packet": 4096, "max_lines": 100}  # those of the session
+MAX_ANSWER = 8 * MIN_PACKET_SIZE
+MAX_SAID = 2000  # bytes to the server: the login, and the actions that waited for it
+
+# Every way of answering that there is; the session gives them the ActionIDs id-1, id-2, ...
+ACTIONS: Sequence[tuple[str, Optional[list[dict[str, str]]]]] = [
+    ("Ping", None),
+    ("QueueStatus", None),
+    ("CoreShowChannels", [{"event": "coreshowchannelscomplete"}, {"eventlist": "complete"}]),
+    ("IAXpeers", None),
+    ("IAXnetstats", None),  # its fence is id-6
+    ("Command", None),
+    ("WaitEvent", None),
+    ("SKINNYlines", None),
+    ("FAXSession", None),
+    ("Originate", None),  # and its result
+    ("IAXpeerlist", [{"event": "peerlistcomplete"}]),
+    ("GetConfigJSON", None),
+]
+
+
+def check(data: bytes) -> None:
+    """Read ``data`` as a server's whole stream, and as what it says after the login."""
+    pieces = cut(data)
+    check_reader(pieces, {})
+    check_reader(pieces, SMALL)
+    check_reader([b"Fake/1\n", *pieces], {"fold_case": False})
+    check_session(pieces, greeting=b"")
+    check_session(pieces, greeting=BANNER + WELCOME)
+
+
+def cut(data: bytes) -> list[bytes]:
+    """``data`` in pieces, the same each time: byte by byte if it is short, else cut anywhere and around line ends."""
+    if len(data) <= 40:
+        return [data[place : place + 1] for place in range(len(data))]
+    chance = Random(crc32(data))
+    ends = [match.start() + chance.randint(0, 2) for match in re.finditer(rb"[\r\n]|COMMAND", data)]
+    places = chance.sample(ends, min(len(ends), 10)) + chance.sample(range(len(data)), 8)
+    places = [0, *sorted(places), len(data)]
+    return [data[begin:end] for begin, end in zip(places, places[1:])]
+
+
+# -- the reader
+
+
+def check_reader(pieces: list[bytes], options: dict[str, Any]) -> None:
+    """The same packets and the same error, however the bytes are cut; each byte is in its place."""
+    data = b"".join(pieces)
+    packets, error, banner = read([data], options)
+    again, same_error, same_banner = read(pieces, options)
+    assert (str(error), banner) == (str(same_error), same_banner)
+    assert [one.raw for one in again] == [one.raw for one in packets]
+    assert again == packets
+    if banner is not None:
+        old = not re.match(r"Asterisk Call Manager/([3-9]|\d\d)", banner)
+        check_places(data, packets, error, old)
+    for packet in packets:
+        assert len(packet.raw) <= options.get("max_packet", len(data))
+        assert len(packet.headers) <= options.get("max_lines", len(data))
+        check_packet(packet)
+
+
+def read(pieces: list[bytes], options: dict[str, Any]) -> tuple[list[Packet], Optional[ProtocolError], Optional[str]]:
+    """The packets in a stream, and how it ended; nothing but a ProtocolError with the name of its limit comes out."""
+    reader = PacketReader(**options)
+    packets: list[Packet] = []
+    for piece in pieces:
+        reader.feed(piece)
+        try:
+            packets += iter(reader.next_packet, None)
+        except ProtocolError as error:
+            assert error.limit in ("max_packet", "max_lines")
+            return packets, error, reader.banner
+    return packets, None, reader.banner
+
+
+def check_places(data: bytes, packets: list[Packet], error: Optional[ProtocolError], old: bool) -> None:
+    """Packets lie one behind the other in the stream, only blank lines and old servers' markers in between."""
+    place = data.index(b"\n") + 1
+    eol = b"\r\n" if data.endswith(b"\r\n", 0, place) else b"\n"
+    for packet in packets:
+        place = skip_blank(data, place)
+        assert packet.raw and data.startswith(packet.raw, place)
+        place += len(packet.raw)
+        if old and packet.raw[:17].lower() == b"response: follows":
+            assert data.startswith(b"--END COMMAND--", place)
+            place += len(b"--END COMMAND--")
+        assert data[place : place + 1] in (b"\r", b"\n")
+    rest = data[skip_blank(data, place) :]
+    if error is None and not (old and rest[:17].lower() == b"response: follows"):
+        assert not re.search(eol + rb"\r?\n", rest), "a packet was left"
+
+
+def skip_blank(data: bytes, place: int) -> int:
+    """Where the next line begins that is not blank."""
+    return len(data) - len(data[place:].lstrip(b"\r\n"))
+
+
+def check_packet(packet: Packet) -> None:
+    """Whatever is asked of a packet, it answers as documented."""
+    headers = packet.headers
+    for name, value in headers:
+        (name + value).encode("utf-8", "surrogateescape")
+    assert {ascii_lower(name.strip(TRIMMED)) for name, _ in headers} == set(packet)
+    for name in list(packet)[-4:]:
+        assert packet.getall(name)[-1] == packet[name]
+        original = packet.original(name)
+        assert original is not None and ascii_lower(original.strip(TRIMMED)) == ascii_lower(packet[name])
+    assert packet.getall("no such header") == []
+    assert packet.original("no such header") is None
+    assert isinstance(packet.event_name, str) and bool(packet.kind is Kind.EVENT) >= bool(packet.event_name)
+    assert all(isinstance(line, str) for line in packet.output)
+    assert repr(packet).startswith("{")
+    assert not packet.suspect and packet.error is None and packet.complete is None and packet.events == []
+    with suppress(ValueError):
+        packet.json()
+    parts = packet.split_events()
+    assert parts and all(part.raw in packet.raw for part in parts)
+
+
+# -- the session
+
+
+def check_session(pieces: list[bytes], greeting: bytes) -> None:
+    """The same outcomes, however the bytes are cut, and the promises of :class:`Play`."""
+    whole, piecemeal = [b"".join(pieces)], pieces
+    seed = crc32(whole[0])
+    assert [seen(one) for one in play(whole, greeting, seed)] == [seen(one) for one in play(piecemeal, greeting, seed)]
+
+
+def play(pieces: list[bytes], greeting: bytes, seed: int) -> list[Outcome]:
+    """What comes out of a session in which the server says it twice, and some actions ran out of time before."""
+    one = Play(greeting, Random(seed))
+    one.give_up(0.2)
+    one.feed(pieces)
+    one.give_up(0.5)
+    one.feed(pieces)
+    one.end()
+    if greeting:
+        check_events([greeting, *pieces, *pieces], one.outcomes)
+    return one.outcomes
+
+
+def check_events(pieces: list[bytes], outcomes: list[Outcome]) -> None:
+    """Every event that cannot be a part of an answer comes out, in order."""
+    packets, _error, _banner = read(pieces, BOUNDS)
+    emitted = [one.packet for one in outcomes if isinstance(one, EventReceived)]
+    assert [one.raw for one in emitted if is_foreign(one)] == [one.raw for one in packets if is_foreign(one)]
+
+
+def is_foreign(packet: Packet) -> bool:
+    """Whether it is an event that has nothing to do with our actions."""
+    ours = ascii_lower(packet.get("actionid", "")).startswith("id-") or packet.event_name == "peerentry"
+    return packet.kind is Kind.EVENT and not ours
+
+
+def seen(outcome: Outcome) -> tuple[object, ...]:
+    """What a caller can see of an outcome."""
+    if isinstance(outcome, Done):
+        result = outcome.result
+        packets = result if isinstance(result, list) else [result]
+        return outcome.pending.action, [all_of(packet) for packet in packets]
+    return type(outcome), all_of(outcome.packet)
+
+
+def all_of(packet: Packet) -> tuple[object, ...]:
+    """A packet and what hangs on it."""
+    complete = packet.complete and packet.complete.raw
+    return dict(packet), packet.raw, str(packet.error), packet.suspect, [one.raw for one in packet.events], complete
+
+
+class Play:
+    """A session with an action of each kind in flight, and what came out of it."""
+
+    def __init__(self, greeting: bytes, chance: Random) -> None:
+        self.chance = chance
+        self.session = Session(
+            Login("bob", "s3cret", "plain" if greeting else chance.choice(("md5", "plain"))),
+            id_prefix="id",
+            max_answer=MAX_ANSWER,
+            **BOUNDS,
+        )
+        self.outcomes: list[Outcome] = []
+        self.said = 0  # bytes
+        self.open: dict[int, Pending] = {}  # what waits for its answer, by identity, in the order of sending
+        self.error: Optional[ProtocolError] = None
+        self.session.move(Move.CONNECT)
+        self.session.move(Move.OPENED)
+        if greeting:
+            self.feed([greeting])
+        self.send_all()
+
+    def send_all(self) -> None:
+        """Send one action of each kind."""
+        for action, assertions in ACTIONS:
+            pending = self.session.send(action, None, never_called, assertions)
+            self.open[id(pending)] = pending
+            if action == "Originate":
+                result = self.session.expect_result(pending.action_id, never_called)
+                self.open[id(result)] = result
+
+    def feed(self, pieces: list[bytes]) -> None:
+        """Let the server speak until it breaks a rule."""
+        for piece in pieces:
+            if self.error is not None:
+                return
+            self.session.feed(piece)
+            try:
+                for outcome in self.session.outcomes():
+                    self.note(outcome)
+            except ProtocolError as error:
+                self.error = error
+            self.check_bounds()
+
+    def note(self, outcome: Outcome) -> None:
+        """Each action is answered once, by what was really sent, and events come in order."""
+        self.outcomes.append(outcome)
+        if isinstance(outcome, Done):
+            assert self.open.pop(id(outcome.pending), None) is not None, (
+                "an answer to what nobody asked, or the second one"
+            )
+            assert outcome.packet is not None and outcome.is_list in (True, False)
+        elif isinstance(outcome, EventReceived):
+            assert outcome.packet.kind is Kind.EVENT
+        else:
+            assert isinstance(outcome, LoginDone)
+            assert self.session.state in (State.CONNECTED, State.REFUSED)
+
+    def check_bounds(self) -> None:
+        """What is kept of answers under way stays within the bound, and nothing is said to the server unasked."""
+        assert sum([one.size for one in self.open.values()]) <= MAX_ANSWER
+        assert self.session.pending == len(self.open)
+        self.said += len(self.session.take_outgoing())
+        assert self.said < MAX_SAID
+
+    def give_up(self, share: float) -> None:
+        """Some actions run out of time; the same answers may still come, but to nobody."""
+        for pending in list(self.open.values()):
+            if self.chance.random() < share:
+                failure = self.session.give_up(pending, ActionTimeout("late"))
+                assert failure is not None
+                self.note(Done(pending, failure))
+                assert self.session.give_up(pending, ActionTimeout("late")) is None
+
+    def end(self) -> None:
+        """The link is lost: each action that is still open fails, in order, and nothing is left."""
+        left = sorted(self.open.values(), key=lambda one: isinstance(one, PendingResult))
+        owed = self.session.finish(ConnectionLost("gone"))
+        assert [one.pending for one in owed] == left
+        for done in owed:
+            assert isinstance(done.packet.error, ConnectionLost)
+            assert sum(len(one.raw) for one in parts_of(done)) <= MAX_ANSWER
+            self.note(done)
+        assert self.session.pending == 0
+        assert list(self.session.outcomes()) == []
+        counted = self.session.stats
+        assert counted.events == sum(isinstance(one, EventReceived) for one in self.outcomes)
+        assert counted.malformed >= 0 and counted.dropped >= 0
+
+
+def parts_of(done: Done) -> Iterator[Packet]:
+    """The server's packets in an answer."""
+    for packet in done.result if isinstance(done.result, list) else [done.result]:
+        yield packet
+        yield from packet.events
+
+
+def never_called(conn: object, result: object) -> None:
+    """A session calls nobody: it returns what is due."""
+    raise AssertionError

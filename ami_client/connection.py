@@ -168,11 +168,11 @@ class Connection(Facts, Dispatch, EventHandlers):
 
     def _login_done(self, packet: Packet) -> None:
         self._watchdog.logged_in()
-        self._outcome = packet
         self._flush()  # actions that waited for the login
         self.error = packet.error
         if packet.error is not None:
             self._tell_ending()
+        self._outcome = packet
         steps: list[Callable[[], object]] = [self._waiting_told]
         if packet.error is None:
             steps = [partial(self.event, "login", packet), self._owner_told, *steps, self._connected]

@@ -48,7 +48,9 @@ class InFlight:
         self._pending: dict[str, Pending] = {}  # in the order of sending
         self._results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
-        self._fences: dict[str, Pending] = {}  # id of the Ping behind a raw-text action, to that action
+        self._fences: OrderedDict[str, Pending] = (
+            OrderedDict()
+        )  # id of the Ping behind a raw-text action, to that action
         self._open: Optional[Pending] = None  # a list under way, some of whose events carry no ActionID
 
     def __len__(self) -> int:
@@ -82,7 +84,7 @@ class InFlight:
 
     def remove_fence(self, pending: Pending) -> None:
         """Forget the Ping behind an action, if there is one: neither of them was sent."""
-        self._fences = {key: fenced for key, fenced in self._fences.items() if fenced is not pending}
+        self._fences.pop(ascii_lower(pending.fence_id), None)
 
     def abandon(self, pending: Pending) -> None:
         """Recognise what may still come for an action that was sent and then forgotten, and throw it away."""

@@ -65,6 +65,7 @@ class _Reconnect(NamedTuple):
     """The attempt to open a lost connection again that is due."""
 
     attempt: int
+    delay: float
     timer: Handle
 
 
@@ -87,6 +88,7 @@ class Server:
         self._free: dict[Connection, None] = {}  # an ordered set, as those below
         self._to_start: deque[Connection] = deque()
         self._starting: dict[Connection, Handle] = {}
+        self._attempts: dict[Connection, None] = {}  # opened in the place of lost ones, and not logged in yet
         self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
         self._reconnects: dict[Connection, _Reconnect] = {}  # by what was lost
         self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
@@ -133,6 +135,8 @@ class Server:
                 if self._free:
                     conn = next(iter(self._free))
                     conn.tell(self._waiting.pop())
+                elif self._attempts:
+                    break  # they are told how the attempt went
                 elif len(self._connections) < self._options.maxconnperserv:
                     waiter = self._waiting.pop()
                     assert isinstance(waiter, Waiter)
@@ -184,6 +188,8 @@ class Server:
         loop = self._pool.reactor
         conn = Connection(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
         self._connections[conn] = attempt
+        if attempt:
+            self._attempts[conn] = None
         try:
             if waiter is not None:
                 conn.tell(waiter)
@@ -215,6 +221,7 @@ class Server:
 
     def connection_logged_in(self, conn: Connection) -> None:
         self._connections[conn] = 0
+        self._attempts.pop(conn, None)
         while self._retrying and conn.connected:  # a callback may end it
             lost = next(iter(self._retrying))
             try:
@@ -230,6 +237,10 @@ class Server:
 
     def connection_ending(self, conn: Connection) -> None:
         self._free.pop(conn, None)
+        if conn in self._attempts:
+            del self._attempts[conn]
+            while self._waiting:  # for this attempt: now they are told how it went
+                conn.tell(self._waiting.pop())
         if self._comes_again(conn):
             self._to_replace[conn] = None
 
@@ -245,8 +256,9 @@ class Server:
         if conn in self._to_replace:
             del self._to_replace[conn]
             self._reconnect_later(conn, attempt)
-        else:
-            self.serve()
+        self.serve()  # who waits for a connection does not wait for the delay
+        if conn in self._reconnects:
+            self._announce(self._reconnects[conn])
         self._settle(conn)
 
     def connection_given_up(self, conn: Connection) -> None:
@@ -277,22 +289,26 @@ class Server:
         error = conn.error
         if self._options.reconnect is None or self._finished or isinstance(error, ConnectionFinished):
             return False
-        if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
-            logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
-            return False
-        return True
+        if isinstance(error, LoginRefused):
+            if not (error.temporary or self._options.reconnect_refused):
+                logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
+                return False
+            logger.warning("%s: %s", self.address, error)
+        # Of several connections that were asked for and never came to be, one is enough to go on trying.
+        is_one_of_many = len(self._connections) > 1 or self._reconnects
+        return not is_one_of_many or self._connections[conn] > 0 or conn.stats.logins > 0
 
     def _reconnect_later(self, conn: Connection, attempt: int) -> None:
         base = self._options.reconnect
         assert base is not None
         delay = backoff_delay(attempt, base, self._options.reconnect_max)
         timer = self._pool.reactor.call_later(delay, self._reconnect, conn)
-        self._reconnects[conn] = _Reconnect(attempt, timer)
-        self.serve()  # who waits for a connection does not wait for the delay
-        if conn in self._reconnects:
-            level = logging.WARNING if attempt == 1 else logging.INFO  # a server that is down fills no log
-            logger.log(level, "%s: connecting again in %.2f s, attempt %d", self.address, delay, attempt)
-            self._pool.emit("reconnecting", self.url, delay, attempt)
+        self._reconnects[conn] = _Reconnect(attempt, delay, timer)
+
+    def _announce(self, due: _Reconnect) -> None:
+        level = logging.WARNING if due.attempt == 1 else logging.INFO  # a server that is down fills no log
+        logger.log(level, "%s: connecting again in %.2f s, attempt %d", self.address, due.delay, due.attempt)
+        self._pool.emit("reconnecting", self.url, due.delay, due.attempt)
 
     def _reconnect(self, lost: Connection) -> None:
         self._open(self._reconnects.pop(lost).attempt)

@@ -114,8 +114,11 @@ def test_core_restart_now(own_asterisk: AsteriskServer) -> None:
         daemon.settle()
 
 
-def test_a_login_while_the_server_waits_for_its_calls_to_end(own_asterisk: AsteriskServer) -> None:
+def test_a_login_while_the_server_waits_for_its_calls_to_end(
+    own_asterisk: AsteriskServer, expect_log: Callable[[str], None]
+) -> None:
     """Asterisk refuses whatever it is asked until then, logins too: that is no word about the credentials."""
+    expect_log("^WARNING: .*login refused: Asterisk is shutting down")
     with Daemon(own_asterisk, timeout=SILENCE) as daemon:
         daemon.connect()
         daemon.call()

@@ -41,7 +41,7 @@ def refusals(daemon: Daemon) -> int:
 
 
 def test_refused_for_a_while(own_asterisk: AsteriskServer, expect_log: Callable[[str], None]) -> None:
-    expect_log(f"{RECONNECTS}|^ERROR: .*Authentication failed")
+    expect_log(f"{RECONNECTS}|^WARNING: .*Authentication failed")
     with Daemon(own_asterisk, reconnect_refused=True) as daemon:
         daemon.connect()
         daemon.load()
@@ -82,7 +82,7 @@ def test_refused_for_good(own_asterisk: AsteriskServer, expect_log: Callable[[st
 
 def test_a_user_who_may_log_in_once_and_has(own_asterisk: AsteriskServer, expect_log: Callable[[str], None]) -> None:
     """So it is after a loss that the server has not noticed: this refusal ends by itself."""
-    expect_log(RECONNECTS)
+    expect_log(f"{RECONNECTS}|^WARNING: .*Already In Use")
     url = with_credentials(own_asterisk, "single", "single")
     with Daemon(own_asterisk, url) as daemon:
         with Client(own_asterisk, url) as other:
@@ -134,3 +134,23 @@ def test_an_address_that_never_answers(own_asterisk: AsteriskServer, expect_log:
 
 def is_refused(error: object) -> bool:
     return isinstance(error, ConnectFailed) and isinstance(error.cause, ConnectionRefusedError)
+
+
+def test_asking_again_and_again_while_nobody_answers(
+    own_asterisk: AsteriskServer, expect_log: Callable[[str], None]
+) -> None:
+    """Each of them is told; one connection was lost, and one comes back."""
+    expect_log(RECONNECTS)
+    with Daemon(own_asterisk, connect_timeout=CONNECT_TIMEOUT) as daemon:
+        lost = daemon.connect()
+        own_asterisk.kill()
+        with listener_that_never_answers((own_asterisk.host, own_asterisk.port)):
+            daemon.until_lost()
+            asked = [daemon.once(f"get_connection {number}") for number in range(10)]
+            for callback in asked:
+                daemon.pool.get_connection(daemon.url, callback)
+            daemon.until_called(*asked)
+            assert daemon.pool.stats.connections <= 1
+        own_asterisk.launch()
+        daemon.until_back(lost)
+        daemon.settle()  # insists on one connection

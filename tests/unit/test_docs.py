@@ -222,3 +222,10 @@ def test_the_protocol_page_describes_every_state() -> None:
     page = (DOCS / "protocol.rst").read_text(encoding="utf-8")
     for state in TRANSITIONS:
         assert f"``{state.name}``" in page
+
+
+@pytest.mark.parametrize("page", ["reliability.rst", "security.rst", "development.rst"])
+def test_every_test_that_the_manual_names_is_there(page: str) -> None:
+    named = re.findall(r"``(tests/[\w./-]+)``", (DOCS / page).read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []

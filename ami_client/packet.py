@@ -13,11 +13,9 @@ from typing import Optional, Union, overload
 
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
 from .errors import AMIError, ProtocolError
+from .headers import MEMOS, split_line
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
-
-# Headers and values that keep their case, compared without it (phpDaemon Pool::$safeCaseValues).
-KEEP_CASE = ("dialstring", "callerid", "connectedline")
 
 # What a packet is stands in its first header; an ActionID may come before it, and names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
@@ -83,23 +81,18 @@ class Packet(dict[str, str]):
         self.error: Optional[AMIError] = None
         self.suspect = False
         self._fold_case = True
-        self._eol = "\r\n"
+        self._eol = b"\r\n"
         self._head = b""  # the header lines of raw
         self._body = b""  # the raw text of an old Command answer, or of an action that answers with nothing else
 
     @classmethod
-    def parse(cls, head: bytes, *, fold_case: bool = True, eol: str = "\r\n", body: bytes = b"") -> Packet:
+    def parse(cls, head: bytes, *, fold_case: bool = True, eol: bytes = b"\r\n", body: bytes = b"") -> Packet:
         """Make a packet of the bytes between two blank lines; ``body`` is the raw text of an old Command answer."""
-        packet = cls(raw=head, kind=_kind(head))
+        packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)), raw=head, kind=_kind(head))
         packet._fold_case = fold_case
         packet._eol = eol
         packet._head = head
         packet._body = body
-        # bytes.lower() knows ASCII letters only, which is the rule; str.lower() would change others too.
-        folded = head.lower().decode(ENCODING, ENCODING_ERRORS).split(eol)
-        for line, low in zip(packet._lines(), folded):
-            name, value = _fold(line, low, fold_case)
-            packet[name] = value
         return packet
 
     @classmethod
@@ -119,7 +112,7 @@ class Packet(dict[str, str]):
         return packet
 
     def _lines(self) -> list[str]:
-        return self._head.decode(ENCODING, ENCODING_ERRORS).split(self._eol)
+        return [line.decode(ENCODING, ENCODING_ERRORS) for line in self._head.split(self._eol)]
 
     @property
     def event_name(self) -> str:
@@ -133,7 +126,7 @@ class Packet(dict[str, str]):
             return ""
         match = _FIRST_HEADER.match(self._head)
         assert match is not None
-        end = self._head.find(self._eol.encode("ascii"), match.end())
+        end = self._head.find(self._eol, match.end())
         value = self._head[match.end() : end if end >= 0 else None]
         return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
 
@@ -142,16 +135,16 @@ class Packet(dict[str, str]):
         """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
         if not self._head:
             return list(self.items())
-        edges = "\n" if self._eol == "\r\n" else "\r"
-        return [_split(line.strip(edges)) for line in self._lines()]
+        edges = "\n" if self._eol == b"\r\n" else "\r"
+        return [split_line(line.strip(edges)) for line in self._lines()]
 
     def getall(self, name: str) -> list[str]:
         """All values of a header in order, trimmed and folded as in the dict view; an empty list if there is none."""
         name = ascii_lower(name)
         if not self._head:
             return [self[name]] if name in self else []
-        folded = (_fold(line, ascii_lower(line), self._fold_case) for line in self._lines())
-        return [value for header, value in folded if header == name]
+        memo = MEMOS[self._fold_case]
+        return [value for header, value in map(memo.__getitem__, self._head.split(self._eol)) if header == name]
 
     def _originals(self, name: str) -> list[str]:
         return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
@@ -175,7 +168,7 @@ class Packet(dict[str, str]):
 
     def split_events(self) -> list[Packet]:
         """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16)."""
-        starts = [match.start() for match in _EVENT_LINE[self._eol.encode("ascii")].finditer(self._head)][1:]
+        starts = [match.start() for match in _EVENT_LINE[self._eol].finditer(self._head)][1:]
         if not starts:
             return [self]
         parts = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip([0, *starts], [*starts, None])]
@@ -248,7 +241,7 @@ class PacketReader:
             after = self._start + junk if junk < len(raw) else after
             raw = raw[:junk].rstrip(b"\r\n")
         self._advance(after)
-        return Packet.parse(raw, fold_case=self._fold_case, eol=self._eol.decode("ascii"))
+        return Packet.parse(raw, fold_case=self._fold_case, eol=self._eol)
 
     def _read_banner(self) -> bool:
         found = self._find_end(_BANNER_END)
@@ -292,7 +285,7 @@ class PacketReader:
         head = raw[:body].rstrip(b"\r\n")
         self._check_lines(head)
         self._advance(found[1])
-        packet = Packet.parse(head, fold_case=self._fold_case, eol=self._eol.decode("ascii"), body=raw[body:])
+        packet = Packet.parse(head, fold_case=self._fold_case, eol=self._eol, body=raw[body:])
         packet.raw = raw
         return packet
 
@@ -313,26 +306,6 @@ def _junk_length(raw: bytes, eol: bytes) -> int:
             return len(raw)
         position = end + len(eol)
     return position
-
-
-def _split(line: str) -> tuple[str, str]:
-    name, separator, value = line.partition(": ")
-    if not separator:
-        name, _, value = line.partition(":")
-    return name, value
-
-
-def _fold(line: str, low: str, fold_case: bool) -> tuple[str, str]:
-    """Name and value of a header line for the dict view; ``low`` is the line in lower case."""
-    name, separator, value = low.partition(": ")
-    if not separator:
-        name, separator, value = low.partition(":")
-    start = len(name) + len(separator)
-    name = name.strip(TRIMMED)
-    value = value.strip(TRIMMED)
-    if not fold_case or name.startswith(KEEP_CASE) or value.startswith(KEEP_CASE):
-        value = line[start:].strip(TRIMMED)
-    return name, value
 
 
 def _end_of_old_headers(raw: bytes, eol: bytes) -> int:

@@ -15,9 +15,9 @@ from .connection import Connection
 from .encode import TRIMMED, ascii_lower
 from .errors import ConnectionFinished, NoServer
 from .events import EventHandlers
+from .headers import KEEP_CASE
 from .loop import Loop
 from .options import Options, seconds
-from .packet import KEEP_CASE
 from .reactor import Reactor
 from .server import BeforeConnect, OnConnection, Server, Waiter
 from .stats import Stats

@@ -1,0 +1,240 @@
+"""The one call of users' code: what raises is counted, what is slow is counted and logged with its name and time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from wire import REFUSAL, URL, Calls, Life, Peer, Wire
+
+from ami_client import Connection
+from ami_client.callbacks import Guard
+from ami_client.errors import ConnectionFinished
+from ami_client.stats import Stats
+
+ExpectLog = Callable[[str], None]
+
+
+class Slow:
+    """Makes functions that take time on the simulated clock."""
+
+    def __init__(self, wire: Wire, seconds: float = 2.5) -> None:
+        self.wire, self.seconds = wire, seconds
+
+    def work(self, *args: object) -> None:
+        self.wire.clock.advance(self.seconds)
+
+
+def busy(wire: Wire, *args: object) -> None:
+    wire.clock.advance(2.5)
+
+
+def slow_function(wire: Wire) -> Callable[..., None]:
+    def dawdle(*args: object) -> None:
+        wire.clock.advance(2.5)
+
+    return dawdle
+
+
+NAME = r"WARNING: .*{}.* took 2\.50* s"
+
+
+# The guard alone
+
+
+@pytest.mark.parametrize(("took", "slow"), [(0.0, False), (0.99, False), (1.0, True), (5.0, True)])
+def test_the_threshold_is_slow_itself(took: float, slow: bool, expect_log: ExpectLog) -> None:
+    if slow:
+        expect_log(rf"WARNING: callback .*test_the_threshold.*took {took:.3f} s")
+    now = [100.0]
+    stats = Stats()
+
+    def work(argument: str, *, keyword: str) -> str:
+        now[0] += took
+        return argument + keyword
+
+    assert Guard(lambda: now[0], 1.0, stats)(work, "a", keyword="b") == "ab"
+    assert stats.slow_handlers == int(slow) and stats.handler_errors == 0
+
+
+def test_without_a_threshold_nothing_is_slow() -> None:
+    now, stats = [0.0], Stats()
+    Guard(lambda: now[0], None, stats)(lambda: now.__setitem__(0, 1e9))
+    assert stats.slow_handlers == 0
+
+
+def test_one_may_be_slow_and_raise(expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*work raised")
+    expect_log("WARNING: callback .*work took 2.000 s")
+    now, stats = [0.0], Stats()
+
+    def work() -> None:
+        now[0] += 2
+        raise RuntimeError
+
+    assert Guard(lambda: now[0], 1.0, stats)(work) is None
+    assert (stats.handler_errors, stats.slow_handlers) == (1, 1)
+
+
+@pytest.mark.parametrize("passes", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_is_for_the_program_passes_and_is_no_error(passes: type[BaseException]) -> None:
+    stats = Stats()
+
+    def work() -> None:
+        raise passes
+
+    with pytest.raises(passes):
+        Guard(lambda: 0.0, 1.0, stats)(work)
+    assert stats.handler_errors == 0
+
+
+# In all places
+
+
+PLACES: dict[str, Callable[[Wire, Callable[..., None]], object]] = {
+    "before_connect": lambda wire, cb: wire.pool().get_connection(URL, before_connect=cb),
+    "get_connection": lambda wire, cb: (wire.pool().get_connection(URL, cb), wire.answer_login()),
+    "get_connection, one argument": lambda wire, cb: (
+        wire.pool().get_connection(URL, lambda conn: cb()),
+        wire.answer_login(),
+    ),
+    "refused": lambda wire, cb: (wire.pool().get_connection(URL, cb), wire.answer_login(REFUSAL)),
+    "free": lambda wire, cb: wire.log_in().conn.pool.get_connection(URL, cb),  # type: ignore[union-attr]
+    "no server": lambda wire, cb: wire.pool().get_connection(cb),
+    "on_connected": lambda wire, cb: wire.log_in().conn.on_connected(cb),
+    "action": lambda wire, cb: (peer := wire.log_in()).answer(peer.conn.ping(cb)),
+    "failure": lambda wire, cb: ((peer := wire.log_in()).conn.ping(cb), peer.conn.finish()),
+    "timeout": lambda wire, cb: (wire.log_in().conn.ping(cb, timeout=1), wire.wait(1)),
+    "event": lambda wire, cb: ((peer := wire.log_in()).conn.on_event(cb), peer.say("Event: X")),
+    "event of a name": lambda wire, cb: ((peer := wire.log_in()).conn.bind("event_x", cb), peer.say("Event: X")),
+    "once": lambda wire, cb: ((peer := wire.log_in()).conn.once("event_x", cb), peer.say("Event: X")),
+    "disconnect": lambda wire, cb: ((peer := wire.log_in()).conn.bind("disconnect", cb), peer.conn.finish()),
+    "pool's event": lambda wire, cb: ((peer := wire.log_in()).conn.pool.on_event(cb), peer.say("Event: X")),  # type: ignore[union-attr]
+    "on_login": lambda wire, cb: ((pool := wire.pool()).on_login(cb), pool.get_connection(URL), wire.answer_login()),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_slow_callback_is_logged_with_its_name_and_time(wire: Wire, place: str, expect_log: ExpectLog) -> None:
+    expect_log(NAME.format("<lambda>" if "one argument" in place else "dawdle"))
+    PLACES[place](wire, slow_function(wire))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_that_raises_is_logged_with_its_name(wire: Wire, place: str, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*" + ("<lambda>" if "one argument" in place else "explode") + " raised")
+
+    def explode(*args: object) -> None:
+        raise RuntimeError("the user's bug")
+
+    PLACES[place](wire, explode)
+
+
+def test_methods_and_partials_have_names_too(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log(NAME.format("Slow.work"))
+    expect_log(NAME.format("busy"))
+    peer = wire.log_in()
+    peer.answer(peer.conn.ping(Slow(wire).work))
+    peer.answer(peer.conn.ping(functools.partial(busy, wire)))
+
+
+def test_a_callable_object_is_named_by_its_class(wire: Wire, expect_log: ExpectLog) -> None:
+    class Dawdler:
+        def __init__(self, secret: str) -> None:
+            self.secret = secret
+
+        def __repr__(self) -> str:
+            return self.secret
+
+        def __call__(self, *args: object) -> None:
+            wire.clock.advance(2.5)
+
+    expect_log(NAME.format("Dawdler") + r"(?!.*hush)")
+    peer = wire.log_in()
+    peer.answer(peer.conn.ping(Dawdler("hush")))
+
+
+# The option
+
+
+@pytest.mark.parametrize(("threshold", "slow"), [(None, 0), (5, 0), (2.5, 1), (0.1, 1)])
+def test_the_option(wire: Wire, threshold: Any, slow: int, expect_log: ExpectLog) -> None:
+    if slow:
+        expect_log(NAME.format("dawdle"))
+    peer = wire.log_in(slow_handler=threshold)
+    peer.answer(peer.conn.ping(slow_function(wire)))
+    assert peer.conn.stats.slow_handlers == slow
+
+
+def test_in_the_url_it_is_the_servers(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log(NAME.format("dawdle"))
+    pool, found = wire.pool(slow_handler=100), []
+    for host in ("192.0.2.1#slow_handler=2", "192.0.2.2"):
+        pool.get_connection(host, found.append)
+        sock = wire.answer_login()
+        Peer(wire, found[-1], sock).answer(found[-1].ping(slow_function(wire)))
+    assert [conn.stats.slow_handlers for conn in found] == [1, 0] and pool.stats.slow_handlers == 1
+
+
+# Counting
+
+
+def explode(*args: object) -> None:
+    raise RuntimeError("the user's bug")
+
+
+def test_each_that_raises_is_counted_where_it_belongs(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*explode raised")
+    life = Life(wire)
+    pool: Any = life.conn.pool
+    life.conn.on_connected(explode)
+    life.conn.bind(["connected", "event", "event_x", "disconnect"], explode)
+    pool.on(["connected", "event", "login"], explode)
+    peer = Peer(wire, life.conn, wire.answer_login())
+    assert life.conn.stats.handler_errors == 4  # login, on_connected, connected twice
+    peer.say("Event: X")
+    peer.answer(peer.conn.ping(explode))
+    assert life.conn.stats.handler_errors == 8
+    peer.conn.ping(explode)
+    peer.sock.eof()
+    wire.pump()
+    assert life.conn.stats.handler_errors == pool.stats.handler_errors == 10
+
+
+def test_those_of_calls_that_get_no_connection_count_for_the_pool(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*explode raised")
+    pool = wire.pool(maxconnperserv=1)
+    pool.get_connection(explode)  # no server
+    pool.get_connection(URL, before_connect=lambda conn: conn.acquire())
+    pool.get_connection(URL, explode)
+    pool.finish()
+    assert pool.stats.handler_errors == 2
+
+
+def test_handlers_of_reconnecting_count_for_the_pool(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*explode raised")
+    expect_log("connecting again")
+    pool = wire.pool(reconnect=1)
+    pool.on("reconnecting", explode)
+    pool.get_connection(URL)
+    wire.answer_login().eof()
+    wire.pump()
+    assert pool.stats.handler_errors == 1
+
+
+def test_one_that_is_calm_counts_nothing(wire: Wire) -> None:
+    peer = wire.log_in()
+    peer.answer(peer.conn.ping(Calls()))
+    peer.conn.finish()
+    assert (peer.conn.stats.handler_errors, peer.conn.stats.slow_handlers) == (0, 0)
+    assert type(peer.conn.error) is ConnectionFinished
+
+
+def test_a_flood_of_slow_handlers_is_counted_each(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log(NAME.format("dawdle"))
+    peer = wire.log_in(timeout=None)
+    peer.conn.on_event(slow_function(wire))
+    peer.say(*["Event: X"] * 5)
+    assert peer.conn.stats.slow_handlers == 5 and isinstance(peer.conn, Connection)

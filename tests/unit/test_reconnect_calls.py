@@ -1,0 +1,311 @@
+"""Staying connected, and calls of get_connection meanwhile: nothing is opened twice, nobody waits in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from outage import Daemon
+from wire import BANNER, REFUSAL, URL, WELCOME, Calls, Wire
+
+from ami_client import Connection
+from ami_client.errors import ConnectFailed, ConnectionLost, ConnectTimeout, LoginRefused, LoginTimeout
+
+ExpectLog = Callable[[str], None]
+MakeDaemon = Callable[..., Daemon]
+
+
+# A call while a reconnect is pending
+
+
+def test_it_brings_the_reconnect_forward(daemon: Daemon) -> None:
+    daemon.lose()
+    got: list[Connection] = []
+    daemon.pool.get_connection(URL, got.append)
+    daemon.wire.answer_login()
+    assert got == [daemon.conns[1]] and got[0].connected
+    daemon.wire.wait(100)
+    assert len(daemon.wire.sockets) == 2  # the delay has nothing left to open
+
+
+def test_it_is_told_how_that_attempt_went_and_the_next_delay_is_longer(daemon: Daemon) -> None:
+    daemon.lose()
+    for number in range(3):
+        calls = Calls()
+        daemon.wire.prepare().refuse()
+        daemon.pool.get_connection(URL, calls)
+        daemon.wire.pump()
+        assert [type(packet.error) for packet in calls] == [ConnectFailed]
+        assert daemon.told[-1] == f"reconnecting {number + 2}"
+    assert daemon.delays == [4, 8, 16, 32]
+
+
+def test_before_connect_runs_for_the_attempt_that_it_brings_forward(daemon: Daemon) -> None:
+    daemon.lose()
+    before: list[Connection] = []
+    daemon.pool.get_connection(URL, before_connect=before.append)
+    daemon.wire.answer_login()
+    assert before == [daemon.conns[1]]
+
+
+def test_it_brings_one_of_several_forward(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon().start(2)
+    for sock in daemon.wire.sockets:
+        sock.eof()
+    daemon.wire.pump()
+    daemon.pool.get_connection(URL)
+    daemon.wire.answer_login()
+    assert len(daemon.open_sockets) == 1
+    daemon.wire.wait(4)
+    assert len(daemon.open_sockets) == 2
+
+
+def test_a_free_connection_serves_it_and_the_reconnect_stays_where_it_is(make_daemon: MakeDaemon) -> None:
+    daemon, got = make_daemon().start(2), []
+    daemon.conns[1].release()
+    daemon.lose(daemon.wire.sockets[0])
+    daemon.pool.get_connection(URL, got.append)
+    assert got == [daemon.conns[1]]
+    daemon.wire.wait(4)
+    assert len(daemon.open_sockets) == 2
+
+
+def test_another_url_is_no_concern_of_it(daemon: Daemon) -> None:
+    daemon.lose()
+    daemon.pool.get_connection("192.0.2.2")
+    daemon.wire.pump()
+    assert [sock.address for sock in daemon.open_sockets] == [("192.0.2.2", 5280)]
+    daemon.wire.wait(4)
+    assert len(daemon.open_sockets) == 2
+
+
+# A call while an attempt is under way
+
+
+@pytest.mark.parametrize("by", ["delay", "call"])
+def test_it_waits_for_that_attempt_and_opens_no_other(daemon: Daemon, by: str) -> None:
+    daemon.lose()
+    calls = Calls()
+    if by == "delay":
+        daemon.wire.wait(4)
+    for _ in range(5):
+        daemon.pool.get_connection(URL, calls)
+        daemon.wire.pump()
+    assert len(daemon.open_sockets) == 1 and calls == []
+    daemon.wire.answer_login()
+    assert [packet["response"] for packet in calls] == ["success"] * 5 and len(daemon.wire.sockets) == 2
+
+
+def test_all_who_wait_for_it_are_told_that_it_came_to_nothing(daemon: Daemon) -> None:
+    daemon.lose()
+    daemon.wire.wait(4)
+    calls = Calls()
+    for _ in range(5):
+        daemon.pool.get_connection(URL, calls)
+    daemon.lose()
+    assert [type(packet.error) for packet in calls] == [ConnectionLost] * 5
+    assert daemon.told[-2:] == ["disconnect", "reconnecting 2"] and daemon.pool.stats.waiting == 0
+
+
+def test_after_it_who_needs_more_connections_gets_them(daemon: Daemon) -> None:
+    daemon.lose()
+    conns: list[Connection] = []
+    for _ in range(3):
+        daemon.pool.get_connection(URL, lambda conn: (conns.append(conn), conn.acquire()))
+    daemon.wire.answer_login()
+    assert len(daemon.open_sockets) == 3 and len(conns) == 1
+    for sock in daemon.open_sockets[1:]:
+        daemon.wire.say(BANNER + WELCOME, sock)
+    assert len(set(conns)) == 3
+
+
+def test_of_many_that_never_came_to_be_one_goes_on_trying(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(), Calls()
+    for _ in range(8):
+        daemon.wire.prepare().refuse()
+        daemon.pool.get_connection(URL, calls)
+    daemon.wire.pump()
+    assert [type(packet.error) for packet in calls] == [ConnectFailed] * 8
+    assert daemon.told.count("reconnecting 1") == 1
+    daemon.come_back()
+    daemon.wire.wait(100)
+    assert len(daemon.wire.sockets) == 9 and daemon.pool.stats.connected == 1
+
+
+# A call out of a callback that learns of the loss
+
+
+@pytest.mark.parametrize("most", [1, 2, 32])
+@pytest.mark.parametrize("place", ["disconnect", "reconnecting", "action"])
+def test_asking_again_at_each_loss_does_not_double_the_connections(
+    make_daemon: MakeDaemon, place: str, most: int
+) -> None:
+    daemon, got = make_daemon(maxconnperserv=most).start(), Calls()
+
+    def ask(*args: object) -> None:
+        daemon.pool.get_connection(URL, got)
+
+    if place != "action":
+        daemon.pool.on(place, ask)
+    for number in range(10):
+        if place == "action":
+            daemon.conn.ping(ask)
+        daemon.lose()
+        assert len(daemon.open_sockets) == 1
+        daemon.wire.answer_login()
+        assert len(got) == number + 1
+    daemon.wire.wait(100)
+    assert len(daemon.open_sockets) == 1 and daemon.pool.stats.connections == 1
+
+
+@pytest.mark.parametrize("said", [REFUSAL, REFUSAL.replace(b"failed", b"Login already in use")])
+def test_asking_again_at_each_refusal_does_not_double_the_connections(
+    make_daemon: MakeDaemon, said: bytes, expect_log: ExpectLog
+) -> None:
+    expect_log("WARNING: .*login refused")
+    daemon = make_daemon(reconnect_refused=True)
+
+    def ask(conn: Connection) -> None:
+        if not conn.connected:
+            daemon.pool.get_connection(URL, ask)
+
+    daemon.pool.get_connection(URL, ask)
+    for _ in range(10):
+        daemon.wire.answer_login(said)
+        assert len(daemon.open_sockets) == 1
+    daemon.wire.answer_login()
+    daemon.wire.wait(100)
+    assert len(daemon.wire.sockets) == 11 and daemon.pool.stats.connections == 1
+
+
+def test_asking_again_when_the_connection_was_refused_keeps_counting(make_daemon: MakeDaemon) -> None:
+    daemon, left = make_daemon(), [5]
+
+    def ask(conn: Connection) -> None:
+        if not conn.connected and left[0]:
+            left[0] -= 1
+            daemon.wire.prepare().refuse()
+            daemon.pool.get_connection(URL, ask)
+
+    daemon.wire.prepare().refuse()
+    daemon.pool.get_connection(URL, ask)
+    daemon.wire.pump()
+    assert daemon.told == [*["disconnect"] * 6, "reconnecting 6"]
+    daemon.come_back()
+    assert len(daemon.open_sockets) == 1
+
+
+# The number of connections, and who waits for one
+
+
+def test_maxconnperserv_holds_over_losses(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(maxconnperserv=3).start(3), Calls()
+    for turn in range(6):
+        lost = daemon.open_sockets[: 1 + turn % 3]
+        for sock in lost:
+            sock.eof()
+        for _ in range(turn % 2 * 4):  # some of them wait
+            daemon.pool.get_connection(URL, calls, before_connect=lambda conn: conn.acquire())
+        daemon.wire.wait(5)
+        assert len(daemon.open_sockets) == 3
+        for sock in daemon.open_sockets[-len(lost) :]:
+            daemon.wire.say(BANNER + WELCOME, sock)
+        assert daemon.pool.stats.connections == daemon.pool.stats.connected == 3
+
+
+def test_who_waits_for_a_connection_does_not_wait_for_the_delay(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(maxconnperserv=1).start(), Calls()
+    daemon.pool.get_connection(URL, calls)
+    assert calls == []
+    daemon.lose()
+    assert daemon.told == ["disconnect"]  # no delay was announced, for there is none
+    daemon.wire.answer_login()
+    assert len(calls) == 1 and daemon.conn.connected
+    daemon.wire.wait(100)
+    assert len(daemon.open_sockets) == 1
+
+
+def test_who_waits_gets_the_connection_that_came_back(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(maxconnperserv=1).start(), Calls()
+    daemon.lose()
+    for _ in range(3):
+        daemon.pool.get_connection(URL, calls)
+    daemon.wire.answer_login()
+    assert len(calls) == 3 and len(daemon.wire.sockets) == 2
+
+
+def test_a_connection_that_comes_back_by_itself_is_free(daemon: Daemon) -> None:
+    daemon.lose()
+    daemon.come_back()
+    got: list[Connection] = []
+    daemon.pool.get_connection(URL, got.append)
+    assert got == [daemon.conn] and not daemon.conn.is_busy()
+
+
+# Time limits of one call
+
+
+@pytest.mark.parametrize(
+    ("limits", "prepared", "error"),
+    [
+        ({"connect_timeout": 2}, "hold", ConnectTimeout),
+        ({"login_timeout": 2}, "", LoginTimeout),
+        ({"connect_timeout": 2, "login_timeout": 30}, "hold", ConnectTimeout),
+        ({"connect_timeout": 30, "login_timeout": 2}, "", LoginTimeout),
+    ],
+)
+def test_a_call_may_have_its_own_limits(wire: Wire, limits: dict[str, Any], prepared: str, error: type) -> None:
+    calls = Calls()
+    if prepared:
+        getattr(wire.prepare(), prepared)()
+    wire.pool().get_connection(URL, calls, **limits)
+    wire.wait(1.9)
+    assert calls == []
+    wire.wait(0.2)
+    assert [type(packet.error) for packet in calls] == [error]
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "login_timeout"])
+def test_infinity_is_no_limit_and_none_is_the_pools(wire: Wire, name: str) -> None:
+    pool = wire.pool(timeout=None, **{name: 5})
+    told: dict[str, Calls] = {"infinite": Calls(), "pool's": Calls()}
+    for kind, limit in (("infinite", float("inf")), ("pool's", None)):
+        if name == "connect_timeout":
+            wire.prepare().hold()
+        limits: dict[str, Any] = {name: limit}
+        pool.get_connection(URL, told[kind], **limits)
+    wire.wait(1000)
+    assert (len(told["infinite"]), len(told["pool's"])) == (0, 1)
+
+
+@pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (-1, ValueError), ("1", TypeError), (True, TypeError)])
+@pytest.mark.parametrize("name", ["connect_timeout", "login_timeout"])
+def test_a_limit_that_is_none_raises_and_opens_nothing(wire: Wire, name: str, limit: Any, error: type) -> None:
+    pool = wire.pool()
+    with pytest.raises(error, match=name):
+        pool.get_connection(URL, Calls(), **{name: limit})
+    wire.pump()
+    assert wire.sockets == [] and pool.stats.connections == 0
+
+
+def test_the_limits_of_a_call_are_those_of_the_one_attempt(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon()
+    daemon.pool.get_connection(URL, login_timeout=2)
+    daemon.wire.wait(2)
+    assert daemon.told == ["disconnect", "reconnecting 1"]
+    daemon.wire.wait(4 + 9.9)  # the pool's login_timeout is 10
+    assert daemon.told == ["disconnect", "reconnecting 1"] and len(daemon.wire.sockets) == 2
+    daemon.wire.wait(0.2)
+    assert daemon.told[-1] == "reconnecting 2"
+
+
+def test_a_refused_login_is_told_to_who_brought_it_forward(daemon: Daemon, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: .*refused")
+    daemon.lose()
+    calls = Calls()
+    daemon.pool.get_connection(URL, calls)
+    daemon.wire.answer_login(REFUSAL)
+    assert [type(packet.error) for packet in calls] == [LoginRefused]
+    daemon.wire.wait(100)
+    assert daemon.open_sockets == []

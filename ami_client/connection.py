@@ -140,7 +140,7 @@ class Connection(Facts, Dispatch, EventHandlers):
     def finish(self) -> None:
         """End: what is open fails, ``disconnect`` is emitted; what was written is sent, then the socket closes.
 
-        It is not opened again, with the option ``reconnect`` neither; nor is one that was lost already.
+        It is not opened again, with the option ``reconnect`` neither; nor is one that was lost and waits for its delay.
         """
         self._finish(abort=False)
 

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from dataclasses import replace
 from threading import Lock
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Callable, NamedTuple, Optional, Union, cast
 
 from .backoff import backoff_delay
 from .callbacks import PriorityQueueCallbacks, Wrapper, logger, trim_arguments
@@ -66,6 +66,7 @@ class _Reconnect(NamedTuple):
 
     attempt: int
     delay: float
+    time: float
     timer: Handle
 
 
@@ -135,12 +136,11 @@ class Server:
                 if self._free:
                     conn = next(iter(self._free))
                     conn.tell(self._waiting.pop())
-                elif self._attempts:
-                    break  # they are told how the attempt went
+                elif self._attempts or self._reconnects or self._to_replace:
+                    self._hasten()
+                    break  # they are told how the next attempt went
                 elif len(self._connections) < self._options.maxconnperserv:
-                    waiter = self._waiting.pop()
-                    assert isinstance(waiter, Waiter)
-                    self._open(self._take_attempt(), waiter)
+                    self._open(self._next_waiter())
                 else:
                     break
             complete = True
@@ -165,25 +165,15 @@ class Server:
         error = ConnectionFinished("the pool was finished")
         self._fail_retries(error)
         while self._waiting:
-            waiter = self._waiting.pop()
-            assert isinstance(waiter, Waiter)
-            waiter.fail(error, self._options, self._pool, self._past)
+            self._next_waiter().fail(error, self._options, self._pool, self._past)
 
     # -- opening
 
-    def _take_attempt(self) -> int:
-        """Which attempt in a row a new connection is: 0, unless it is opened in the place of a lost one."""
-        if self._reconnects:
-            reconnect = self._reconnects.pop(next(iter(self._reconnects)))
-            reconnect.timer.cancel()
-            return reconnect.attempt
-        if self._to_replace:
-            conn = next(iter(self._to_replace))
-            del self._to_replace[conn]
-            return self._connections[conn] + 1
-        return 0
+    def _next_waiter(self) -> Waiter:
+        return cast(Waiter, self._waiting.pop())
 
-    def _open(self, attempt: int, waiter: Optional[Waiter] = None) -> None:
+    def _open(self, waiter: Optional[Waiter], attempt: int = 0) -> None:
+        """Open a connection; ``attempt`` is which one in a row it is in the place of a lost connection."""
         options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
         loop = self._pool.reactor
         conn = Connection(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
@@ -239,8 +229,9 @@ class Server:
         self._free.pop(conn, None)
         if conn in self._attempts:
             del self._attempts[conn]
-            while self._waiting:  # for this attempt: now they are told how it went
-                conn.tell(self._waiting.pop())
+            if not self._attempts and not any(one.connected for one in self._connections):
+                while self._waiting:  # for this attempt: now they are told how it went
+                    conn.tell(self._waiting.pop())
         if self._comes_again(conn):
             self._to_replace[conn] = None
 
@@ -255,8 +246,8 @@ class Server:
             self._bury(conn)
         if conn in self._to_replace:
             del self._to_replace[conn]
-            self._reconnect_later(conn, attempt)
-        self.serve()  # who waits for a connection does not wait for the delay
+            self._reconnect_later(conn, attempt, self._delay(attempt))
+        self.serve()
         if conn in self._reconnects:
             self._announce(self._reconnects[conn])
         self._settle(conn)
@@ -298,12 +289,28 @@ class Server:
         is_one_of_many = len(self._connections) > 1 or self._reconnects
         return not is_one_of_many or self._connections[conn] > 0 or conn.stats.logins > 0
 
-    def _reconnect_later(self, conn: Connection, attempt: int) -> None:
-        base = self._options.reconnect
-        assert base is not None
-        delay = backoff_delay(attempt, base, self._options.reconnect_max)
-        timer = self._pool.reactor.call_later(delay, self._reconnect, conn)
-        self._reconnects[conn] = _Reconnect(attempt, delay, timer)
+    def _reconnect_later(self, lost: Connection, attempt: int, delay: float) -> None:
+        loop = self._pool.reactor
+        self._reconnects[lost] = _Reconnect(
+            attempt, delay, loop.time() + delay, loop.call_later(delay, self._reconnect, lost)
+        )
+
+    def _delay(self, attempt: int) -> float:
+        assert self._options.reconnect is not None
+        return backoff_delay(attempt, self._options.reconnect, self._options.reconnect_max)
+
+    def _hasten(self) -> None:
+        """Somebody waits: a first attempt is made at once, a later one as soon as a first one would have been."""
+        if self._attempts or not self._reconnects:
+            return
+        lost, due = min(self._reconnects.items(), key=lambda item: item[1].time)
+        assert self._options.reconnect is not None
+        if due.attempt == 1:
+            due.timer.cancel()
+            self._reconnect(lost)
+        elif due.time > self._pool.reactor.time() + self._options.reconnect:
+            due.timer.cancel()
+            self._reconnect_later(lost, due.attempt, self._delay(1))
 
     def _announce(self, due: _Reconnect) -> None:
         level = logging.WARNING if due.attempt == 1 else logging.INFO  # a server that is down fills no log
@@ -311,7 +318,8 @@ class Server:
         self._pool.emit("reconnecting", self.url, due.delay, due.attempt)
 
     def _reconnect(self, lost: Connection) -> None:
-        self._open(self._reconnects.pop(lost).attempt)
+        attempt = self._reconnects.pop(lost).attempt
+        self._open(self._next_waiter() if self._waiting else None, attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
         """No connection is coming: tell those that were to be sent again."""

@@ -35,10 +35,60 @@ def test_it_is_told_how_that_attempt_went_and_the_next_delay_is_longer(daemon: D
         calls = Calls()
         daemon.wire.prepare().refuse()
         daemon.pool.get_connection(URL, calls)
-        daemon.wire.pump()
+        daemon.wire.wait(4)
         assert [type(packet.error) for packet in calls] == [ConnectFailed]
         assert daemon.told[-1] == f"reconnecting {number + 2}"
     assert daemon.delays == [4, 8, 16, 32]
+
+
+def test_a_later_attempt_comes_as_soon_as_a_first_one_would(daemon: Daemon) -> None:
+    daemon.lose()
+    for _ in range(4):
+        daemon.wire.prepare().refuse()
+        daemon.wire.wait(daemon.delays[-1])
+    assert daemon.delays[-1] == 60
+    daemon.wire.wait(10)
+    calls = Calls()
+    for _ in range(3):  # how many ask, and when, makes no difference
+        daemon.pool.get_connection(URL, calls)
+        daemon.wire.wait(1)
+    sockets = len(daemon.wire.sockets)
+    daemon.wire.wait(0.9)
+    assert len(daemon.wire.sockets) == sockets and calls == []
+    daemon.wire.prepare().refuse()
+    daemon.wire.wait(0.1)
+    assert len(daemon.wire.sockets) == sockets + 1
+    assert [type(packet.error) for packet in calls] == [ConnectFailed] * 3
+    assert daemon.told[-1] == "reconnecting 6"
+
+
+def test_an_attempt_that_is_due_soon_stays_where_it_is(daemon: Daemon) -> None:
+    daemon.lose()
+    daemon.wire.prepare().refuse()
+    daemon.wire.wait(4)
+    daemon.wire.wait(5)  # of 8
+    calls = Calls()
+    daemon.pool.get_connection(URL, calls)
+    daemon.wire.wait(2.9)
+    assert calls == []
+    daemon.wire.wait(0.1)
+    daemon.wire.answer_login()
+    assert len(calls) == 1 and daemon.conn.connected
+
+
+def test_waiting_callbacks_wait_for_all_attempts_that_are_under_way(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon().start(2)
+    for sock in daemon.wire.sockets:
+        sock.eof()
+    daemon.wire.wait(4)
+    first, second = daemon.open_sockets
+    got: list[Connection] = []
+    daemon.pool.get_connection(URL, got.append)
+    daemon.lose(first)
+    assert got == []
+    daemon.wire.say(BANNER, second)
+    daemon.wire.say(WELCOME, second)
+    assert got == [daemon.conns[-1]] and got[0].connected
 
 
 def test_before_connect_runs_for_the_attempt_that_it_brings_forward(daemon: Daemon) -> None:
@@ -173,6 +223,7 @@ def test_asking_again_at_each_refusal_does_not_double_the_connections(
     daemon.pool.get_connection(URL, ask)
     for _ in range(10):
         daemon.wire.answer_login(said)
+        daemon.wire.wait(4)
         assert len(daemon.open_sockets) == 1
     daemon.wire.answer_login()
     daemon.wire.wait(100)
@@ -191,7 +242,10 @@ def test_asking_again_when_the_connection_was_refused_keeps_counting(make_daemon
     daemon.wire.prepare().refuse()
     daemon.pool.get_connection(URL, ask)
     daemon.wire.pump()
-    assert daemon.told == [*["disconnect"] * 6, "reconnecting 6"]
+    assert daemon.told == [*["disconnect"] * 2, "reconnecting 2"]  # the first attempt at once, the others not
+    for _ in range(4):
+        daemon.wire.wait(4)
+    assert daemon.told.count("disconnect") == 6 and daemon.told[-1] == "reconnecting 6"
     daemon.come_back()
     assert len(daemon.open_sockets) == 1
 

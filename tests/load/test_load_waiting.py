@@ -108,8 +108,9 @@ def test_the_server_dies(server: ReplayServer) -> None:
         assert queue.errors == {ConnectFailed}
 
 
-def test_the_server_dies_and_returns(server: ReplayServer) -> None:
-    """No callback waits for the delay of a reconnect, and their failures do not end it."""
+def test_the_server_dies_and_returns(server: ReplayServer, expect_log: Callable[[str], None]) -> None:
+    """All are told how the next attempt went, and their failures do not end the attempts."""
+    expect_log("WARNING: .*connecting again")
     with Client(server.url, maxconnperserv=CONNECTIONS, reconnect=0.01, reconnect_max=0.1) as client:
         queue = Queue(client, FEWER)
         server.kill()

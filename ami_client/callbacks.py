@@ -96,7 +96,7 @@ def takes_one_argument(cb: Callback) -> bool:
     return False
 
 
-class Wrapper:
+class Wrapper(ABC):
     """A callback around another one: equal to it, so that it can be unbound by it, and called like it in logs."""
 
     def __init__(self, func: Callback) -> None:

@@ -113,6 +113,10 @@ class Connection(Facts, Dispatch, EventHandlers):
         require_callable(cb)
         self.tell(trim_arguments(cb))
 
+    def tell_with_others(self, cb: Callable[..., object]) -> None:
+        """As :meth:`tell`, but never at once: the connection is about to tell everybody. Called by the owner."""
+        self._waiting.push(cb)
+
     def tell(self, cb: Callable[..., object]) -> None:
         """As :meth:`on_connected`, for a ``cb(conn, packet)``. Called by the owner."""
         if self._outcome is not None:
@@ -190,7 +194,8 @@ class Connection(Facts, Dispatch, EventHandlers):
                 self._loop.call_soon(self._take, deque([self._waiting_told, *steps]))
             if self.error is not None:
                 self._end(self.error)
-            self._offer()
+            elif complete:
+                self._offer()
 
     def _owner_told(self) -> None:
         if self.connected and self._owner is not None:
@@ -256,9 +261,7 @@ class Connection(Facts, Dispatch, EventHandlers):
 
     def _ask(self) -> None:
         if self.connected:
-            with suppress(LimitReached):  # then enough is on its way that wants an answer
-                # With a callback, for its answer is not to count as dropped.
-                self.ping(lambda conn, packet: None, timeout=self.options.timeout)
+            self._ping_for_life()
 
     def _login_late(self, limit: float) -> None:
         if self.banner is None:

@@ -66,6 +66,14 @@ class Dispatch(Actions):
         if self._link.buffered >= limit:
             raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
 
+    def _ping_for_life(self) -> None:
+        """Send a Ping that no bound on actions holds back."""
+        if self._link.buffered < self.options.max_outgoing:  # else enough is on its way that wants an answer
+            # With a callback, for its answer is not to count as dropped.
+            pending = self._session.send("Ping", None, lambda conn, packet: None, bounded=False)
+            self._watch(pending, self.options.timeout)
+            self._flush()
+
     def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
         limit = self.options.action_timeout
         self._watch(self._session.expect_result(action_id, on_result), None if limit is None else timeout + limit)
@@ -102,8 +110,9 @@ class Dispatch(Actions):
             self._count_suspect(pending.action)
         if packet.error is None and pending.sent_at is not None and pending.action == "Ping":
             self._round_trip = self._loop.time() - pending.sent_at
-        if pending.callback is not None:
-            self.guard(pending.callback, self, done.result)
+        callback, pending.callback, pending.request = pending.callback, None, b""  # its late answer may be awaited yet
+        if callback is not None:
+            self.guard(callback, self, done.result)
 
     def _count_suspect(self, what: str) -> None:
         self._stats.suspects += 1
@@ -137,6 +146,8 @@ class Dispatch(Actions):
             self._session.send_again(pending)
         except ValueError as error:  # somebody uses the same ActionID here
             return ActionFailed(str(error))
+        except LimitReached as error:
+            return error
         self._watch_again(pending)
         return None
 

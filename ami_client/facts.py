@@ -41,6 +41,7 @@ class Facts:
     options: Options
     error: Optional[AMIError]
     _suspect_list: Optional[Packet] = None
+    _begun = False
     _round_trip: Optional[float]
     _stats: Stats
     _server: ServerURL
@@ -148,6 +149,7 @@ class Facts:
 
     def _log_state(self, state: State) -> None:
         told = {State.CONNECTED: self.banner, State.FINISHED: self.error}.get(state)
-        level = logging.INFO if told else logging.DEBUG
+        self._begun = self._begun or state is State.CONNECTING
+        level = logging.INFO if told and self._begun else logging.DEBUG
         if logger.isEnabledFor(level):
             logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")

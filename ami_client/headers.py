@@ -11,6 +11,7 @@ KEEP_CASE = ("dialstring", "callerid", "connectedline")
 # memo is shared by all connections; what it may hold is bounded, as a server may send anything.
 MEMO_SIZE = 2048  # lines
 MEMO_LONGEST = 128  # bytes of a line
+SECRETS = (b"secret", b"passw", b"md5")  # lines with these are not kept: they may hold one
 
 
 def split_line(line: str) -> tuple[str, str]:
@@ -45,7 +46,7 @@ class HeaderMemo(dict[bytes, tuple[str, str]]):
 
     def __missing__(self, line: bytes) -> tuple[str, str]:
         header = fold_line(line, self._fold_case)
-        if len(line) <= MEMO_LONGEST:
+        if len(line) <= MEMO_LONGEST and not any(word in line.lower() for word in SECRETS):
             if len(self) >= MEMO_SIZE:
                 self.clear()
             self[line] = header

@@ -162,7 +162,11 @@ class InFlight:
         if pending.abandoned:
             self._abandoned.pop(ascii_lower(pending.action_id), None)
             return []
-        return [Done(pending, result)] if self.forget(pending) else []
+        if not self.forget(pending):
+            return []
+        if ascii_lower(pending.fence_id) in self._fences:  # an error came in place of the text
+            self.abandon(pending)
+        return [Done(pending, result)]
 
     def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:
         pending = next(iter(self._fences.values()), None)  # answers come in the order of sending

@@ -5,6 +5,7 @@ Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .callbacks import logger
@@ -16,6 +17,7 @@ from .url import ServerURL, format_address
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
     from .loop import Handle, Loop
 
@@ -113,12 +115,7 @@ class Link:
         if wanted is False and self._server.scheme != "tls":
             return None
         if isinstance(wanted, bool):
-            import ssl  # costs many milliseconds: only for those who use it
-
-            wanted = ssl.create_default_context()
-            if not self._options.ssl_verify:
-                wanted.check_hostname = False
-                wanted.verify_mode = ssl.CERT_NONE
+            wanted = _default_context(self._options.ssl_verify)
         if not (wanted.verify_mode and wanted.check_hostname):
             logger.warning("%s: whoever answers is trusted: the certificate or its name is not checked", self._server)
         return TLSFilter(wanted, None if self._server.scheme == "unix" else self._server.host)
@@ -152,3 +149,15 @@ class Link:
         else:
             reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}"
             self._on_lost(TLSFailed(reason, self._server.host, self.port, error))
+
+
+@cache
+def _default_context(verify: bool) -> ssl.SSLContext:
+    # Shared by all connections: each would cost many milliseconds and most of a megabyte.
+    import ssl  # costs many milliseconds as well: only for those who use it
+
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -65,8 +65,9 @@ class Options:
     max_packet: int = DEFAULT_MAX_PACKET
     #: Header lines of one packet of the server's; a longer one ends the connection.
     max_lines: int = DEFAULT_MAX_LINES
-    #: Bytes of the list answers that a connection is putting together, each packet counted as 1,024 at least. The
-    #: answer that exceeds it fails, and the rest of it is thrown away.
+    #: Memory for the list answers that a connection is putting together, in bytes: each packet counts with its length,
+    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds it fails, and the rest of it
+    #: is thrown away.
     max_answer: int = DEFAULT_MAX_ANSWER
     #: Bytes that wait for the server to read, per connection. Beyond them an action raises LimitReached.
     max_outgoing: int = 16 * 1024 * 1024

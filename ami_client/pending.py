@@ -47,8 +47,10 @@ ODDITIES: dict[str, Oddity] = {
 }
 REGULAR = Oddity()
 
-DEFAULT_MAX_ANSWER = 128 * 1024 * 1024  # bytes
-MIN_PACKET_SIZE = 1024  # what a packet takes of memory at least, whatever the server sent
+DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
+# What packets take of memory, about: each at least, and each header.
+MIN_PACKET_SIZE = 1024
+HEADER_SIZE = 128
 
 
 class Pending:
@@ -126,13 +128,13 @@ class Pending:
         self.abandoned = True
         self.packets = []
         if self._response is not None:
-            self._response.events = []  # a new list: the old one may be in the callback's hands
+            self._response = Packet()  # the list is still open
 
     def keep(self, packets: list[Packet], packet: Packet) -> None:
         """Add a part of the answer to those that have arrived."""
         if not self.abandoned:
             packets.append(packet)
-            self.size += max(len(packet.raw), MIN_PACKET_SIZE)
+            self.size += _size(packet)
 
     def _take_composite(self, packet: Packet) -> Optional[Result]:
         self.keep(self.packets, packet)
@@ -151,6 +153,7 @@ class Pending:
         opens_list = header_is(packet, "eventlist", "start")
         if opens_list or self.oddity.ends_with or self.oddity.single_event:
             self._response = packet
+            self.size += _size(packet)
             return None
         return packet
 
@@ -213,6 +216,10 @@ def mark_error(packet: Packet) -> bool:
     if packet.error is None:
         packet.error = ActionFailed(server_reason(packet))
     return True
+
+
+def _size(packet: Packet) -> int:
+    return max(len(packet.raw), MIN_PACKET_SIZE, HEADER_SIZE * len(packet))
 
 
 def lacks_entries(complete: Packet, arrived: int) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from threading import Lock
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
@@ -19,9 +20,8 @@ from .headers import KEEP_CASE
 from .loop import Loop
 from .options import Options, seconds
 from .reactor import Reactor
-from .server import BeforeConnect, OnConnection, Server, Waiter
+from .server import BeforeConnect, OnConnection, Server, Waiter, read_url
 from .stats import Stats
-from .url import ServerURL
 
 SomePool = TypeVar("SomePool", bound="Pool")
 LoginHandler = TypeVar("LoginHandler", bound=Callable[..., object])
@@ -77,10 +77,11 @@ class Pool(EventHandlers):
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._servers: dict[str, Server] = {}
         self._past: dict[str, Stats] = {}  # of servers that are there no more, by their text
+        self._lock = Lock()  # held while their counts move there, for other threads may read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
         for url in [self.options.server or "", *self.options.servers]:
             if url:
-                ServerURL.parse(url)  # a malformed one raises here, not at the first call
+                read_url(url, self.options)  # a malformed one raises here, not at the first call
 
     def __repr__(self) -> str:
         count = sum(server.size for server in self._servers.values())
@@ -127,11 +128,10 @@ class Pool(EventHandlers):
     def stats_by_server(self) -> dict[str, Stats]:
         """As :attr:`stats`, for each server by its URL without the secret. May be called from any thread."""
         totals: dict[str, Stats] = {}
-        for name, stats in [
-            *self._past.items(),
-            *((str(one.address), one.stats) for one in list(self._servers.values())),
-        ]:
-            totals.setdefault(name, Stats()).add([stats])
+        with self._lock:
+            present = [(str(server.address), server.stats) for server in tuple(self._servers.values())]
+            for name, stats in (*self._past.items(), *present):
+                totals.setdefault(name, Stats()).add([stats])
         return totals
 
     @staticmethod
@@ -150,7 +150,7 @@ class Pool(EventHandlers):
 
         Raises ValueError for a malformed URL or a weight that is not positive.
         """
-        ServerURL.parse(url)
+        read_url(url, self.options)
         if weight is not None and not weight > 0:
             raise ValueError("weight must be more than 0")
         self._choices.append((url, 1.0 if weight is None else weight))
@@ -239,8 +239,9 @@ class Pool(EventHandlers):
 
     def _forget(self, server: Server) -> None:
         if self._servers.get(server.url) is server:
-            del self._servers[server.url]
-            self._past.setdefault(str(server.address), Stats()).add([server.stats.counters()])
+            with self._lock:
+                del self._servers[server.url]
+                self._past.setdefault(str(server.address), Stats()).add([server.stats.counters()])
 
     def _choose(self) -> Optional[str]:
         if not self._choices:

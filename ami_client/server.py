@@ -32,6 +32,13 @@ OnConnection = Callable[..., object]
 BeforeConnect = Callable[[Connection], object]
 
 
+def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
+    """The address and the options of a URL. Raises ValueError for what is malformed, or what no login could hold."""
+    address = ServerURL.parse(url)
+    encode_headers([("Username", address.username or ""), ("Secret", address.secret or "")])
+    return address, options.with_params(address.params, str(address))
+
+
 def _nobody(conn: object, packet: object) -> None:
     """The callback of a caller who wants none."""
 
@@ -78,10 +85,7 @@ class Server:
 
     def __init__(self, url: str, options: Options, pool: ConnectionPool, on_idle: Callable[[Server], object]) -> None:
         self.url = url
-        self.address = ServerURL.parse(url)
-        # What no login could hold raises here, before anybody waits for it.
-        encode_headers([("Username", self.address.username or ""), ("Secret", self.address.secret or "")])
-        self._options = options.with_params(self.address.params, str(self.address))
+        self.address, self._options = read_url(url, options)
         self._pool = pool
         self._on_idle = on_idle
         self._finished = False
@@ -93,6 +97,7 @@ class Server:
         self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
         self._reconnects: dict[Connection, _Reconnect] = {}  # by what was lost
         self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
+        self._hastened = float("-inf")  # when the last attempt was made at once
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
         self._past = Stats()  # of connections that are no more
@@ -138,7 +143,8 @@ class Server:
                     conn.tell(self._waiting.pop())
                 elif self._attempts or self._reconnects or self._to_replace:
                     self._hasten()
-                    break  # they are told how the next attempt went
+                    if self._attempts or self._reconnects or self._to_replace:  # still: callbacks may do anything
+                        break  # they are told how the next attempt went
                 elif len(self._connections) < self._options.maxconnperserv:
                     self._open(self._next_waiter())
                 else:
@@ -229,9 +235,8 @@ class Server:
         self._free.pop(conn, None)
         if conn in self._attempts:
             del self._attempts[conn]
-            if not self._attempts and not any(one.connected for one in self._connections):
-                while self._waiting:  # for this attempt: now they are told how it went
-                    conn.tell(self._waiting.pop())
+            while self._waiting and not self._attempts:  # for this attempt: they are told how it went
+                conn.tell_with_others(self._waiting.pop())
         if self._comes_again(conn):
             self._to_replace[conn] = None
 
@@ -242,21 +247,23 @@ class Server:
             attempt = self._connections.pop(conn) + 1
             self._retrying[conn] = None
         self._started(conn)
-        if not conn.has_retries:
-            self._bury(conn)
-        if conn in self._to_replace:
-            del self._to_replace[conn]
-            self._reconnect_later(conn, attempt, self._delay(attempt))
-        self.serve()
-        if conn in self._reconnects:
-            self._announce(self._reconnects[conn])
-        self._settle(conn)
+        for one in [one for one in self._retrying if not one.has_retries]:
+            self._bury(one)
+        try:
+            if conn in self._to_replace:
+                del self._to_replace[conn]
+                self._reconnect_later(conn, attempt, self._delay(attempt))
+                self._announce(self._reconnects[conn])
+            self.serve()
+        finally:  # even when a KeyboardInterrupt passes
+            self._settle(conn)
 
     def connection_given_up(self, conn: Connection) -> None:
         self._to_replace.pop(conn, None)
         reconnect = self._reconnects.pop(conn, None)
         if reconnect is not None:
             reconnect.timer.cancel()
+            self.serve()
             self._settle(conn)
 
     def _settle(self, conn: Connection) -> None:
@@ -286,8 +293,10 @@ class Server:
                 return False
             logger.warning("%s: %s", self.address, error)
         # Of several connections that were asked for and never came to be, one is enough to go on trying.
-        is_one_of_many = len(self._connections) > 1 or self._reconnects
-        return not is_one_of_many or self._connections[conn] > 0 or conn.stats.logins > 0
+        others = (
+            self._reconnects or self._to_replace or self._attempts or any(one.connected for one in self._connections)
+        )
+        return not others or self._connections[conn] > 0 or conn.stats.logins > 0
 
     def _reconnect_later(self, lost: Connection, attempt: int, delay: float) -> None:
         loop = self._pool.reactor
@@ -303,12 +312,14 @@ class Server:
         """Somebody waits: a first attempt is made at once, a later one as soon as a first one would have been."""
         if self._attempts or not self._reconnects:
             return
-        lost, due = min(self._reconnects.items(), key=lambda item: item[1].time)
-        assert self._options.reconnect is not None
-        if due.attempt == 1:
+        lost, due = min(self._reconnects.items(), key=lambda item: (item[1].attempt > 1, item[1].time))
+        now, base = self._pool.reactor.time(), self._options.reconnect
+        assert base is not None
+        if due.attempt == 1 and now >= self._hastened + base:
+            self._hastened = now  # not again and again, for a server that accepts logins and closes
             due.timer.cancel()
             self._reconnect(lost)
-        elif due.time > self._pool.reactor.time() + self._options.reconnect:
+        elif due.time > now + base:
             due.timer.cancel()
             self._reconnect_later(lost, due.attempt, self._delay(1))
 

@@ -145,18 +145,19 @@ class Session(StateMachine):
         assertions: Optional[Sequence[Assertion]] = None,
         *,
         retry: bool = False,
+        bounded: bool = True,
     ) -> Pending:
         """Encode an action and remember who wants its answer; before login it waits.
 
         The ActionID is the caller's own if ``params`` has one. Without a callback nothing is remembered. With ``retry``
         it can be sent again by another session, see :meth:`finish`. Raises ValueError and TypeError as
         :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is in flight, LimitReached when too
-        many actions are in flight or wait for the login.
+        many actions are in flight (unless it is not ``bounded``) or wait for the login.
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
-        if callback is not None and len(self._in_flight) >= self._max_pending:
-            raise LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
+        if callback is not None and bounded:
+            self._check_pending()
         own_id, others = take_action_id(params)
         pending = Pending(own_id or self._new_id(), action, callback, assertions)
         data = encode_action(pending.action, others, pending.action_id)
@@ -164,15 +165,21 @@ class Session(StateMachine):
             pending.fence_id = self._new_id()
             data += encode_action("Ping", None, pending.fence_id)
         self._queue(pending.action_id, data)
-        self._asked_to_log_off |= ascii_lower(pending.action) == "logoff"
+        logoff = ascii_lower(pending.action) == "logoff"
+        self._asked_to_log_off |= logoff
         if callback is not None:
             self._in_flight.add(pending)
-        if retry:
+        if retry and not logoff:
             pending.request = data
         return pending
 
+    def _check_pending(self) -> None:
+        if len(self._in_flight) >= self._max_pending:
+            raise LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
+
     def send_again(self, pending: Pending) -> None:
-        """Send what another session left: see :meth:`finish`. Raises ValueError if its ActionID is in flight here."""
+        """Send what another session left: see :meth:`finish`. Raises as :meth:`send`."""
+        self._check_pending()
         pending.restart()
         if pending.request:
             self._queue(pending.action_id, pending.request)

@@ -222,6 +222,7 @@ def test_an_interrupt_out_of_a_login_leaves_the_connection_usable(wire: Wire) ->
     life.conn.on_connected(interrupt)
     with pytest.raises(KeyboardInterrupt):
         wire.answer_login()
+    wire.pump()
     again: list[Connection] = []
     life.conn.pool.get_connection(URL, again.append)  # type: ignore[union-attr]
     assert again == [life.conn] and life.conn.connected

@@ -38,7 +38,7 @@ def test_the_defaults() -> None:
         "slow_handler": 1.0,
         "max_packet": 16 * 1024 * 1024,
         "max_lines": 200_000,
-        "max_answer": 128 * 1024 * 1024,
+        "max_answer": 256 * 1024 * 1024,
         "max_outgoing": 16 * 1024 * 1024,
         "max_pending": 100_000,
         "max_waiting": 1000,

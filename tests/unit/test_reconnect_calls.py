@@ -199,6 +199,7 @@ def test_asking_again_at_each_loss_does_not_double_the_connections(
     if place != "action":
         daemon.pool.on(place, ask)
     for number in range(10):
+        daemon.wire.wait(4)  # an attempt at once is made once in so many seconds
         if place == "action":
             daemon.conn.ping(ask)
         daemon.lose()
@@ -207,6 +208,41 @@ def test_asking_again_at_each_loss_does_not_double_the_connections(
         assert len(got) == number + 1
     daemon.wire.wait(100)
     assert len(daemon.open_sockets) == 1 and daemon.pool.stats.connections == 1
+
+
+def test_a_server_that_accepts_logins_and_closes_is_not_hammered(daemon: Daemon) -> None:
+    daemon.pool.on("disconnect", lambda conn: daemon.pool.get_connection(URL))
+    daemon.lose()
+    daemon.wire.answer_login()
+    daemon.lose()
+    assert daemon.open_sockets == []
+    daemon.wire.wait(3.9)
+    assert daemon.open_sockets == []
+    daemon.wire.wait(0.1)
+    daemon.wire.answer_login()
+    assert daemon.conn.connected
+
+
+@pytest.mark.parametrize("callers", [1, 2, 5])
+def test_callers_that_ask_again_at_each_failure_from_the_beginning(make_daemon: MakeDaemon, callers: int) -> None:
+    daemon = make_daemon()
+    make_socket = daemon.wire.make_socket
+
+    def refusing(*args: int) -> Any:
+        daemon.wire.prepare().refuse()
+        return make_socket(*args)
+
+    daemon.wire.make_socket = refusing  # type: ignore[method-assign]
+
+    def ask(conn: Connection) -> None:
+        daemon.pool.get_connection(URL, ask)
+
+    for _ in range(callers):
+        daemon.pool.get_connection(URL, ask)
+    daemon.wire.pump()
+    assert len(daemon.wire.sockets) <= callers + 1
+    daemon.wire.wait(100)
+    assert len(daemon.wire.sockets) <= callers + 1 + 25  # each comes within four seconds, and one at a time
 
 
 @pytest.mark.parametrize("said", [REFUSAL, REFUSAL.replace(b"failed", b"Login already in use")])
@@ -242,7 +278,8 @@ def test_asking_again_when_the_connection_was_refused_keeps_counting(make_daemon
     daemon.wire.prepare().refuse()
     daemon.pool.get_connection(URL, ask)
     daemon.wire.pump()
-    assert daemon.told == [*["disconnect"] * 2, "reconnecting 2"]  # the first attempt at once, the others not
+    # The first attempt at once, the others not.
+    assert daemon.told == ["disconnect", "reconnecting 1", "disconnect", "reconnecting 2"]
     for _ in range(4):
         daemon.wire.wait(4)
     assert daemon.told.count("disconnect") == 6 and daemon.told[-1] == "reconnecting 6"
@@ -273,7 +310,7 @@ def test_who_waits_for_a_connection_does_not_wait_for_the_delay(make_daemon: Mak
     daemon.pool.get_connection(URL, calls)
     assert calls == []
     daemon.lose()
-    assert daemon.told == ["disconnect"]  # no delay was announced, for there is none
+    assert daemon.told == ["disconnect", "reconnecting 1"]
     daemon.wire.answer_login()
     assert len(calls) == 1 and daemon.conn.connected
     daemon.wire.wait(100)

@@ -264,17 +264,22 @@ class Connection(Facts, Dispatch, EventHandlers):
             self._ping_for_life()
 
     def _login_late(self, limit: float) -> None:
-        if self.banner is None:
-            said = "the server sent nothing: is it the TLS port, which wants tls://?"
-        else:
-            said = f"the server's first line was {printable(self.banner, 100)!r}"
-        self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {said}"))
+        self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {self._first_words()}"))
+
+    def _first_words(self) -> str:
+        if self.banner is not None:
+            return f"the server's first line was {printable(self.banner, 100)!r}"
+        if self._stats.bytes_in:
+            return "the server sent no whole line"
+        return "the server sent nothing: is it the TLS port, which wants tls://?"
 
     def fail(self, error: AMIError) -> None:
         """End at once, with ``error`` as the reason. Called by what watches the link, and by the owner."""
         self._end(error, abort=True)
 
     def _lost(self, error: AMIError) -> None:
+        if isinstance(error, ConnectionLost) and not self.connected:
+            error = ConnectionLost(f"{error} before the login; {self._first_words()}", error.cause)
         suspect = self._session.last_list
         if isinstance(error, ConnectionLost) and suspect is not None and self._heard_just_now():
             self._suspect_list = suspect

@@ -147,7 +147,9 @@ class Link:
             reason = "the server closed the connection" if error is None else f"the connection was lost: {error}"
             self._on_lost(ConnectionLost(reason, error))
         else:
-            reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}"
+            reason = (
+                f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{_tls_hint(str(error))}"
+            )
             self._on_lost(TLSFailed(reason, self._server.host, self.port, error))
 
 
@@ -161,3 +163,11 @@ def _default_context(verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _tls_hint(said: str) -> str:
+    if "WRONG_VERSION_NUMBER" in said:
+        return "; it does not speak TLS: is it the plain port, which wants tcp://?"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "; for an authority of your own give Pool(ssl=...) an SSLContext"
+    return ""

@@ -11,6 +11,7 @@ from .callbacks import logger
 from .encode import encode_headers
 from .packet import DEFAULT_MAX_LINES, DEFAULT_MAX_PACKET
 from .pending import DEFAULT_MAX_ANSWER
+from .url import ServerURL
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -159,7 +160,11 @@ def seconds(name: str, value: object) -> Optional[float]:
         raise TypeError(f"{name} is a number of seconds or None, not {type(value).__name__}")
     if not value > 0:
         raise ValueError(f"{name} must be more than 0 seconds; None means no limit")
-    return None if math.isinf(value) else float(value)
+    try:
+        limit = float(value)
+    except OverflowError:  # an int that no float holds
+        return None
+    return None if math.isinf(limit) else limit
 
 
 def _finite(name: str, value: object) -> float:
@@ -284,3 +289,12 @@ def _unknown(name: str, known: Iterable[str]) -> str:
 
     nearest = difflib.get_close_matches(str(name), sorted(known), 1, 0)
     return f"unknown option {name!r}; did you mean {nearest[0]!r}?"
+
+
+def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
+    """The address and the options of a URL. Raises ValueError for what is malformed, or what no login could hold."""
+    address = ServerURL.parse(url)
+    if address.username is None and options.username:
+        address = replace(address, username=options.username)
+    encode_headers([("Username", address.username or ""), ("Secret", address.secret or "")])
+    return address, options.with_params(address.params, str(address))

@@ -6,22 +6,24 @@ Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Mapping
 from threading import Lock
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
-from .callbacks import Guard, require_callable, trim_arguments
+from .callbacks import Guard, logger, require_callable, trim_arguments
 from .connection import Connection
 from .encode import TRIMMED, ascii_lower
 from .errors import ConnectionFinished, NoServer
 from .events import EventHandlers
 from .headers import KEEP_CASE
 from .loop import Loop
-from .options import Options, seconds
+from .options import Options, read_url, seconds
 from .reactor import Reactor
-from .server import BeforeConnect, OnConnection, Server, Waiter, read_url
+from .server import Server
 from .stats import Stats
+from .waiter import BeforeConnect, OnConnection, Waiter
 
 SomePool = TypeVar("SomePool", bound="Pool")
 LoginHandler = TypeVar("LoginHandler", bound=Callable[..., object])
@@ -73,6 +75,7 @@ class Pool(EventHandlers):
         self.options = Options.make(config, **options)
         self.finished = False
         self._reactor = reactor
+        self._default: Optional[Loop] = None  # the default reactor, once it was asked for
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._servers: dict[str, Server] = {}
@@ -107,15 +110,28 @@ class Pool(EventHandlers):
     def reactor(self) -> Loop:
         """The loop that the connections live on."""
         if self._reactor is None:
-            self._reactor = Reactor.instance()
+            return self._default_reactor()
         return self._reactor
+
+    def _default_reactor(self) -> Loop:
+        reactor = Reactor.instance()
+        if reactor is not self._default:
+            self._default = reactor
+            asyncio = sys.modules.get("asyncio")
+            if asyncio is not None and asyncio._get_running_loop() is not None:
+                logger.warning(
+                    "an asyncio loop runs here, and nobody runs ours: Pool(reactor=asyncio.get_running_loop())"
+                )
+        return reactor
 
     def _time(self) -> float:
         return self.reactor.time()
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
-        # What handlers of a connection's events do is counted with the connection.
-        guard = args[0].guard if args and isinstance(args[0], Connection) else self._guard
+        # What handlers do is counted with the connection, or the server, that the event is about.
+        about = args[0] if args else None
+        server = self._servers.get(about) if isinstance(about, str) else None
+        guard = about.guard if isinstance(about, Connection) else server.guard if server else self._guard
         return guard(cb, *args, **kwargs)
 
     @property
@@ -151,8 +167,8 @@ class Pool(EventHandlers):
         Raises ValueError for a malformed URL or a weight that is not positive.
         """
         read_url(url, self.options)
-        if weight is not None and not weight > 0:
-            raise ValueError("weight must be more than 0")
+        if weight is not None and (not isinstance(weight, (int, float)) or not 0 < weight < float("inf")):
+            raise ValueError("weight must be a number of more than 0")
         self._choices.append((url, 1.0 if weight is None else weight))
 
     def _get_connection(

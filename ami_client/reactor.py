@@ -63,6 +63,7 @@ class Reactor:
         self._timers = TimerQueue()
         self._waker: Optional[Waker] = None
         self._signals = SignalCallbacks(self.call_soon_threadsafe)
+        self._pid = os.getpid()
         self._running = False
         self._stopping = False
         self._closed = False
@@ -335,5 +336,6 @@ def _close_default() -> None:
     # Nobody owns the default reactor, so nobody else would close its sockets. One that is still
     # running is a daemon thread's, and ends with it.
     reactor = Reactor._default
-    if reactor is not None and not reactor.is_running():
+    # In a forked child it is the parent's: its selector is shared.
+    if reactor is not None and not reactor.is_running() and reactor._pid == os.getpid():
         reactor.close()

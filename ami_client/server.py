@@ -9,18 +9,18 @@ import logging
 from collections import deque
 from dataclasses import replace
 from threading import Lock
-from typing import Callable, NamedTuple, Optional, Union, cast
+from typing import Callable, NamedTuple, Optional, cast
 
 from .backoff import backoff_delay
-from .callbacks import PriorityQueueCallbacks, Wrapper, logger, trim_arguments
+from .callbacks import Guard, PriorityQueueCallbacks, logger
 from .connection import Connection
-from .encode import encode_headers
-from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused, NoServer
+from .encode import printable
+from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
 from .loop import Handle
-from .options import Options
+from .options import Options, read_url
 from .owner import ConnectionPool
 from .stats import Stats
-from .url import ServerURL
+from .waiter import Waiter
 
 # Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
 # drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
@@ -28,44 +28,8 @@ from .url import ServerURL
 STARTING_AT_ONCE = 10
 STARTING_TIME = 0.1
 
-OnConnection = Callable[..., object]
-BeforeConnect = Callable[[Connection], object]
-
-
-def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
-    """The address and the options of a URL. Raises ValueError for what is malformed, or what no login could hold."""
-    address = ServerURL.parse(url)
-    encode_headers([("Username", address.username or ""), ("Secret", address.secret or "")])
-    return address, options.with_params(address.params, str(address))
-
-
-def _nobody(conn: object, packet: object) -> None:
-    """The callback of a caller who wants none."""
-
-
-class Waiter(Wrapper):
-    """A callback that waits for a connection; ``limits`` are options of the connection that it may open."""
-
-    def __init__(
-        self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect], limits: dict[str, Optional[float]]
-    ) -> None:
-        super().__init__(_nobody if cb is None else trim_arguments(cb))
-        self.before_connect = before_connect
-        self.limits = limits
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        return self.func(*args, **kwargs)
-
-    def fail(
-        self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool, stats: Stats
-    ) -> None:
-        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
-        conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
-        conn.fail(error)
-        try:
-            conn.tell(self)
-        finally:
-            stats.add([conn.stats.counters()])
+# A callback that asks for a connection again whenever it gets one is not to keep everybody else from running.
+SERVED_AT_ONCE = 1000
 
 
 class _Reconnect(NamedTuple):
@@ -102,6 +66,7 @@ class Server:
         self._serving = False
         self._past = Stats()  # of connections that are no more
         self._lock = Lock()  # held while a connection's counts move there, for other threads may read them
+        self.guard = Guard(pool.reactor.time, self._options.slow_handler, self._past)
 
     def __repr__(self) -> str:
         return f"<Server {self.address} {len(self._connections)} connections>"
@@ -136,8 +101,10 @@ class Server:
             return
         self._serving = True
         complete = False
+        left = SERVED_AT_ONCE
         try:
-            while self._waiting:
+            while self._waiting and left:
+                left -= 1
                 if self._free:
                     conn = next(iter(self._free))
                     conn.tell(self._waiting.pop())
@@ -152,7 +119,7 @@ class Server:
             complete = True
         finally:
             self._serving = False
-            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still served
+            if not complete or not left:  # a KeyboardInterrupt passes; should the loop run on, the others are served
                 self._pool.reactor.call_soon(self.serve)
 
     def finish(self, graceful: bool) -> None:
@@ -253,7 +220,7 @@ class Server:
             if conn in self._to_replace:
                 del self._to_replace[conn]
                 self._reconnect_later(conn, attempt, self._delay(attempt))
-                self._announce(self._reconnects[conn])
+                self._announce(conn)
             self.serve()
         finally:  # even when a KeyboardInterrupt passes
             self._settle(conn)
@@ -287,11 +254,9 @@ class Server:
         error = conn.error
         if self._options.reconnect is None or self._finished or isinstance(error, ConnectionFinished):
             return False
-        if isinstance(error, LoginRefused):
-            if not (error.temporary or self._options.reconnect_refused):
-                logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
-                return False
-            logger.warning("%s: %s", self.address, error)
+        if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
+            logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
+            return False
         # Of several connections that were asked for and never came to be, one is enough to go on trying.
         others = (
             self._reconnects or self._to_replace or self._attempts or any(one.connected for one in self._connections)
@@ -323,9 +288,13 @@ class Server:
             due.timer.cancel()
             self._reconnect_later(lost, due.attempt, self._delay(1))
 
-    def _announce(self, due: _Reconnect) -> None:
-        level = logging.WARNING if due.attempt == 1 else logging.INFO  # a server that is down fills no log
-        logger.log(level, "%s: connecting again in %.2f s, attempt %d", self.address, due.delay, due.attempt)
+    def _announce(self, lost: Connection) -> None:
+        due = self._reconnects[lost]
+        # A server that is down fills no log; one that refuses us wants to be looked at.
+        notable = due.attempt == 1 or isinstance(lost.error, LoginRefused)
+        level = logging.WARNING if notable else logging.INFO
+        text = "%s: connecting again in %.2f s, attempt %d (%s)"
+        logger.log(level, text, self.address, due.delay, due.attempt, printable(str(lost.error)))
         self._pool.emit("reconnecting", self.url, due.delay, due.attempt)
 
     def _reconnect(self, lost: Connection) -> None:

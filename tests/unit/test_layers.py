@@ -40,7 +40,7 @@ watchdog
 actions facts owner
 dispatch
 connection
-backoff
+backoff waiter
 server
 pool
 __init__

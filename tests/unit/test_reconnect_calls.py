@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,15 @@ from outage import Daemon
 from wire import BANNER, REFUSAL, URL, WELCOME, Calls, Wire
 
 from ami_client import Connection
-from ami_client.errors import ConnectFailed, ConnectionLost, ConnectTimeout, LoginRefused, LoginTimeout
+from ami_client.errors import (
+    ConnectFailed,
+    ConnectionFinished,
+    ConnectionLost,
+    ConnectTimeout,
+    LoginRefused,
+    LoginTimeout,
+)
+from ami_client.testing import FakeSocket
 
 ExpectLog = Callable[[str], None]
 MakeDaemon = Callable[..., Daemon]
@@ -224,25 +233,27 @@ def test_a_server_that_accepts_logins_and_closes_is_not_hammered(daemon: Daemon)
 
 
 @pytest.mark.parametrize("callers", [1, 2, 5])
-def test_callers_that_ask_again_at_each_failure_from_the_beginning(make_daemon: MakeDaemon, callers: int) -> None:
-    daemon = make_daemon()
-    make_socket = daemon.wire.make_socket
+def test_callers_that_ask_again_at_each_failure_from_the_beginning(
+    make_daemon: MakeDaemon, callers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, failures = make_daemon(), Calls()
 
-    def refusing(*args: int) -> Any:
+    def refusing(*args: int) -> FakeSocket:
         daemon.wire.prepare().refuse()
-        return make_socket(*args)
-
-    daemon.wire.make_socket = refusing  # type: ignore[method-assign]
+        return daemon.wire.make_socket(*args)
 
     def ask(conn: Connection) -> None:
+        failures.append(conn.error)
         daemon.pool.get_connection(URL, ask)
 
+    monkeypatch.setattr(socket, "socket", refusing)
     for _ in range(callers):
         daemon.pool.get_connection(URL, ask)
     daemon.wire.pump()
-    assert len(daemon.wire.sockets) <= callers + 1
+    assert len(daemon.wire.sockets) == callers + 1  # those that were asked for, and a first attempt
     daemon.wire.wait(100)
-    assert len(daemon.wire.sockets) <= callers + 1 + 25  # each comes within four seconds, and one at a time
+    assert len(daemon.wire.sockets) <= callers + 1 + 25  # one in four seconds, however many ask
+    assert len(failures) >= 25 * callers
 
 
 @pytest.mark.parametrize("said", [REFUSAL, REFUSAL.replace(b"failed", b"Login already in use")])
@@ -400,3 +411,44 @@ def test_a_refused_login_is_told_to_who_brought_it_forward(daemon: Daemon, expec
     assert [type(packet.error) for packet in calls] == [LoginRefused]
     daemon.wire.wait(100)
     assert daemon.open_sockets == []
+
+
+# What was found by a model of the pool
+
+
+def test_who_waits_when_the_reconnect_is_called_off(make_daemon: MakeDaemon) -> None:
+    daemon, got = make_daemon(maxconnperserv=1).start(), Calls()
+    lost = daemon.conn
+    daemon.lose()
+    daemon.wire.prepare().refuse()
+    daemon.wire.wait(4)
+    attempt = daemon.conns[-1]
+    assert attempt is lost
+    failed: list[Connection] = []
+    daemon.pool.on("disconnect", failed.append)
+    daemon.wire.prepare().refuse()
+    daemon.wire.wait(8)
+    daemon.pool.get_connection(URL, got)
+    failed[-1].finish()
+    daemon.wire.answer_login()
+    assert len(got) == 1 and daemon.conn.connected
+
+
+def test_a_handler_of_the_login_that_ends_what_callers_wait_for(daemon: Daemon) -> None:
+    daemon.lose()
+    got: list[tuple[Connection, Any]] = []
+    for _ in range(2):
+        daemon.pool.get_connection(URL, lambda conn, packet: got.append((conn, packet)))
+    daemon.pool.on_login(lambda conn: conn.finish())
+    daemon.wire.answer_login()
+    assert [(conn.connected, type(packet.error)) for conn, packet in got] == [(False, ConnectionFinished)] * 2
+
+
+def test_an_attempt_that_is_over_before_it_began(make_daemon: MakeDaemon) -> None:
+    daemon, got = make_daemon(maxconnperserv=1).start(), Calls()
+    daemon.conn.ping(lambda conn, packet: daemon.pool.get_connection(URL, got), retry=True)
+    daemon.wire.sockets[0].eof()
+    daemon.pool.on("reconnecting", lambda *args: daemon.pool.get_connection(URL, None, 0, lambda conn: conn.finish()))
+    daemon.wire.pump()
+    daemon.wire.answer_login()
+    assert len(got) == 1

@@ -88,8 +88,7 @@ def test_inside_a_handler(make_daemon: MakeDaemon, place: str, end: str) -> None
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_inside_the_callback_of_a_refused_login(make_daemon: MakeDaemon, end: str, expect_log: ExpectLog) -> None:
-    expect_log("WARNING: .*login refused")
+def test_inside_the_callback_of_a_refused_login(make_daemon: MakeDaemon, end: str) -> None:
     daemon = make_daemon(reconnect_refused=True)
     daemon.pool.get_connection(URL, lambda conn: ENDS[end](daemon, conn))
     daemon.wire.answer_login(REFUSAL)

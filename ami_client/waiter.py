@@ -1,0 +1,45 @@
+"""Callbacks that wait for a connection."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Union
+
+from .callbacks import Wrapper, trim_arguments
+from .connection import Connection
+from .errors import ConnectionFinished, NoServer
+from .options import Options
+from .owner import ConnectionPool
+from .stats import Stats
+from .url import ServerURL
+
+OnConnection = Callable[..., object]
+BeforeConnect = Callable[[Connection], object]
+
+
+def _nobody(conn: object, packet: object) -> None:
+    """The callback of a caller who wants none."""
+
+
+class Waiter(Wrapper):
+    """A callback that waits for a connection; ``limits`` are options of the connection that it may open."""
+
+    def __init__(
+        self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect], limits: dict[str, Optional[float]]
+    ) -> None:
+        super().__init__(_nobody if cb is None else trim_arguments(cb))
+        self.before_connect = before_connect
+        self.limits = limits
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(*args, **kwargs)
+
+    def fail(
+        self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool, stats: Stats
+    ) -> None:
+        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
+        conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
+        conn.fail(error)
+        try:
+            conn.tell(self)
+        finally:
+            stats.add([conn.stats.counters()])

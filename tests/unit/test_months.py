@@ -1,0 +1,104 @@
+"""What would grow over months, if it were let: nothing does."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from outage import Daemon
+from talk import Client, message
+from wire import URL, Calls, Wire
+
+from ami_client.errors import ActionTimeout, LimitReached
+
+MakeDaemon = Callable[..., Daemon]
+
+
+class Thing:
+    """Something that a callback holds."""
+
+
+def test_the_response_that_opens_a_list_counts_too() -> None:
+    client = Client.logged_in(max_answer=10_000)
+    pending = client.send("List")
+    client.feed(
+        message("Response: Success", f"ActionID: {pending.action_id}", "EventList: start", "X: " + "x" * 10_000)
+    )
+    assert isinstance(client.only(pending).error, LimitReached)
+
+
+def test_what_arrived_for_an_action_that_is_given_up_is_let_go() -> None:
+    client = Client.logged_in()
+    pending = client.send("List")
+    client.feed(message("Response: Success", f"ActionID: {pending.action_id}", "EventList: start"))
+    assert pending.collecting
+    failure = client.session.give_up(pending, ActionTimeout("late"))
+    client.feed(message("Event: Entry", f"ActionID: {pending.action_id}"))
+    client.feed(message("Event: Done", f"ActionID: {pending.action_id}", "EventList: Complete"))
+    assert failure is not None and failure.events == [] and client.done == []  # type: ignore[union-attr]
+    assert client.session.stats.dropped == 0  # late, and recognised
+
+
+def test_the_callback_of_an_action_that_timed_out_is_let_go(wire: Wire) -> None:
+    peer = wire.log_in(timeout=None)
+    thing = Thing()
+    gone = weakref.ref(thing)
+    peer.conn.action("Getvar", lambda conn, packet, thing=thing: None, {"Variable": "x"}, timeout=1)
+    del thing
+    wire.wait(2)
+    gc.collect()
+    assert gone() is None
+
+
+def test_raw_text_actions_that_are_refused_leave_no_fence_behind() -> None:
+    client = Client.logged_in()
+    pings = []
+    for _ in range(3000):
+        pending = client.send("IAXnetstats")
+        pings.append(pending.fence_id)
+        client.feed(message("Response: Error", f"ActionID: {pending.action_id}"))
+    assert len(client.done) == 3000
+    for ping in pings:
+        client.feed(message("Response: Success", f"ActionID: {ping}"))
+    assert client.session.stats.dropped >= 1900, "of the first, nobody remembers"
+    assert len(client.done) == 3000
+
+
+def test_connections_whose_retries_have_timed_out_are_let_go(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon(connect_timeout=2)
+    gone: list[weakref.ref[Any]] = []
+
+    def before(conn: Any) -> None:
+        gone.append(weakref.ref(conn))
+        conn.ping(Calls(), retry=True, timeout=1)
+
+    for _ in range(5):
+        daemon.wire.prepare().hold()
+        daemon.pool.get_connection(URL, before_connect=before)
+        daemon.wire.wait(10)
+    gc.collect()
+    assert len(gone) >= 4 and sum(ref() is not None for ref in gone) <= 2  # the last one, and the one under way
+
+
+def test_a_logoff_is_not_sent_again(daemon: Daemon) -> None:
+    calls = Calls()
+    daemon.conn.action("Logoff", calls, retry=True)
+    daemon.lose()
+    assert len(calls) == 1
+    daemon.come_back()
+    assert b"Logoff" not in daemon.wire.sockets[-1].take()
+
+
+def test_what_is_sent_again_is_bounded_too(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(max_pending=2).start(3), Calls()
+    for conn in daemon.conns:
+        for _ in range(2):
+            conn.ping(calls, retry=True)
+    for sock in daemon.wire.sockets:
+        sock.eof()
+    daemon.wire.wait(4)
+    daemon.wire.answer_login()
+    assert [type(packet.error) for packet in calls] == [LimitReached] * 4
+    assert daemon.conn.stats.pending == 2

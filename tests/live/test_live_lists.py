@@ -268,8 +268,9 @@ def test_lists_between_events(busy: Busy) -> None:
     assert numbers == [str(number) for number in range(20)]
 
 
-def test_wait_event_keeps_the_events_that_it_gathers(asterisk: AsteriskServer) -> None:
-    with Client(asterisk) as client, Client(asterisk) as other:
+def test_wait_event_keeps_the_events_that_it_gathers(own_asterisk: AsteriskServer) -> None:
+    # A server of its own: what calls of other tests leave behind may end the wait as well.
+    with Client(own_asterisk) as client, Client(own_asterisk) as other:
         client.ask("Ping")
         other.ask("UserEvent", {"UserEvent": "Settled"})
         # The events of the logins have come, too.

@@ -97,7 +97,8 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-TASKS: dict[str, Task] = {task.__name__: task for task in (demo, test, live, stress, fuzz, types, lint, docs, build, tox)}
+_ALL = (demo, test, live, stress, fuzz, types, lint, docs, build, tox)
+TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 
 class TaskError(Exception):

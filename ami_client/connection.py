@@ -20,10 +20,12 @@ from .events import EventHandlers
 from .facts import Facts
 from .inflight import Done
 from .link import Link
+from .login import Login
 from .options import Options
 from .owner import ConnectionPool, Owner
 from .packet import Packet
-from .session import EventReceived, Login, LoginDone, Outcome, Session
+from .routes import Routes
+from .session import EventReceived, LoginDone, Outcome, Session
 from .state import Move
 from .stats import Stats
 from .url import ServerURL
@@ -69,6 +71,7 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._owner = owner
         self._stats = Stats(reconnects=int(reconnect))
         self.guard = Guard(loop.time, options.slow_handler, self._stats)
+        self._routes = Routes(self, pool) if isinstance(pool, EventHandlers) else Routes(self)
         self._session = Session(
             Login(
                 options.username if server.username is None else server.username,
@@ -85,6 +88,7 @@ class Connection(Facts, Dispatch, EventHandlers):
             max_waiting=options.max_waiting,
             stats=self._stats,
             on_state=self._log_state,
+            unwanted=self._routes.unwanted,
         )
         self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self._lost)
         self._watchdog = Watchdog(
@@ -239,9 +243,15 @@ class Connection(Facts, Dispatch, EventHandlers):
         self._flush()
 
     def _emit_event(self, packet: Packet) -> None:
-        for name in (f"event_{packet.event_name}", "event"):
-            if not self.finished:  # looked at again after each callback
-                self.event(name, packet)
+        # As emit() does, for both names and both emitters; but nearly all of these have no handler, and this is the way
+        # that each event takes.
+        for emitter, name, handlers in self._routes.chains(packet.event_name):
+            if self.finished:  # looked at again after each callback
+                return
+            emitter._last_event_name = name
+            for handler in handlers:
+                if self.guard(handler, self, packet) is True:
+                    break
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
         return self.guard(cb, *args, **kwargs)

@@ -45,6 +45,7 @@ class EventHandlers(EventEmitter, PHPNames):
     """
 
     _last_event_name: Optional[str] = None
+    _bindings = 0  # how often somebody has bound or unbound
 
     def bind(self, names: Names, cb: Callable[..., object]) -> None:
         """Call ``cb(sender, *args)`` at each event of that name, or of those names."""
@@ -104,6 +105,25 @@ class EventHandlers(EventEmitter, PHPNames):
     def trigger(self, name: str, *args: object) -> bool:
         """Another name of :meth:`event`."""
         return self.event(name, *args)
+
+    def add_listener(self, event: str, f: Handler) -> Handler:
+        """pyee's :meth:`bind` for one name; returns the handler."""
+        self._bindings += 1
+        return super().add_listener(event, f)
+
+    def listens_to(self, event: str) -> Callable[[Handler], Handler]:
+        """pyee's decorator that binds to one name."""
+        return partial(self.add_listener, event)
+
+    def remove_listener(self, event: str, f: Callable[..., object]) -> None:
+        """pyee's :meth:`unbind` of one handler of one name. Raises KeyError if it is not bound."""
+        self._bindings += 1
+        super().remove_listener(event, f)
+
+    def remove_all_listeners(self, event: Optional[str] = None) -> None:
+        """pyee's :meth:`unbind` of all handlers, of one name or of all."""
+        self._bindings += 1
+        super().remove_all_listeners(event)
 
     def get_last_event_name(self) -> Optional[str]:
         """The name of the event emitted last, None before the first one."""

@@ -37,6 +37,11 @@ def fold_line(line: bytes, fold_case: bool) -> tuple[str, str]:
     return name, value
 
 
+def fold_value(value: bytes) -> str:
+    """A value in lower case, trimmed."""
+    return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+
+
 class HeaderMemo(dict[bytes, tuple[str, str]]):
     """Lines to what :func:`fold_line` makes of them, computed at the first look; bounded."""
 

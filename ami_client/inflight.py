@@ -60,6 +60,16 @@ class InFlight:
         key = ascii_lower(action_id)
         return any(key in table for table in (self._pending, self._results, self._abandoned, self._fences))
 
+    @property
+    def awaits_something(self) -> bool:
+        """Whether an event with an ActionID may be part of an answer."""
+        return bool(self._pending or self._results or self._abandoned or self._fences)
+
+    @property
+    def takes_any_event(self) -> bool:
+        """Whether one without may be."""
+        return self._open is not None
+
     def add(self, pending: Pending) -> None:
         """Remember an action, or who waits for the OriginateResponse of one."""
         key = ascii_lower(pending.action_id)

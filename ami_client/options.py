@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .callbacks import logger
+from .cutter import DEFAULT_MAX_PACKET
 from .encode import encode_headers
-from .packet import DEFAULT_MAX_LINES, DEFAULT_MAX_PACKET
+from .packet import DEFAULT_MAX_LINES
 from .pending import DEFAULT_MAX_ANSWER
 from .url import ServerURL
 

@@ -11,28 +11,18 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Optional, Union, overload
 
+from .cutter import DEFAULT_MAX_PACKET, Cutter
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
 from .errors import AMIError, ProtocolError
-from .headers import MEMOS, split_line
+from .headers import MEMOS, fold_value, split_line
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
 # What a packet is stands in its first header; an ActionID may come before it, and names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
 
-# What ends a packet, and the raw text of an old Command answer. One search each, not one for every spelling of the
-# blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.
-_END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
-_OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
-# Asterisk 14 and later. There it is a forgery, which would swallow what follows, in a value that somebody else has set.
-_NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
-_OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
-_EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in _END}
-_BANNER_END = re.compile(rb"\n")
-_LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
-_NOT_BLANK = re.compile(rb"[^\r\n]")
+_EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
 
-DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has 1.4 million
 DEFAULT_MAX_LINES = 200_000  # header lines; each costs far more memory than its bytes
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], list[tuple[str, "JSONValue"]]]
@@ -128,7 +118,7 @@ class Packet(dict[str, str]):
         assert match is not None
         end = self._head.find(self._eol, match.end())
         value = self._head[match.end() : end if end >= 0 else None]
-        return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+        return fold_value(value)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -190,8 +180,8 @@ class Packet(dict[str, str]):
         return parsed
 
 
-class PacketReader:
-    """Cuts the server's bytes into packets: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
+class PacketReader(Cutter):
+    """Makes packets of the server's bytes: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
 
     The first line is the banner. Lines end in CRLF, and a bare LF inside a line stays there, because values may hold
     one; a server whose banner ends in a bare LF is read with LF as the line end.
@@ -200,92 +190,61 @@ class PacketReader:
     def __init__(
         self, *, fold_case: bool = True, max_packet: int = DEFAULT_MAX_PACKET, max_lines: int = DEFAULT_MAX_LINES
     ) -> None:
-        self.banner: Optional[str] = None
+        super().__init__(max_packet)
+        self.skipped = 0  # events that nobody wanted
         self._fold_case = fold_case
-        self._max_packet = max_packet
         self._max_lines = max_lines
-        self._eol = b"\r\n"
-        self._may_be_old = True
-        self._buffer = bytearray()
-        self._start = 0  # of the packet being read; what lies before is done
-        self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the server, cut anywhere."""
-        if self._start:
-            del self._buffer[: self._start]
-            self._scanned -= self._start
-            self._start = 0
-        self._buffer += data
-
-    def next_packet(self) -> Optional[Packet]:
+    def next_packet(
+        self, unwanted: Optional[Mapping[bytes, bool]] = None, *, keep_answers: bool = True
+    ) -> Optional[Packet]:
         """The next packet whose end has come, or None.
 
-        Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end,
-        or of more than ``max_lines`` header lines.
+        ``unwanted`` tells of an event's name, as it is sent, whether such events are passed over: they are counted in
+        ``skipped`` and not parsed, which costs most. With ``keep_answers`` those that carry an ActionID are not.
+
+        Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end, or
+        of more than ``max_lines`` header lines.
         """
-        if self.banner is None and not self._read_banner():
-            return None
-        begin = _NOT_BLANK.search(self._buffer, self._start)
-        self._advance(begin.start() if begin else len(self._buffer))
-        if self._may_be_old and _OLD_START.match(self._buffer, self._start):
-            return self._next_old_command_answer()
-        found = self._find_end(_END[self._eol])
-        if found is None:
-            return None
-        raw, after = bytes(self._buffer[self._start : found[0]]), found[1]
-        self._check_lines(raw)
-        junk = _junk_length(raw, self._eol)
-        if junk:
-            # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
-            after = self._start + junk if junk < len(raw) else after
-            raw = raw[:junk].rstrip(b"\r\n")
-        self._advance(after)
-        return Packet.parse(raw, fold_case=self._fold_case, eol=self._eol)
+        while True:
+            raw = self.next_piece()
+            if raw is None:
+                return None
+            if raw[:7] != b"Event: ":  # as nearly all begin; those need no other look
+                if self.is_old_answer(raw):
+                    return self._old_command_answer(raw)
+                raw = self._split_off_junk(raw)
+            if len(raw) > self._max_lines:  # a line has more than one byte
+                self._check_lines(raw)
+            if unwanted is None or not self._is_unwanted(raw, unwanted, keep_answers):
+                return Packet.parse(raw, fold_case=self._fold_case, eol=self.eol)
+            self.skipped += 1
 
-    def _read_banner(self) -> bool:
-        found = self._find_end(_BANNER_END)
-        if found is None:
+    def _is_unwanted(self, raw: bytes, unwanted: Mapping[bytes, bool], keep_answers: bool) -> bool:
+        if raw[:7] != b"Event: ":
             return False
-        line = bytes(self._buffer[: found[0]])
-        self._eol = b"\r\n" if line.endswith(b"\r") else b"\n"
-        self.banner = line.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
-        self._may_be_old = not _NOT_OLD.match(self.banner)
-        self._advance(found[1])
-        return True
+        end = raw.find(self.eol, 7)
+        name = raw[7:end] if end > 0 else raw[7:]
+        return unwanted[name] and not (keep_answers and b"actionid" in raw.lower())
 
-    def _advance(self, position: int) -> None:
-        self._start = position
-        self._scanned = max(self._scanned, position)
-
-    def _find_end(self, mark: re.Pattern[bytes]) -> Optional[tuple[int, int]]:
-        """Where the first ``mark`` begins, and where it ends."""
-        # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
-        found = mark.search(self._buffer, max(self._start, self._scanned - _LONGEST_END))
-        end = found.start() if found else len(self._buffer) - _LONGEST_END
-        if end - self._start > self._max_packet:
-            raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without an end", limit="max_packet")
-        if found is None:
-            self._scanned = len(self._buffer)
-            return None
-        return found.span()
+    def _split_off_junk(self, raw: bytes) -> bytes:
+        # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
+        junk = _junk_length(raw, self.eol)
+        if not junk:
+            return raw
+        self.put_back(raw[junk:])
+        return raw[:junk].rstrip(b"\r\n")
 
     def _check_lines(self, head: bytes) -> None:
-        # A line has more than one byte: those of nearly all packets need not be counted.
-        if len(head) > self._max_lines and head.count(self._eol) >= self._max_lines:
+        if head.count(self.eol) >= self._max_lines:
             raise ProtocolError(f"a packet of more than {self._max_lines} lines (max_lines)", limit="max_lines")
 
-    def _next_old_command_answer(self) -> Optional[Packet]:
+    def _old_command_answer(self, raw: bytes) -> Packet:
         # Up to Asterisk 13: headers, then raw text with lines and empty lines of its own, up to a marker.
-        found = self._find_end(_OLD_END[self._eol])
-        if found is None:
-            return None
-        raw = bytes(self._buffer[self._start : found[0]])
-        body = _end_of_old_headers(raw, self._eol)
+        body = _end_of_old_headers(raw, self.eol)
         head = raw[:body].rstrip(b"\r\n")
         self._check_lines(head)
-        self._advance(found[1])
-        packet = Packet.parse(head, fold_case=self._fold_case, eol=self._eol, body=raw[body:])
+        packet = Packet.parse(head, fold_case=self._fold_case, eol=self.eol, body=raw[body:])
         packet.raw = raw
         return packet
 

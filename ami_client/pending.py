@@ -153,7 +153,8 @@ class Pending:
         opens_list = header_is(packet, "eventlist", "start")
         if opens_list or self.oddity.ends_with or self.oddity.single_event:
             self._response = packet
-            self.size += _size(packet)
+            if not self.abandoned:
+                self.size += _size(packet)
             return None
         return packet
 

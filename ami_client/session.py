@@ -8,25 +8,23 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Callable, Optional, Union
 
+from .cutter import DEFAULT_MAX_PACKET
 from .encode import (
-    ENCODING,
-    ENCODING_ERRORS,
     TRIMMED,
     Params,
     ascii_lower,
     encode_action,
-    encode_headers,
     take_action_id,
 )
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
 from .inflight import Done, InFlight
-from .packet import DEFAULT_MAX_LINES, DEFAULT_MAX_PACKET, Kind, Packet, PacketReader
+from .login import Login
+from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader
 from .pending import (
     DEFAULT_MAX_ANSWER,
     Assertion,
@@ -39,19 +37,6 @@ from .pending import (
 )
 from .state import Move, State, StateMachine
 from .stats import Stats
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who logs in, and how; ``authtype`` is ``md5`` or ``plain``."""
-
-    username: str
-    secret: str
-    authtype: str = "md5"
-    events: str = "on"
-
-    def __repr__(self) -> str:
-        return f"Login(username={self.username!r}, authtype={self.authtype!r}, events={self.events!r})"
 
 
 @dataclass(frozen=True)
@@ -98,8 +83,10 @@ class Session(StateMachine):
         max_waiting: int = 1000,
         stats: Optional[Stats] = None,
         on_state: Optional[Callable[[State], object]] = None,
+        unwanted: Optional[Callable[[], Mapping[bytes, bool]]] = None,
     ) -> None:
         super().__init__(on_state)
+        self._unwanted = unwanted  # which events nobody listens to: see PacketReader.next_packet
         self.stats = Stats() if stats is None else stats
         self.login = login
         self.logged_off = False
@@ -179,9 +166,9 @@ class Session(StateMachine):
 
     def send_again(self, pending: Pending) -> None:
         """Send what another session left: see :meth:`finish`. Raises as :meth:`send`."""
-        self._check_pending()
         pending.restart()
         if pending.request:
+            self._check_pending()
             self._queue(pending.action_id, pending.request)
         self._in_flight.add(pending)
 
@@ -248,29 +235,31 @@ class Session(StateMachine):
         Raises ProtocolError for what is no AMI at all.
         """
         while self.state is not State.FINISHED:
-            packet = self._reader.next_packet()
+            packet = self._next_packet()
             if self.state is State.BANNER and self.banner is not None:
                 self._start_login()
             if packet is None:
                 return
             yield from self._receive(packet)
 
+    def _next_packet(self) -> Optional[Packet]:
+        reader, in_flight = self._reader, self._in_flight
+        if self._unwanted is None or self.state is not State.CONNECTED or in_flight.takes_any_event:
+            return reader.next_packet()
+        packet = reader.next_packet(self._unwanted(), keep_answers=in_flight.awaits_something)
+        if reader.skipped:
+            self.stats.events += reader.skipped
+            reader.skipped = 0
+            self.last_list = None
+        return packet
+
     def _start_login(self) -> None:
         if self.login.authtype == "md5":
             self.move(Move.ASK_CHALLENGE)
-            self._outgoing.append(encode_headers([("Action", "Challenge"), ("AuthType", "MD5")]))
-            return
-        self.move(Move.SEND_LOGIN)
-        self._outgoing.append(
-            encode_headers(
-                [
-                    ("Action", "login"),
-                    ("Username", self.login.username),
-                    ("Secret", self.login.secret),
-                    ("Events", self.login.events),
-                ]
-            )
-        )
+            self._outgoing.append(self.login.ask_challenge())
+        else:
+            self.move(Move.SEND_LOGIN)
+            self._outgoing.append(self.login.plain())
 
     def _receive(self, packet: Packet) -> Iterator[Outcome]:
         self.stats.responses += packet.kind is Kind.RESPONSE
@@ -289,20 +278,8 @@ class Session(StateMachine):
             packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
             yield self._end_login(packet)
             return
-        secret = challenge + self.login.secret
-        key = hashlib.md5(secret.encode(ENCODING, ENCODING_ERRORS), usedforsecurity=False).hexdigest()
         self.move(Move.SEND_LOGIN)
-        self._outgoing.append(
-            encode_headers(
-                [
-                    ("Action", "Login"),
-                    ("AuthType", "MD5"),
-                    ("Username", self.login.username),
-                    ("Key", key),
-                    ("Events", self.login.events),
-                ]
-            )
-        )
+        self._outgoing.append(self.login.md5(challenge))
 
     def _end_login(self, packet: Packet) -> LoginDone:
         if packet.error is None and header_is(packet, "response", "success"):

@@ -9,9 +9,10 @@ from typing import Any, Optional
 
 from ami_client.errors import ConnectionLost
 from ami_client.inflight import Done
+from ami_client.login import Login
 from ami_client.packet import Packet, PacketReader
 from ami_client.pending import Pending, Result
-from ami_client.session import EventReceived, Login, LoginDone, Outcome, Session
+from ami_client.session import EventReceived, LoginDone, Outcome, Session
 from ami_client.state import Move
 
 DATA = Path(__file__).resolve().parent.parent / "data"

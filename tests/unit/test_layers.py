@@ -22,8 +22,8 @@ stats url
 callbacks
 events
 encode
-headers
-packet
+cutter headers login
+routes packet
 state
 loop
 pending
@@ -53,7 +53,7 @@ RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Bytes in, packets out: what these must not know.
-PURE = "errors stats url php encode headers packet state pending inflight session loop"
+PURE = "errors stats url php encode cutter headers login packet state pending inflight session loop"
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
 
 

@@ -102,3 +102,18 @@ def test_what_is_sent_again_is_bounded_too(make_daemon: MakeDaemon) -> None:
     daemon.wire.answer_login()
     assert [type(packet.error) for packet in calls] == [LimitReached] * 4
     assert daemon.conn.stats.pending == 2
+
+
+def test_lists_that_are_late_take_no_room_from_others() -> None:
+    client = Client.logged_in(max_answer=10_000)
+    for _ in range(50):
+        late = client.send("List")
+        client.session.give_up(late, ActionTimeout("late"))
+        client.feed(message("Response: Success", f"ActionID: {late.action_id}", "EventList: start"))
+        client.feed(message("Event: Entry", f"ActionID: {late.action_id}"))
+        client.feed(message("Event: Done", f"ActionID: {late.action_id}", "EventList: Complete"))
+    pending = client.send("List")
+    client.feed(message("Response: Success", f"ActionID: {pending.action_id}", "EventList: start"))
+    client.feed(message("Event: Entry", f"ActionID: {pending.action_id}"))
+    client.feed(message("Event: Done", f"ActionID: {pending.action_id}", "EventList: Complete"))
+    assert client.only(pending).error is None

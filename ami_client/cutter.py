@@ -1,0 +1,141 @@
+"""The server's bytes, cut into packets at their blank lines. No I/O here.
+
+Source: Asterisk main/manager.c.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
+from .errors import ProtocolError
+
+# What ends a packet, and the raw text of an old Command answer. One search each, not one for every spelling of the
+# blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.
+_END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
+_OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
+# Asterisk 14 and later. There it is a forgery, which would swallow what follows, in a value that somebody else has set.
+_NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
+_BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual one first
+_OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
+_LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
+_NOT_BLANK = re.compile(rb"[^\r\n]")
+
+DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has 1.4 million
+
+
+class Cutter:
+    """Takes bytes cut anywhere, and gives back what stands between blank lines.
+
+    Attributes:
+        banner: the server's first line, trimmed; None before it came.
+        eol: how the server ends its lines.
+    """
+
+    def __init__(self, max_packet: int = DEFAULT_MAX_PACKET) -> None:
+        self.banner: Optional[str] = None
+        self.eol = b"\r\n"
+        self._max_packet = max_packet
+        self._may_be_old = True
+        self._pieces: list[bytes] = []  # between blank lines, the next one last
+        self._buffer = bytearray()  # behind them
+        self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the server, cut anywhere."""
+        self._buffer += data
+
+    def next_piece(self) -> Optional[bytes]:
+        """What stands before the next blank line, or None when that has not come.
+
+        Raises ProtocolError for more than ``max_packet`` bytes, as soon as so many came without a blank line.
+        """
+        if self.banner is None and not self._read_banner():
+            return None
+        while self._pieces or self._cut():
+            piece = self._pieces.pop()
+            if piece[:1] in (b"\r", b"\n"):
+                piece = piece.lstrip(b"\r\n")
+            if piece:
+                self._check_size(len(piece))
+                return piece
+        return None
+
+    def put_back(self, piece: bytes) -> None:
+        """Give back the rest of a piece: it comes next."""
+        if self.is_old_answer(piece):  # which blank lines do not end
+            self._buffer[:0] = piece + self.eol * 2
+            self._scanned = 0
+        elif piece:
+            self._pieces.append(piece)
+
+    def is_old_answer(self, piece: bytes) -> bool:
+        """Whether a piece is the answer to a Command as servers up to Asterisk 13 give it, with blank lines in it."""
+        return self._may_be_old and _OLD_START.match(piece) is not None
+
+    def _read_banner(self) -> bool:
+        end = self._buffer.find(b"\n", self._scanned)
+        self._check_size(end if end >= 0 else len(self._buffer))
+        if end < 0:
+            self._scanned = len(self._buffer)
+            return False
+        line = bytes(self._buffer[:end])
+        self.eol = b"\r\n" if line.endswith(b"\r") else b"\n"
+        self.banner = line.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
+        self._may_be_old = not _NOT_OLD.match(self.banner)
+        self._remove(end + 1)
+        return True
+
+    def _cut(self) -> bool:
+        """Cut what has come at its blank lines; False when there is none."""
+        if self._buffer[:1].isspace():
+            begin = _NOT_BLANK.search(self._buffer)
+            self._remove(begin.start() if begin else len(self._buffer))
+        if self._may_be_old and _OLD_START.match(self._buffer):
+            return self._cut_one(_OLD_END[self.eol])
+        if self._may_be_old:
+            return self._cut_one(_END[self.eol])
+        return self._cut_all()
+
+    def _cut_one(self, mark: re.Pattern[bytes]) -> bool:
+        # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
+        found = mark.search(self._buffer, max(0, self._scanned - _LONGEST_END))
+        if found is None:
+            return self._nothing_to_cut()
+        self._check_size(found.start())
+        self._pieces.append(bytes(self._buffer[: found.start()]))
+        self._remove(found.end())
+        return True
+
+    def _cut_all(self) -> bool:
+        usual, unusual = _BLANK_LINES[self.eol]
+        begin = max(0, self._scanned - _LONGEST_END)
+        end = max(_end_of_last(mark, self._buffer, begin) for mark in (usual, unusual))
+        if not end:
+            return self._nothing_to_cut()
+        block = bytes(self._buffer[:end])
+        self._remove(end)
+        # Cutting everything at once is several times as fast as looking for one end after the other.
+        self._pieces = _END[self.eol].split(block) if unusual in block else block.split(usual)
+        self._pieces.pop()  # behind the last end there is nothing, or a blank line
+        self._pieces.reverse()
+        return True
+
+    def _nothing_to_cut(self) -> bool:
+        self._check_size(len(self._buffer) - _LONGEST_END)
+        self._scanned = len(self._buffer)
+        return False
+
+    def _remove(self, count: int) -> None:
+        del self._buffer[:count]
+        self._scanned = 0
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_packet:
+            raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without an end", limit="max_packet")
+
+
+def _end_of_last(mark: bytes, buffer: bytearray, begin: int) -> int:
+    position = buffer.rfind(mark, begin)
+    return position + len(mark) if position >= 0 else 0

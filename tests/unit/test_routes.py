@@ -1,0 +1,139 @@
+"""Events reach those who listen, whenever they bind; passing over what nobody listens to loses nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from wire import Calls, Peer, Wire
+
+from ami_client import Packet
+from ami_client.routes import MAX_NAMES, Routes
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was made a packet of."""
+    heads: list[bytes] = []
+    parse = Packet.parse
+
+    def counting(head: bytes, **options: Any) -> Packet:
+        heads.append(head)
+        return parse(head, **options)
+
+    monkeypatch.setattr(Packet, "parse", counting)
+    return heads
+
+
+def test_what_nobody_listens_to_is_counted_and_not_parsed(peer: Peer, parsed: list[bytes]) -> None:
+    peer.conn.bind("event_hangup", Calls())
+    peer.say("Event: Newchannel|X: 1", "Event: Hangup|X: 2", "Event: Newchannel|X: 3")
+    assert parsed == [b"Event: Hangup\r\nX: 2"]
+    assert peer.conn.stats.events == 3
+
+
+@pytest.mark.parametrize("name", ["Hangup", "hangup", "HANGUP", " Hangup ", "Hangup\n"])
+def test_names_are_compared_as_packets_do(peer: Peer, name: str) -> None:
+    heard = Calls()
+    peer.conn.bind("event_hangup", heard)
+    peer.wire.say(f"Event: {name}\r\n\r\nEvent: {name}\r\nX: 1\r\n\r\n".encode(), peer.sock)
+    assert len(heard) == 2
+
+
+def test_binding_inside_a_handler_is_in_time_for_the_next_event_of_the_same_bytes(peer: Peer) -> None:
+    heard: list[str] = []
+
+    def first(conn: Any, packet: Packet) -> None:
+        heard.append("first")
+        conn.pool.bind("event_two", lambda conn, packet: heard.append("two"))
+        conn.unbind("event_one")
+
+    peer.conn.bind("event_one", first)
+    peer.say("Event: Two", "Event: One", "Event: Two", "Event: One", "Event: Two")
+    assert heard == ["first", "two", "two"]
+
+
+@pytest.mark.parametrize("way", ["add_listener", "listens_to", "once", "bind", "on"])
+@pytest.mark.parametrize("place", ["conn", "pool"])
+def test_every_way_to_bind(peer: Peer, way: str, place: str) -> None:
+    heard = Calls()
+    peer.say("Event: One")
+    emitter: Any = peer.conn if place == "conn" else peer.conn.pool
+    if way == "listens_to":
+        emitter.listens_to("event_one")(heard)
+    else:
+        getattr(emitter, way)("event_one", heard)
+    peer.say("Event: One")
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("way", ["remove_listener", "remove_all_listeners", "unbind", "off"])
+def test_every_way_to_unbind(peer: Peer, way: str, parsed: list[bytes]) -> None:
+    heard = Calls()
+    peer.conn.bind("event_one", heard)
+    peer.say("Event: One")
+    if way == "remove_all_listeners":
+        peer.conn.remove_all_listeners()
+    else:
+        getattr(peer.conn, way)("event_one", heard)
+    peer.say("Event: One")
+    assert len(heard) == len(parsed) == 1
+
+
+def test_parts_of_answers_are_never_passed_over(peer: Peer) -> None:
+    peer.conn.bind("event_other", Calls())
+    answers, results = Calls(), Calls()
+    listing = peer.conn.action("QueueStatus", answers)
+    anonymous = peer.conn.action("IAXpeers", answers)
+    call = peer.conn.originate({"Channel": "SIP/1"}, answers, on_result=results)
+    peer.answer(listing, "Response: Success|EventList: start")
+    peer.answer(listing, "Event: QueueParams")
+    peer.say(f"Event: QueueMember|actionid: {listing.upper()}")
+    peer.answer(listing, "Event: QueueStatusComplete|EventList: Complete")
+    peer.answer(anonymous, "Response: Success|EventList: start")
+    peer.say("Event: PeerEntry|ObjectName: one", "Event: PeerEntry|ObjectName: two")
+    peer.answer(anonymous, "Event: PeerlistComplete|EventList: Complete")
+    peer.answer(call, "Response: Success")
+    peer.answer(call, "Event: OriginateResponse|Response: Success")
+    assert [len(packet.events) for packet in answers] == [2, 2, 0]
+    assert [packet.error for packet in results] == [None]
+
+
+def test_a_list_behind_which_an_unwanted_event_came_is_no_suspect(peer: Peer) -> None:
+    listing = peer.conn.action("QueueStatus", Calls())
+    peer.answer(listing, "Response: Success|EventList: start")
+    peer.answer(listing, "Event: QueueStatusComplete|EventList: Complete")
+    peer.say("Event: Unwanted")
+    peer.sock.eof()
+    peer.wire.pump()
+    assert peer.conn.suspect is None
+
+
+def test_bounds_hold_for_what_is_passed_over(wire: Wire) -> None:
+    peer = wire.log_in(max_packet=2000)
+    peer.say("Event: Unwanted|X: " + "x" * 3000)
+    assert peer.conn.finished
+
+
+def test_the_order_of_handlers_and_what_stops_them(peer: Peer) -> None:
+    heard: list[str] = []
+
+    def note(name: str, stops: bool = False) -> Any:
+        return lambda conn, packet: heard.append(name) or stops
+
+    pool: Any = peer.conn.pool
+    for name in ("event", "event_one"):
+        pool.bind(name, note(f"pool {name}"))
+        peer.conn.bind(name, note(f"conn {name}", stops=name == "event"))
+        peer.conn.bind(name, note(f"conn {name} again"))
+    peer.say("Event: One")
+    assert heard == ["conn event_one", "conn event_one again", "pool event_one", "conn event", "pool event"]
+    assert peer.conn.get_last_event_name() == pool.get_last_event_name() == "event"
+
+
+def test_a_server_that_makes_names_up_is_not_remembered_for_ever(peer: Peer) -> None:
+    routes = Routes(peer.conn)
+    for number in range(3 * MAX_NAMES):
+        assert routes.chains(f"name{number}") == []
+        assert routes.unwanted()[b"name%d" % number]
+    assert len(routes.unwanted()) <= MAX_NAMES

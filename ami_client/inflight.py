@@ -146,13 +146,14 @@ class InFlight:
         return None
 
     def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
-        size = pending.size
+        size, had_begun = pending.size, pending.collecting
         for part in packet.split_events() if pending.oddity.merged else [packet]:
             result = pending.take(part)
             if result is not None:
                 self._kept += pending.size - size
                 return self._complete(pending, result)
-        if pending.collecting and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
+        again = had_begun and packet.kind is Kind.RESPONSE  # a second one changes nothing
+        if pending.collecting and not again and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
             self._open = pending
         return self._bound(pending, pending.size - size)
 

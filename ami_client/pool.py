@@ -245,6 +245,8 @@ class Pool(EventHandlers):
         Nothing is opened again.
         """
         self.finished = True
+        for server in self._servers.values():  # all, before any callback can interrupt the end of one
+            server.stop()
         try:
             for server in list(self._servers.values()):
                 server.finish(graceful)

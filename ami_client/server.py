@@ -122,14 +122,18 @@ class Server:
             if not complete or not left:  # a KeyboardInterrupt passes; should the loop run on, the others are served
                 self._pool.reactor.call_soon(self.serve)
 
-    def finish(self, graceful: bool) -> None:
-        """End everything; all callbacks are told."""
+    def stop(self) -> None:
+        """Open nothing more, and serve nobody."""
         self._finished = True
         for reconnect in self._reconnects.values():
             reconnect.timer.cancel()
         self._reconnects.clear()
         self._to_replace.clear()
         self._to_start.clear()
+
+    def finish(self, graceful: bool) -> None:
+        """End everything; all callbacks are told."""
+        self.stop()
         for conn in list(self._connections):
             if graceful:
                 conn.graceful_shutdown()

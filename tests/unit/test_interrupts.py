@@ -208,3 +208,18 @@ def test_two_interrupts_at_one_login(wire: Wire) -> None:
         except KeyboardInterrupt:
             continue
     assert told == [True, True]
+
+
+def test_out_of_the_end_of_the_pool_nothing_is_opened_any_more(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon().start()
+    daemon.pool.get_connection("192.0.2.2", Interrupt())  # on its way, and ended by the pool
+
+    def final(conn: Connection) -> None:
+        daemon.pool.off("disconnect", final)
+        daemon.pool.finish()
+
+    daemon.pool.on("disconnect", final)
+    daemon.wire.sockets[0].eof()
+    run_on(daemon)
+    assert "reconnecting 1" not in daemon.told
+    assert daemon.open_sockets == [] and daemon.pool.stats.connections == 0

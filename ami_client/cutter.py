@@ -40,6 +40,7 @@ class Cutter:
         self._may_be_old = True
         self._pieces: list[bytes] = []  # between blank lines, the next one last
         self._buffer = bytearray()  # behind them
+        self._blank_line = b""  # the last one, as it was sent, where they are looked for one by one
         self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
 
     def feed(self, data: bytes) -> None:
@@ -65,7 +66,7 @@ class Cutter:
     def put_back(self, piece: bytes) -> None:
         """Give back the rest of a piece: it comes next."""
         if self.is_old_answer(piece):  # which blank lines do not end
-            self._buffer[:0] = piece + self.eol * 2
+            self._buffer[:0] = piece + self._blank_line
             self._scanned = 0
         elif piece:
             self._pieces.append(piece)
@@ -105,6 +106,7 @@ class Cutter:
             return self._nothing_to_cut()
         self._check_size(found.start())
         self._pieces.append(bytes(self._buffer[: found.start()]))
+        self._blank_line = found.group()
         self._remove(found.end())
         return True
 

@@ -340,3 +340,9 @@ FRAGMENTS += [b"Event: A", b"Response: Follows", b"Response: Success", b"--END C
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=25), st.sampled_from([BANNER, b"Fake/1\n"]))
 def test_no_stream_raises_or_depends_on_its_cuts(pieces: list[bytes], banner: bytes) -> None:
     read(b"".join(pieces), banner=banner)
+
+
+def test_an_old_command_answer_behind_rubbish_keeps_its_bytes() -> None:
+    text = b"Response: Follows\r\none\r\n\ntwo\r\n"
+    packets = read(b"rubbish\r\n" + text + b"--END COMMAND--\r\n\r\n", banner=b"Asterisk Call Manager/2.10.6\r\n")
+    assert [packet.raw for packet in packets] == [b"rubbish", text]

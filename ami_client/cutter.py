@@ -56,7 +56,7 @@ class Cutter:
             return None
         while self._pieces or self._cut():
             piece = self._pieces.pop()
-            if piece[:1] in (b"\r", b"\n"):
+            if piece.startswith((b"\r", b"\n")):
                 piece = piece.lstrip(b"\r\n")
             if piece:
                 self._check_size(len(piece))
@@ -90,7 +90,7 @@ class Cutter:
 
     def _cut(self) -> bool:
         """Cut what has come at its blank lines; False when there is none."""
-        if self._buffer[:1].isspace():
+        if self._buffer.startswith((b"\r", b"\n")):
             begin = _NOT_BLANK.search(self._buffer)
             self._remove(begin.start() if begin else len(self._buffer))
         if self._may_be_old and _OLD_START.match(self._buffer):

@@ -9,6 +9,7 @@ import functools
 import heapq
 import inspect
 import logging
+import types
 from abc import ABC, abstractmethod
 from collections import deque
 from itertools import count
@@ -41,26 +42,36 @@ class Guard:
     """Calls user code as :func:`call_guarded` does; counts what raised, and counts and logs what was slow.
 
     ``clock`` is the loop's, ``threshold`` the seconds from which a callback is slow, None for never.
+
+    The connection's way of an event does the same in its own loop, see ``Connection._handle``.
     """
 
     def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:
-        self._clock = clock
-        self._threshold = float("inf") if threshold is None else threshold
+        self.clock = clock
+        self.threshold = float("inf") if threshold is None else threshold
         self._stats = stats
 
     def __call__(self, cb: Callback, *args: object, **kwargs: object) -> object:
-        began = self._clock()
+        began = self.clock()
         try:
             return cb(*args, **kwargs)
         except Exception:
-            self._stats.handler_errors += 1
-            _log_raised(cb)
+            self.count_raised(cb)
             return None
         finally:
-            took = self._clock() - began
-            if took >= self._threshold:
-                self._stats.slow_handlers += 1
-                logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
+            took = self.clock() - began
+            if took >= self.threshold:
+                self.count_slow(cb, took)
+
+    def count_raised(self, cb: Callback) -> None:
+        """``cb`` has raised."""
+        self._stats.handler_errors += 1
+        _log_raised(cb)
+
+    def count_slow(self, cb: Callback, took: float) -> None:
+        """``cb`` took so many seconds, ``threshold`` or more."""
+        self._stats.slow_handlers += 1
+        logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
 
 
 def _log_raised(cb: Callback) -> None:
@@ -79,7 +90,11 @@ def require_callable(cb: object, what: str = "callback") -> None:
     """Raise TypeError at once for what could not be called later, or would do nothing: a coroutine function."""
     if not callable(cb):
         raise TypeError(f"{what} must be callable, not {type(cb).__name__}")
-    if inspect.iscoroutinefunction(cb):
+    if isinstance(cb, types.FunctionType):  # of a plain function, which most are, its flags tell as much, much sooner
+        coroutine = bool(cb.__code__.co_flags & inspect.CO_COROUTINE)
+    else:
+        coroutine = inspect.iscoroutinefunction(cb)
+    if coroutine:
         raise TypeError(f"{what} must be a plain function, not a coroutine function: nobody would await it")
 
 

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .callbacks import Guard, StackCallbacks, logger, require_callable, trim_arguments
-from .dispatch import Dispatch
+from .callbacks import Guard, StackCallbacks, require_callable, trim_arguments
 from .encode import printable
-from .errors import AMIError, ConnectionFinished, ConnectionLost, LimitReached, LoginTimeout, ProtocolError
+from .errors import AMIError, ConnectionFinished, ConnectionLost, LimitReached, LoginTimeout
 from .events import EventHandlers
 from .facts import Facts
 from .inflight import Done
+from .intake import Intake
 from .link import Link
 from .login import Login
 from .options import Options
 from .owner import ConnectionPool, Owner
 from .packet import Packet
 from .routes import Routes
-from .session import EventReceived, LoginDone, Outcome, Session
+from .session import Session
 from .state import Move
 from .stats import Stats
 from .url import ServerURL
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
 
 
-class Connection(Facts, Dispatch, EventHandlers):
+class Connection(Facts, Intake, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
     Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``login``, before anybody else hears of the login,
@@ -88,7 +87,7 @@ class Connection(Facts, Dispatch, EventHandlers):
             max_waiting=options.max_waiting,
             stats=self._stats,
             on_state=self._log_state,
-            unwanted=self._routes.unwanted,
+            wanted=self._routes,
         )
         self._link = Link(loop, server, options, on_open=self._opened, on_data=self._received, on_lost=self._lost)
         self._watchdog = Watchdog(
@@ -99,6 +98,7 @@ class Connection(Facts, Dispatch, EventHandlers):
             on_silence=self.fail,
             on_late_login=self._login_late,
         )
+        self._clock = loop.time
         self._waiting = StackCallbacks(self.guard)
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
@@ -216,42 +216,6 @@ class Connection(Facts, Dispatch, EventHandlers):
     def _offer(self) -> None:
         if self.connected and self._owner is not None:
             self._owner.connection_ready(self)
-
-    def _received(self, data: bytes) -> None:
-        self._watchdog.heard()
-        self._stats.bytes_in += len(data)
-        self._session.feed(data)
-        self._handle(self._session.outcomes())
-
-    def _handle(self, outcomes: Iterator[Outcome]) -> None:
-        dropped = self.dropped
-        try:
-            for outcome in outcomes:
-                if isinstance(outcome, EventReceived):
-                    self._emit_event(outcome.packet)
-                elif isinstance(outcome, Done):
-                    self._answer(outcome)
-                elif isinstance(outcome, LoginDone):
-                    self._login_done(outcome.packet)
-        except ProtocolError as error:
-            self.fail(error)
-        except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
-            self._loop.call_soon(self._handle, outcomes)
-            raise
-        if self.dropped > dropped:
-            logger.debug("%s: dropped %d packets that belong to nobody", self, self.dropped - dropped)
-        self._flush()
-
-    def _emit_event(self, packet: Packet) -> None:
-        # As emit() does, for both names and both emitters; but nearly all of these have no handler, and this is the way
-        # that each event takes.
-        for emitter, name, handlers in self._routes.chains(packet.event_name):
-            if self.finished:  # looked at again after each callback
-                return
-            emitter._last_event_name = name
-            for handler in handlers:
-                if self.guard(handler, self, packet) is True:
-                    break
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
         return self.guard(cb, *args, **kwargs)

@@ -47,21 +47,13 @@ class Cutter:
         """Take bytes from the server, cut anywhere."""
         self._buffer += data
 
-    def next_piece(self) -> Optional[bytes]:
-        """What stands before the next blank line, or None when that has not come.
+    def _more(self) -> bool:
+        """Fill ``_pieces`` with what stands between the blank lines that have come; False when none has.
 
-        Raises ProtocolError for more than ``max_packet`` bytes, as soon as so many came without a blank line.
+        A piece may be empty, begin with an end of line, or be larger than ``max_packet``. Raises ProtocolError for more
+        than ``max_packet`` bytes, as soon as so many came without a blank line.
         """
-        if self.banner is None and not self._read_banner():
-            return None
-        while self._pieces or self._cut():
-            piece = self._pieces.pop()
-            if piece.startswith((b"\r", b"\n")):
-                piece = piece.lstrip(b"\r\n")
-            if piece:
-                self._check_size(len(piece))
-                return piece
-        return None
+        return (self.banner is not None or self._read_banner()) and self._cut()
 
     def put_back(self, piece: bytes) -> None:
         """Give back the rest of a piece: it comes next."""
@@ -113,13 +105,15 @@ class Cutter:
     def _cut_all(self) -> bool:
         usual, unusual = _BLANK_LINES[self.eol]
         begin = max(0, self._scanned - _LONGEST_END)
-        end = max(_end_of_last(mark, self._buffer, begin) for mark in (usual, unusual))
+        end = _end_of_last(usual, self._buffer, begin)
+        unusual_end = _end_of_last(unusual, self._buffer, begin)
+        end = max(end, unusual_end)
         if not end:
             return self._nothing_to_cut()
         block = bytes(self._buffer[:end])
         self._remove(end)
         # Cutting everything at once is several times as fast as looking for one end after the other.
-        self._pieces = _END[self.eol].split(block) if unusual in block else block.split(usual)
+        self._pieces = _END[self.eol].split(block) if unusual_end else block.split(usual)
         self._pieces.pop()  # behind the last end there is nothing, or a blank line
         self._pieces.reverse()
         return True

@@ -18,6 +18,18 @@ Names = Union[str, Iterable[str]]
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
+class _Bindings:
+    """How often anybody has bound or unbound anywhere: while it stands, what was looked up in emitters holds."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+BINDINGS = _Bindings()
+
+
 class _ChainStopped(Exception):
     """A handler returned True: the rest of this event name's handlers do not run."""
 
@@ -45,7 +57,6 @@ class EventHandlers(EventEmitter, PHPNames):
     """
 
     _last_event_name: Optional[str] = None
-    _bindings = 0  # how often somebody has bound or unbound
 
     def bind(self, names: Names, cb: Callable[..., object]) -> None:
         """Call ``cb(sender, *args)`` at each event of that name, or of those names."""
@@ -108,7 +119,7 @@ class EventHandlers(EventEmitter, PHPNames):
 
     def add_listener(self, event: str, f: Handler) -> Handler:
         """pyee's :meth:`bind` for one name; returns the handler."""
-        self._bindings += 1
+        BINDINGS.count += 1
         return super().add_listener(event, f)
 
     def listens_to(self, event: str) -> Callable[[Handler], Handler]:
@@ -117,12 +128,12 @@ class EventHandlers(EventEmitter, PHPNames):
 
     def remove_listener(self, event: str, f: Callable[..., object]) -> None:
         """pyee's :meth:`unbind` of one handler of one name. Raises KeyError if it is not bound."""
-        self._bindings += 1
+        BINDINGS.count += 1
         super().remove_listener(event, f)
 
     def remove_all_listeners(self, event: Optional[str] = None) -> None:
         """pyee's :meth:`unbind` of all handlers, of one name or of all."""
-        self._bindings += 1
+        BINDINGS.count += 1
         super().remove_all_listeners(event)
 
     def get_last_event_name(self) -> Optional[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
 
 # Headers and values that keep their case, compared without it (phpDaemon Pool::$safeCaseValues).
 KEEP_CASE = ("dialstring", "callerid", "connectedline")
 
-# Of the header lines of a busy server 94% were there a moment ago, and looking one up costs a tenth of reading it. The
-# memo is shared by all connections; what it may hold is bounded, as a server may send anything.
-MEMO_SIZE = 2048  # lines
+# Of the header lines of a busy server 96% were there a moment ago, and looking one up costs a tenth of reading it. The
+# memos are shared by all connections; what they may hold is bounded, as a server may send anything.
+MEMO_SIZE = 4096  # lines
 MEMO_LONGEST = 128  # bytes of a line
-SECRETS = (b"secret", b"passw", b"md5")  # lines with these are not kept: they may hold one
 
 
 def split_line(line: str) -> tuple[str, str]:
@@ -22,10 +23,7 @@ def split_line(line: str) -> tuple[str, str]:
     return name, value
 
 
-def fold_line(line: bytes, fold_case: bool) -> tuple[str, str]:
-    """Name and value for the dict view: trimmed, in lower case."""
-    # bytes.lower() knows ASCII letters only, which is the rule; str.lower() would change others too.
-    low = line.lower().decode(ENCODING, ENCODING_ERRORS)
+def _fold(line: bytes, low: str, fold_case: bool) -> tuple[str, str]:
     name, separator, value = low.partition(": ")
     if not separator:
         name, separator, value = low.partition(":")
@@ -43,15 +41,18 @@ def fold_value(value: bytes) -> str:
 
 
 class HeaderMemo(dict[bytes, tuple[str, str]]):
-    """Lines to what :func:`fold_line` makes of them, computed at the first look; bounded."""
+    """Lines to name and value for the dict view, trimmed and in lower case: computed at the first look; bounded."""
 
     def __init__(self, fold_case: bool) -> None:
         super().__init__()
         self._fold_case = fold_case
 
     def __missing__(self, line: bytes) -> tuple[str, str]:
-        header = fold_line(line, self._fold_case)
-        if len(line) <= MEMO_LONGEST and not any(word in line.lower() for word in SECRETS):
+        # bytes.lower() knows ASCII letters only, which is the rule; str.lower() would change others too.
+        low = line.lower().decode(ENCODING, ENCODING_ERRORS)
+        header = _fold(line, low, self._fold_case)
+        # A line with a secret in it is not kept.
+        if len(line) <= MEMO_LONGEST and not ("secret" in low or "passw" in low or "md5" in low):
             if len(self) >= MEMO_SIZE:
                 self.clear()
             self[line] = header
@@ -59,3 +60,25 @@ class HeaderMemo(dict[bytes, tuple[str, str]]):
 
 
 MEMOS = {fold_case: HeaderMemo(fold_case) for fold_case in (True, False)}
+
+
+class FirstLines(dict[bytes, Optional[str]]):
+    """A packet's first line, as servers write it, to the name of the event, and to ``""`` for a Response; bounded.
+
+    None stands for what takes a closer look.
+    """
+
+    def __missing__(self, line: bytes) -> Optional[str]:
+        name = None
+        if line.startswith(b"Event: "):
+            name = fold_value(line[7:]) or None
+        elif line.startswith(b"Response: "):
+            name = ""
+        if len(line) <= MEMO_LONGEST:
+            if len(self) >= MEMO_SIZE:
+                self.clear()
+            self[line] = name
+        return name
+
+
+FIRST_LINES = FirstLines()

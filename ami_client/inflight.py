@@ -19,7 +19,7 @@ from .pending import DEFAULT_MAX_ANSWER, Pending, PendingResult, Result
 MAX_ABANDONED = 1000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Done:
     """An action's answer is complete: ``pending.callback(conn, result)`` is due."""
 
@@ -51,7 +51,7 @@ class InFlight:
         self._fences: OrderedDict[str, Pending] = (
             OrderedDict()
         )  # id of the Ping behind a raw-text action, to that action
-        self._open: Optional[Pending] = None  # a list under way, some of whose events carry no ActionID
+        self.open_list: Optional[Pending] = None  # a list under way, some of whose events carry no ActionID
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._results)
@@ -64,11 +64,6 @@ class InFlight:
     def awaits_something(self) -> bool:
         """Whether an event with an ActionID may be part of an answer."""
         return bool(self._pending or self._results or self._abandoned or self._fences)
-
-    @property
-    def takes_any_event(self) -> bool:
-        """Whether one without may be."""
-        return self._open is not None
 
     def add(self, pending: Pending) -> None:
         """Remember an action, or who waits for the OriginateResponse of one."""
@@ -109,7 +104,7 @@ class InFlight:
         owed = [*self._pending.values(), *self._results.values()]
         for table in (self._pending, self._results, self._abandoned, self._fences):
             table.clear()
-        self._open = None
+        self.open_list = None
         self._kept = 0
         return owed
 
@@ -118,9 +113,14 @@ class InFlight:
 
         Returns the answers that it completes, and whether it was a part of an answer and nothing else.
         """
+        key = packet.get("actionid", "")
+        pending = self._pending.get(key)
+        if pending is not None and pending.is_answered_by(packet) and key not in self._results:
+            del self._pending[key]  # as nearly all answers come; whatever is more than this takes a closer look
+            return [Done(pending, packet)], True
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
-        key = ascii_lower(packet.get("actionid", ""))
+        key = ascii_lower(key)
         if key in self._fences and packet.kind is Kind.RESPONSE:
             return self._receive_fence(key), True
         pending = self._owner(key, packet)
@@ -139,10 +139,10 @@ class InFlight:
         pending = self._pending.get(key) or self._abandoned.get(key)
         if pending is not None:
             return pending if pending.wants(packet) else None
-        if self._open is not None and packet.kind is Kind.EVENT:
-            oddity = self._open.oddity
+        if self.open_list is not None and packet.kind is Kind.EVENT:
+            oddity = self.open_list.oddity
             if oddity.gathers_events or (not key and oddity.anonymous_entry == packet.event_name):
-                return self._open
+                return self.open_list
         return None
 
     def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
@@ -154,7 +154,7 @@ class InFlight:
                 return self._complete(pending, result)
         again = had_begun and packet.kind is Kind.RESPONSE  # a second one changes nothing
         if pending.collecting and not again and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
-            self._open = pending
+            self.open_list = pending
         return self._bound(pending, pending.size - size)
 
     def _bound(self, pending: Pending, size: int) -> list[Done]:
@@ -168,8 +168,8 @@ class InFlight:
         return [Done(pending, failure)]
 
     def _complete(self, pending: Pending, result: Result) -> list[Done]:
-        if self._open is pending:
-            self._open = None
+        if self.open_list is pending:
+            self.open_list = None
         if pending.abandoned:
             self._abandoned.pop(ascii_lower(pending.action_id), None)
             return []

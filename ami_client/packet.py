@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import Optional, Union, overload
+from typing import NamedTuple, Optional, Union, overload
 
 from .cutter import DEFAULT_MAX_PACKET, Cutter
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
 from .errors import AMIError, ProtocolError
-from .headers import MEMOS, fold_value, split_line
+from .headers import FIRST_LINES, MEMOS, fold_value, split_line
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
@@ -37,6 +37,28 @@ class Kind(Enum):
     LOCAL = "local"  # not from the server: the failure packets that we make
 
 
+EVENT, RESPONSE = Kind.EVENT, Kind.RESPONSE  # to look them up there costs as much as reading a header line
+
+
+class _Form(NamedTuple):
+    """How a packet was written, and read."""
+
+    eol: bytes = b"\r\n"
+    fold_case: bool = True
+
+
+# What an attribute is that was never set.
+_DEFAULTS = {
+    "raw": b"",
+    "kind": Kind.LOCAL,
+    "complete": None,
+    "error": None,
+    "suspect": False,
+    "_body": b"",
+    "_form": _Form(),
+}
+
+
 class Packet(dict[str, str]):
     """One message of the server: a dict of header names in lower case to values.
 
@@ -48,39 +70,49 @@ class Packet(dict[str, str]):
     Attributes:
         raw: the bytes as they came, without the blank line at the end; empty for a packet made by hand.
         kind: a :class:`Kind`.
+        event_name: the value of the first ``Event`` header in lower case, ``""`` for what is no event;
+            ``packet["event"]`` is the last one's, which in a UserEvent is whatever its sender liked to call it.
         events: the entries of a list answer, in order (on the Response that opened the list).
         complete: the event that completed the list, or None.
         error: None, or an :class:`~ami_client.errors.AMIError` that tells why the action failed.
         suspect: True for a list answer that may have lost parts.
     """
 
-    __slots__ = ("_body", "_eol", "_fold_case", "_head", "complete", "error", "events", "kind", "raw", "suspect")
+    __slots__ = ("_body", "_form", "_head", "complete", "error", "event_name", "events", "kind", "raw", "suspect")
 
-    def __init__(
-        self,
-        headers: Union[Mapping[str, str], Iterable[tuple[str, str]]] = (),
-        *,
-        raw: bytes = b"",
-        kind: Kind = Kind.LOCAL,
-    ) -> None:
-        super().__init__(headers)
-        self.raw = raw
-        self.kind = kind
-        self.events: list[Packet] = []
-        self.complete: Optional[Packet] = None
-        self.error: Optional[AMIError] = None
-        self.suspect = False
-        self._fold_case = True
-        self._eol = b"\r\n"
-        self._head = b""  # the header lines of raw
-        self._body = b""  # the raw text of an old Command answer, or of an action that answers with nothing else
+    raw: bytes
+    kind: Kind
+    event_name: str
+    events: list[Packet]
+    complete: Optional[Packet]
+    error: Optional[AMIError]
+    suspect: bool
+    _form: _Form
+    _head: bytes  # the header lines of raw
+    _body: bytes  # the raw text of an old Command answer, or of an action that answers with nothing else
+
+    def __getattr__(self, name: str) -> object:
+        # Slots that few packets need are empty at first: filling all of them would cost a tenth of reading an event.
+        if name == "event_name":
+            value: object = self._find_event_name()
+        elif name == "events":
+            value = []
+        elif name == "_head":
+            value = self.raw
+        elif name in _DEFAULTS:
+            value = _DEFAULTS[name]
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        setattr(self, name, value)
+        return value
 
     @classmethod
     def parse(cls, head: bytes, *, fold_case: bool = True, eol: bytes = b"\r\n", body: bytes = b"") -> Packet:
         """Make a packet of the bytes between two blank lines; ``body`` is the raw text of an old Command answer."""
-        packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)), raw=head, kind=_kind(head))
-        packet._fold_case = fold_case
-        packet._eol = eol
+        packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)))
+        packet.raw = head
+        packet.kind = _kind(head)
+        packet._form = _Form(eol, fold_case)
         packet._head = head
         packet._body = body
         return packet
@@ -88,7 +120,10 @@ class Packet(dict[str, str]):
     @classmethod
     def of_text(cls, text: bytes, action_id: str) -> Packet:
         """The answer to an action that the server answers with raw text alone: see :attr:`output`."""
-        packet = cls({"response": "success", "actionid": action_id}, raw=text, kind=Kind.TEXT)
+        packet = cls({"response": "success", "actionid": action_id})
+        packet.raw = text
+        packet.kind = Kind.TEXT
+        packet._head = b""
         packet._body = text
         return packet
 
@@ -101,40 +136,35 @@ class Packet(dict[str, str]):
         packet.error = error
         return packet
 
-    def _lines(self) -> list[str]:
-        return [line.decode(ENCODING, ENCODING_ERRORS) for line in self._head.split(self._eol)]
-
-    @property
-    def event_name(self) -> str:
-        """The value of the first ``Event`` header in lower case, ``""`` for what is no event.
-
-        ``packet["event"]`` is the last one's, which in a UserEvent is whatever its sender liked to call it.
-        """
+    def _find_event_name(self) -> str:
         if not self._head:
             return ascii_lower(self.get("event", ""))
         if self.kind is not Kind.EVENT:
             return ""
         match = _FIRST_HEADER.match(self._head)
         assert match is not None
-        end = self._head.find(self._eol, match.end())
+        end = self._head.find(self._form.eol, match.end())
         value = self._head[match.end() : end if end >= 0 else None]
         return fold_value(value)
+
+    def _lines(self) -> list[bytes]:
+        return self._head.split(self._form.eol)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
         """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
         if not self._head:
             return list(self.items())
-        edges = "\n" if self._eol == b"\r\n" else "\r"
-        return [split_line(line.strip(edges)) for line in self._lines()]
+        edges = "\n" if self._form.eol == b"\r\n" else "\r"
+        return [split_line(line.decode(ENCODING, ENCODING_ERRORS).strip(edges)) for line in self._lines()]
 
     def getall(self, name: str) -> list[str]:
         """All values of a header in order, trimmed and folded as in the dict view; an empty list if there is none."""
         name = ascii_lower(name)
         if not self._head:
             return [self[name]] if name in self else []
-        memo = MEMOS[self._fold_case]
-        return [value for header, value in map(memo.__getitem__, self._head.split(self._eol)) if header == name]
+        memo = MEMOS[self._form.fold_case]
+        return [value for header, value in map(memo.__getitem__, self._lines()) if header == name]
 
     def _originals(self, name: str) -> list[str]:
         return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
@@ -158,11 +188,12 @@ class Packet(dict[str, str]):
 
     def split_events(self) -> list[Packet]:
         """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16)."""
-        starts = [match.start() for match in _EVENT_LINE[self._eol].finditer(self._head)][1:]
+        form = self._form
+        starts = [match.start() for match in _EVENT_LINE[form.eol].finditer(self._head)][1:]
         if not starts:
             return [self]
         parts = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip([0, *starts], [*starts, None])]
-        return [Packet.parse(part, fold_case=self._fold_case, eol=self._eol) for part in parts]
+        return [Packet.parse(part, fold_case=form.fold_case, eol=form.eol) for part in parts]
 
     def json(self) -> JSONValue:
         """The answer of GetConfigJSON. Objects are lists of ``(key, value)`` pairs, because their keys repeat.
@@ -194,38 +225,67 @@ class PacketReader(Cutter):
         self.skipped = 0  # events that nobody wanted
         self._fold_case = fold_case
         self._max_lines = max_lines
+        self._small = min(max_packet, max_lines)  # bytes; a line has more than one
+        self._read_line = MEMOS[fold_case].__getitem__
+
+    def _read_banner(self) -> bool:
+        if not super()._read_banner():
+            return False
+        self._form = _Form(self.eol, self._fold_case)
+        return True
 
     def next_packet(
-        self, unwanted: Optional[Mapping[bytes, bool]] = None, *, keep_answers: bool = True
+        self, unwanted: Optional[Mapping[bytes, bool]] = None, keep_answers: bool = True
     ) -> Optional[Packet]:
         """The next packet whose end has come, or None.
 
-        ``unwanted`` tells of an event's name, as it is sent, whether such events are passed over: they are counted in
+        ``unwanted`` tells of the first line of an event whether such events are passed over: they are counted in
         ``skipped`` and not parsed, which costs most. With ``keep_answers`` those that carry an ActionID are not.
 
         Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end, or
         of more than ``max_lines`` header lines.
         """
-        while True:
-            raw = self.next_piece()
-            if raw is None:
-                return None
-            if raw[:7] != b"Event: ":  # as nearly all begin; those need no other look
-                if self.is_old_answer(raw):
-                    return self._old_command_answer(raw)
-                raw = self._split_off_junk(raw)
-            if len(raw) > self._max_lines:  # a line has more than one byte
-                self._check_lines(raw)
-            if unwanted is None or not self._is_unwanted(raw, unwanted, keep_answers):
-                return Packet.parse(raw, fold_case=self._fold_case, eol=self.eol)
-            self.skipped += 1
+        while self._pieces or self._more():
+            raw, eol = self._pieces.pop(), self.eol
+            if len(raw) <= self._small:
+                if (
+                    unwanted is not None
+                    and unwanted[raw.partition(eol)[0]]
+                    and not (keep_answers and b"actionid" in raw.lower())
+                ):
+                    self.skipped += 1
+                    continue
+                lines = raw.split(eol)
+                event_name = FIRST_LINES[lines[0]]
+                if event_name or (event_name is not None and not self._may_be_old):
+                    # What each packet goes through; parse() does the same for those that are written in another way.
+                    packet = Packet(map(self._read_line, lines))
+                    packet.raw = raw
+                    packet._form = self._form
+                    packet.event_name = event_name
+                    if event_name:
+                        packet.kind = EVENT
+                    else:
+                        packet.kind = RESPONSE
+                        packet.error = packet.complete = None
+                        packet.suspect = False
+                    return packet
+            odd = self._read_closely(raw)
+            if odd is not None:
+                return odd
+        return None
 
-    def _is_unwanted(self, raw: bytes, unwanted: Mapping[bytes, bool], keep_answers: bool) -> bool:
-        if raw[:7] != b"Event: ":
-            return False
-        end = raw.find(self.eol, 7)
-        name = raw[7:end] if end > 0 else raw[7:]
-        return unwanted[name] and not (keep_answers and b"actionid" in raw.lower())
+    def _read_closely(self, raw: bytes) -> Optional[Packet]:
+        """A packet that is large or written in an unusual way, or no packet at all."""
+        raw = raw.lstrip(b"\r\n")
+        if not raw:
+            return None
+        self._check_size(len(raw))
+        if self.is_old_answer(raw):
+            return self._old_command_answer(raw)
+        raw = self._split_off_junk(raw)
+        self._check_lines(raw)
+        return Packet.parse(raw, fold_case=self._fold_case, eol=self.eol)
 
     def _split_off_junk(self, raw: bytes) -> bytes:
         # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.

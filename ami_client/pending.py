@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .encode import TRIMMED, ascii_lower, printable
 from .errors import ActionFailed, AMIError
-from .packet import Kind, Packet
+from .packet import RESPONSE, Kind, Packet
 
 if TYPE_CHECKING:
     from .loop import Handle
@@ -110,6 +110,17 @@ class Pending:
     def collecting(self) -> bool:
         """Whether a list has begun."""
         return self._response is not None
+
+    def is_answered_by(self, packet: Packet) -> bool:
+        """Whether a packet with our ActionID is the whole answer, plainly: a success and no list."""
+        return (
+            packet.get("response") == "success"
+            and packet.kind is RESPONSE
+            and "eventlist" not in packet
+            and self._response is None
+            and self.assertions is None
+            and self.oddity is REGULAR
+        )
 
     def take(self, packet: Packet) -> Optional[Result]:
         """Take the next packet with our ActionID; returns the answer when it is complete."""

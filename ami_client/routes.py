@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Callable
+from typing import Callable, Optional
 
-from .events import EventHandlers
-from .headers import fold_value
+from .events import BINDINGS, EventHandlers
+from .headers import FIRST_LINES
 
 # A name may be whatever the server likes: so many are remembered.
 MAX_NAMES = 1000
@@ -14,46 +13,38 @@ MAX_NAMES = 1000
 Chain = tuple[EventHandlers, str, list[Callable[..., object]]]
 
 
-class Routes:
-    """The handlers of each event, of several emitters in turn: looked up once, until somebody binds or unbinds.
+class Routes(dict[str, list[Chain]]):
+    """Of an event's name the handlers, of several emitters in turn: looked up once, until somebody binds or unbinds.
 
+    Each chain has emitter, name and handlers, in the order in which they are called; only those that have handlers.
     Most events of a busy server have no handler, and the others have one or two: asking each emitter for both names of
     each event would cost more than reading the event.
     """
 
     def __init__(self, *emitters: EventHandlers) -> None:
+        super().__init__()
         self._emitters = emitters
-        self._bindings = -1
-        self._chains: dict[str, list[Chain]] = {}
-        self._unwanted = _Unwanted(self)
+        self._first_lines = _Unwanted(self)
+        self.seen = -1  # of BINDINGS.count
+        #: Of an event's first line whether nobody listens; None when somebody listens to all events.
+        self.unwanted: Optional[_Unwanted] = None
+        self.refresh()
 
-    def chains(self, event_name: str) -> list[Chain]:
-        """Emitter, name and handlers, in the order in which they are called; only those that have handlers."""
-        self._check()
-        found = self._chains.get(event_name)
-        if found is None:
-            names = (f"event_{event_name}", "event")
-            found = [
-                (one, name, one.listeners(name)) for name in names for one in self._emitters if one.listeners(name)
-            ]
-            if len(self._chains) >= MAX_NAMES:
-                self._chains.clear()
-            self._chains[event_name] = found
+    def __missing__(self, event_name: str) -> list[Chain]:
+        names = (f"event_{event_name}", "event")
+        found = [(one, name, one.listeners(name)) for name in names for one in self._emitters if one.listeners(name)]
+        if len(self) >= MAX_NAMES:
+            self.clear()
+        self[event_name] = found
         return found
 
-    def unwanted(self) -> Mapping[bytes, bool]:
-        """Of an event's name, as it is sent, whether nobody listens; valid until somebody binds."""
-        self._check()
-        return self._unwanted
-
-    def _check(self) -> None:
-        bindings = 0
-        for one in self._emitters:
-            bindings += one._bindings
-        if bindings != self._bindings:
-            self._bindings = bindings
-            self._chains.clear()
-            self._unwanted.clear()
+    def refresh(self) -> None:
+        """Forget what was looked up if anybody has bound or unbound since; to be called after each user code."""
+        if self.seen != BINDINGS.count:
+            self.seen = BINDINGS.count
+            self.clear()
+            self._first_lines.clear()
+            self.unwanted = None if any(one.listeners("event") for one in self._emitters) else self._first_lines
 
 
 class _Unwanted(dict[bytes, bool]):
@@ -61,9 +52,10 @@ class _Unwanted(dict[bytes, bool]):
         super().__init__()
         self._routes = routes
 
-    def __missing__(self, name: bytes) -> bool:
-        unwanted = not self._routes.chains(fold_value(name))
+    def __missing__(self, first_line: bytes) -> bool:
+        name = FIRST_LINES[first_line]
+        unwanted = name is not None and name != "" and not self._routes[name]
         if len(self) >= MAX_NAMES:
             self.clear()
-        self[name] = unwanted
+        self[first_line] = unwanted
         return unwanted

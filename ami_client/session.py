@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Callable, Optional, Union
+from typing import Callable, Optional, Protocol, Union
 
 from .cutter import DEFAULT_MAX_PACKET
 from .encode import (
@@ -24,7 +24,7 @@ from .encode import (
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
 from .inflight import Done, InFlight
 from .login import Login
-from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader
+from .packet import DEFAULT_MAX_LINES, EVENT, Kind, Packet, PacketReader
 from .pending import (
     DEFAULT_MAX_ANSWER,
     Assertion,
@@ -35,7 +35,7 @@ from .pending import (
     mark_error,
     server_reason,
 )
-from .state import Move, State, StateMachine
+from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
 from .stats import Stats
 
 
@@ -46,14 +46,19 @@ class LoginDone:
     packet: Packet
 
 
-@dataclass(frozen=True)
-class EventReceived:
-    """An event that is no part of an answer."""
+class Wanted(Protocol):
+    """Which events somebody listens to."""
 
-    packet: Packet
+    @property
+    def unwanted(self) -> Optional[Mapping[bytes, bool]]:
+        """Of an event's first line whether nobody listens; None when all events are wanted."""
 
 
-Outcome = Union[LoginDone, Done, EventReceived]
+class _All:
+    unwanted: Optional[Mapping[bytes, bool]] = None
+
+
+Outcome = Union[LoginDone, Done, Packet]  # a Packet is an event that is no part of an answer
 
 # What a login is refused with while Asterisk stops, and while the session that was lost is still open there
 # (manager.c, process_message and authenticate): the next attempt may succeed.
@@ -83,10 +88,10 @@ class Session(StateMachine):
         max_waiting: int = 1000,
         stats: Optional[Stats] = None,
         on_state: Optional[Callable[[State], object]] = None,
-        unwanted: Optional[Callable[[], Mapping[bytes, bool]]] = None,
+        wanted: Optional[Wanted] = None,
     ) -> None:
         super().__init__(on_state)
-        self._unwanted = unwanted  # which events nobody listens to: see PacketReader.next_packet
+        self._wanted: Wanted = _All() if wanted is None else wanted
         self.stats = Stats() if stats is None else stats
         self.login = login
         self.logged_off = False
@@ -234,19 +239,32 @@ class Session(StateMachine):
 
         Raises ProtocolError for what is no AMI at all.
         """
-        while self.state is not State.FINISHED:
-            packet = self._next_packet()
-            if self.state is State.BANNER and self.banner is not None:
+        next_packet, in_flight = self._reader.next_packet, self._in_flight
+        while self.state not in (CONNECTED, FINISHED):
+            packet = next_packet()
+            if self.state is BANNER and self.banner is not None:
                 self._start_login()
             if packet is None:
                 return
-            yield from self._receive(packet)
+            yield from self._receive_before_login(packet)
+        while self.state is CONNECTED:
+            unwanted = self._wanted.unwanted
+            if unwanted is None or in_flight.open_list is not None:
+                packet = next_packet()
+            else:
+                packet = self._next_wanted(unwanted)
+            if packet is None:
+                return
+            if packet.kind is EVENT and "actionid" not in packet and in_flight.open_list is None:
+                self.stats.events += 1
+                self.last_list = None
+                yield packet
+            else:
+                yield from self._receive(packet)
 
-    def _next_packet(self) -> Optional[Packet]:
-        reader, in_flight = self._reader, self._in_flight
-        if self._unwanted is None or self.state is not State.CONNECTED or in_flight.takes_any_event:
-            return reader.next_packet()
-        packet = reader.next_packet(self._unwanted(), keep_answers=in_flight.awaits_something)
+    def _next_wanted(self, unwanted: Mapping[bytes, bool]) -> Optional[Packet]:
+        reader = self._reader
+        packet = reader.next_packet(unwanted, self._in_flight.awaits_something)
         if reader.skipped:
             self.stats.events += reader.skipped
             reader.skipped = 0
@@ -261,18 +279,16 @@ class Session(StateMachine):
             self.move(Move.SEND_LOGIN)
             self._outgoing.append(self.login.plain())
 
-    def _receive(self, packet: Packet) -> Iterator[Outcome]:
+    def _receive_before_login(self, packet: Packet) -> Iterator[LoginDone]:
         self.stats.responses += packet.kind is Kind.RESPONSE
-        if self.state is State.CONNECTED:
-            yield from self._receive_logged_in(packet)
-        elif packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
+        if packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
             yield from self._receive_challenge(packet)
         elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
             yield self._end_login(packet)
         else:
             self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
 
-    def _receive_challenge(self, packet: Packet) -> Iterator[Outcome]:
+    def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
         challenge = (packet.original("challenge") or "").strip(TRIMMED)
         if mark_error(packet) or not challenge:
             packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
@@ -295,7 +311,8 @@ class Session(StateMachine):
             self.move(Move.REFUSED)
         return LoginDone(packet)
 
-    def _receive_logged_in(self, packet: Packet) -> Iterator[Outcome]:
+    def _receive(self, packet: Packet) -> Iterator[Union[Done, Packet]]:
+        self.stats.responses += packet.kind is Kind.RESPONSE
         done, owned = self._in_flight.receive(packet)
         if packet.kind is Kind.RESPONSE and self._asked_to_log_off:
             self.logged_off |= header_is(packet, "response", "goodbye")
@@ -308,7 +325,7 @@ class Session(StateMachine):
             return
         if packet.kind is Kind.EVENT:
             self.stats.events += 1
-            yield EventReceived(packet)
+            yield packet
         elif not done:
             self._drop(packet)
 

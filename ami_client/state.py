@@ -55,6 +55,10 @@ TRANSITIONS: dict[State, dict[Move, State]] = {
 }
 
 
+# For the way that each packet takes: to look them up there costs as much as reading a header line.
+BANNER, CONNECTED, FINISHED = State.BANNER, State.CONNECTED, State.FINISHED
+
+
 class StateMachine:
     """Holds a :class:`State`; :meth:`move` is the only way to change it. ``on_state(state)`` is told of each change."""
 

@@ -12,7 +12,7 @@ from ami_client.inflight import Done
 from ami_client.login import Login
 from ami_client.packet import Packet, PacketReader
 from ami_client.pending import Pending, Result
-from ami_client.session import EventReceived, LoginDone, Outcome, Session
+from ami_client.session import LoginDone, Outcome, Session
 from ami_client.state import Move
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -107,7 +107,7 @@ class Client:
 
     @property
     def events(self) -> list[Packet]:
-        return [one.packet for one in self.outcomes if isinstance(one, EventReceived)]
+        return [one for one in self.outcomes if isinstance(one, Packet)]
 
     def results(self, pending: Optional[Pending] = None) -> list[Result]:
         """The answers so far, or those of one action."""

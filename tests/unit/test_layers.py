@@ -39,13 +39,15 @@ link
 watchdog
 actions facts owner
 dispatch
+intake
 connection
 backoff waiter
 server
 pool
 __init__
 prometheus testing
-cli demo
+demo
+cli
 __main__
 """
 RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}

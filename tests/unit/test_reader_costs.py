@@ -89,7 +89,7 @@ HOSTILE = {
 @pytest.mark.parametrize("banner", [BANNER, b"Asterisk Call Manager/11.0.0\r\n"], ids=["old", "modern"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_stream_costs_much_more_than_an_ordinary_one(name: str, banner: bytes) -> None:
-    """Compared by the byte; tiny packets cost more, but what was quadratic was a hundred times as dear."""
+    """Compared by the byte; tiny packets cost up to twenty times as much, what was quadratic several hundred times."""
     pieces = HOSTILE[name]
     ordinary = ORDINARY * (300_000 // len(ORDINARY))
-    assert cpu(pieces, banner) / sum(map(len, pieces)) < 25 * cpu([ordinary], banner) / len(ordinary)
+    assert cpu(pieces, banner) / sum(map(len, pieces)) < 60 * cpu([ordinary], banner) / len(ordinary)

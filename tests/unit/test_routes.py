@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from wire import Calls, Peer, Wire
 
 from ami_client import Packet
+from ami_client.packet import PacketReader
 from ami_client.routes import MAX_NAMES, Routes
 
 
@@ -15,13 +16,15 @@ from ami_client.routes import MAX_NAMES, Routes
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What was made a packet of."""
     heads: list[bytes] = []
-    parse = Packet.parse
+    next_packet = PacketReader.next_packet
 
-    def counting(head: bytes, **options: Any) -> Packet:
-        heads.append(head)
-        return parse(head, **options)
+    def counting(reader: PacketReader, *args: Any) -> Optional[Packet]:
+        packet = next_packet(reader, *args)
+        if packet is not None:
+            heads.append(packet.raw)
+        return packet
 
-    monkeypatch.setattr(Packet, "parse", counting)
+    monkeypatch.setattr(PacketReader, "next_packet", counting)
     return heads
 
 
@@ -134,6 +137,6 @@ def test_the_order_of_handlers_and_what_stops_them(peer: Peer) -> None:
 def test_a_server_that_makes_names_up_is_not_remembered_for_ever(peer: Peer) -> None:
     routes = Routes(peer.conn)
     for number in range(3 * MAX_NAMES):
-        assert routes.chains(f"name{number}") == []
-        assert routes.unwanted()[b"name%d" % number]
-    assert len(routes.unwanted()) <= MAX_NAMES
+        assert routes[f"name{number}"] == []
+        assert routes.unwanted is not None and routes.unwanted[b"Event: name%d" % number]
+    assert len(routes) <= MAX_NAMES and len(routes.unwanted) <= MAX_NAMES

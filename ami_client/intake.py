@@ -1,0 +1,112 @@
+"""What arrives on a connection, from the bytes to the callbacks and handlers.
+
+Source: phpDaemon Clients/Asterisk/Connection.php (onRead).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Union
+
+from .callbacks import logger
+from .dispatch import Dispatch
+from .errors import AMIError, ProtocolError
+from .events import BINDINGS
+from .inflight import Done
+from .packet import Packet
+from .routes import Routes
+from .session import LoginDone, Outcome
+from .state import FINISHED
+from .watchdog import Watchdog
+
+
+class Intake(Dispatch):
+    """The part of a connection that reads, and calls who is to hear of it."""
+
+    _routes: Routes
+    _watchdog: Watchdog
+
+    @abstractmethod
+    def _login_done(self, packet: Packet) -> None:
+        """The login was answered."""
+
+    @abstractmethod
+    def fail(self, error: AMIError) -> None:
+        """End at once, with ``error`` as the reason."""
+
+    def _received(self, data: bytes) -> None:
+        self._watchdog.heard()
+        self._stats.bytes_in += len(data)
+        self._session.feed(data)
+        self._routes.refresh()
+        self._handle(self._session.outcomes())
+
+    def _handle(self, outcomes: Iterator[Outcome]) -> None:
+        # Each event comes this way, so what emit() and the guard do is written out here: three calls per event fewer,
+        # which made the whole way from the socket to the handler shorter by a tenth.
+        dropped = self._stats.dropped
+        session, routes, guard = self._session, self._routes, self.guard
+        clock, threshold = guard.clock, guard.threshold
+        try:
+            now = clock()
+            for outcome in outcomes:
+                if not isinstance(outcome, Packet):
+                    self._take_outcome(outcome)
+                    now = clock()
+                    continue
+                for emitter, name, handlers in routes[outcome.event_name]:
+                    if session.state is FINISHED:  # looked at again after each chain
+                        break
+                    emitter._last_event_name = name
+                    for handler in handlers:
+                        try:
+                            stop = handler(self, outcome) is True
+                        except Exception:
+                            guard.count_raised(handler)
+                            stop = False
+                        began, now = now, clock()
+                        if now - began >= threshold:
+                            guard.count_slow(handler, now - began)
+                        if stop:
+                            break
+                if routes.seen != BINDINGS.count:
+                    routes.refresh()
+        except ProtocolError as error:
+            self.fail(error)
+        except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
+            self._loop.call_soon(self._handle, outcomes)
+            raise
+        if self._stats.dropped > dropped:
+            logger.debug("%s: dropped %d packets that belong to nobody", self, self._stats.dropped - dropped)
+        self._flush()
+
+    def _emit_event(self, packet: Packet) -> None:
+        # What emit() does, for both names and both emitters, and what the guard does: this is the way that each event
+        # takes, and a call more for each of these would make it longer by a tenth.
+        routes, guard = self._routes, self.guard
+        began = guard.clock()
+        for emitter, name, handlers in routes[packet.event_name]:
+            emitter._last_event_name = name
+            for handler in handlers:
+                try:
+                    stop = handler(self, packet) is True
+                except Exception:
+                    guard.count_raised(handler)
+                    stop = False
+                now = guard.clock()
+                if now - began >= guard.threshold:
+                    guard.count_slow(handler, now - began)
+                began = now
+                if stop:
+                    break
+            if self._session.state is FINISHED:
+                return
+        routes.refresh()
+
+    def _take_outcome(self, outcome: Union[Done, LoginDone]) -> None:
+        if isinstance(outcome, Done):
+            self._answer(outcome)
+        else:
+            self._login_done(outcome.packet)
+        self._routes.refresh()

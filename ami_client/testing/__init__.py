@@ -1,6 +1,41 @@
-"""For testing programs that use ami_client: an embedded server, fake sockets, selector, clock."""
+"""For testing programs that use ami_client: an embedded server, simulated time and network, recordings."""
 
-from .fake_asterisk import FakeAsterisk
-from .fakes import FakeClock, FakeSelector, FakeSocket
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["FakeAsterisk", "FakeClock", "FakeSelector", "FakeSocket"]
+if TYPE_CHECKING:
+    from .fake_asterisk import FakeAsterisk
+    from .fake_socket import FakeSocket, NothingCanHappen
+    from .fakes import FakeClock, FakeSelector
+    from .recorder import Recorder
+    from .recording import Recording
+    from .simulation import SimulatedReactor
+
+__all__ = [
+    "FakeAsterisk",
+    "FakeClock",
+    "FakeSelector",
+    "FakeSocket",
+    "NothingCanHappen",
+    "Recorder",
+    "Recording",
+    "SimulatedReactor",
+]
+
+_HOMES = {
+    "FakeAsterisk": "fake_asterisk",
+    "FakeClock": "fakes",
+    "FakeSelector": "fakes",
+    "FakeSocket": "fake_socket",
+    "NothingCanHappen": "fake_socket",
+    "Recorder": "recorder",
+    "Recording": "recording",
+    "SimulatedReactor": "simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Imported when first asked for: pytest loads the plugin beside this in every project, and few use it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Optional, Union
 from urllib.parse import quote
 
 from . import housekeeping, listings, telephony
 from .actions import ACTIONS, Turn
 from .calls import Exchange
 from .link import Listener
+from .matching import Pattern, Received, Wanted
 from .office import Office
+from .recording import Recording
+from .replay import Playback, Replay
 from .requests import Rejected, Request
-from .script import Answer, Headers, Later, Script, encode_answer, error
+from .script import BUILT_IN, Answer, Headers, Script, encode_answer, error
+from .scripts import Expectation, Scripts, Sequel
 from .session import Session
 
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
 
-    from ..loop import Loop
-
-logger = logging.getLogger("ami_client")
+    from ..loop import Handle, Loop
 
 # Imported for the handlers that they register.
 _HANDLERS = (housekeeping, listings, telephony)
@@ -54,8 +57,9 @@ class FakeAsterisk:
     * ``office``: peers, queues, extensions and files that it tells about.
     """
 
-    #: All requests that came, of all clients, in order; ``clear()`` it as you like.
-    received: list[Request]
+    #: All requests that came, of all clients, in order; ``clear()`` it as you like. Called, those that are meant:
+    #: ``assert server.received("Originate", Channel="PJSIP/100")``.
+    received: Received
     #: The live calls.
     exchange: Exchange
     #: What logins are refused with, None while they are not.
@@ -87,11 +91,14 @@ class FakeAsterisk:
         self.auth_delay = auth_delay
         self.fully_booted = fully_booted
         self.office = Office() if office is None else office
-        self.received = []
+        self.received = Received()
         self.exchange = Exchange(loop, self.office, self.push, ring_time=ring_time, call_length=call_length)
         self._listener = Listener(loop, host, port, unix_path, tls)
         self._sessions: list[Session] = []
-        self._scripts: dict[str, _Scripted] = {}
+        self._scripts = Scripts(loop, self.play)
+        self._timers: list[Handle] = []
+        self._replay: Optional[Replay] = None
+        self._playbacks: dict[Session, Playback] = {}
 
     # -- life
 
@@ -103,6 +110,9 @@ class FakeAsterisk:
     def close(self) -> None:
         """Stop listening, drop all connections and end all calls; :meth:`start` may follow."""
         self._listener.close()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
         self.drop()
         # Those who did not read may still be there.
         for session in list(self._sessions):
@@ -120,6 +130,8 @@ class FakeAsterisk:
         traceback: Optional[TracebackType],
     ) -> None:
         self.close()
+        if exc is None:
+            self.verify()
 
     @property
     def host(self) -> str:
@@ -162,22 +174,71 @@ class FakeAsterisk:
     @property
     def scripted_actions(self) -> list[str]:
         """The names of the actions that :meth:`on` has an answer for."""
-        return [scripted.action for scripted in self._scripts.values()]
+        return self._scripts.actions
 
     def on(self, action: str, answer: Script, *, delay: float = 0.0) -> None:
         """Answer ``action`` (without case) with ``answer`` from now on, after ``delay`` seconds.
 
         ``answer`` is one of: None, no answer at all; bytes or text, sent as they are; a mapping of
         headers (a list value repeats the header, None leaves it out) or a list of such mappings,
-        into each of which the ActionID is put; a callable ``(request) -> answer``, which may also
+        into each of which the ActionID is put; a :class:`~ami_client.testing.script.Cut` around one
+        of these, which ends the connection; a callable ``(request) -> answer``, which may also
         return NotImplemented for the built-in answer, or a
         :class:`~ami_client.testing.script.Later`. A scripted Login logs nobody in.
         """
-        self._scripts[action.lower()] = _Scripted(action, answer, delay)
+        self._scripts.on(action, answer, delay)
 
     def off(self, action: str) -> None:
         """Give ``action`` its built-in answer again; KeyError when :meth:`on` was not called."""
-        del self._scripts[action.lower()]
+        self._scripts.off(action)
+
+    def expect(
+        self,
+        action: str,
+        headers: Optional[Mapping[str, Wanted]] = None,
+        /,
+        *,
+        times: Optional[int] = 1,
+        **more: Wanted,
+    ) -> Expectation:
+        """Expect a request for ``action`` with these headers, and return what it is to be answered with::
+
+            server.expect("Originate", Channel="PJSIP/100").answer({"Response": "Success"})
+
+        Headers are given as to :attr:`received`. It is to come ``times`` times, None: once or more
+        often. What is expected first is met first, and goes before the answers of :meth:`on`; what
+        has not come by the end fails the test (:meth:`verify`).
+        """
+        return self._scripts.expect(Pattern(action, headers, **more), times)
+
+    def in_order(self) -> AbstractContextManager[None]:
+        """Return a context manager: what is expected inside its block is to come in that order."""
+        return self._scripts.in_order()
+
+    def verify(self) -> None:
+        """Raise AssertionError when something expected has not come; the end of a ``with`` block does so."""
+        report = self.report()
+        if report:
+            raise AssertionError(report)
+
+    def report(self) -> str:
+        """Return what was expected and did not come, and what came instead; empty when all is well."""
+        return self._scripts.report(self.received)
+
+    def replay(self, recording: Recording, *, speed: Optional[float] = 1.0, patience: float = 1.0) -> Replay:
+        """Play a recording to each client that connects from now on, and return what can be seen of that.
+
+        The n-th client gets the n-th recorded connection, then it begins again from the first. A request gets the
+        answer to the recorded request that is most like it, with its own ActionID; what no recorded one is like gets
+        the built-in answer. Events come at their recorded times after the login, ``speed`` times as fast (None and
+        infinity: at once), but behind the answers that they followed: a request that does not come is waited for,
+        until ``patience`` seconds after the last event or request. The end of the connection comes as recorded.
+
+        Any credentials will do, unless the recorded ones were refused. Raises ValueError for a speed that is not
+        positive.
+        """
+        self._replay = Replay(recording, speed, patience)
+        return self._replay
 
     def refuse_logins(self, message: str = "Authentication failed") -> None:
         """Refuse all logins from now on, right credentials or not, and close behind them."""
@@ -199,6 +260,15 @@ class FakeAsterisk:
         if isinstance(event, str):
             event = encode_answer(event)
         return sum([session.deliver(event) for session in list(self._sessions)])
+
+    def play(self, sequel: Sequel) -> None:
+        """Let things happen in time: ``sequel`` has pairs of seconds from now and an event, as for :meth:`push`.
+
+        A function in place of an event is called: ``play([(0.0, ringing), (2.5, hangup), (3.0, server.drop)])``.
+        """
+        for seconds, event in sequel:
+            happen = (event,) if callable(event) else (self.push, event)
+            self._timers.append(self.loop.call_later(seconds, *happen))
 
     def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
         """Drop all connections, having sent ``after``: the beginning of a packet, perhaps.
@@ -228,29 +298,15 @@ class FakeAsterisk:
             return error("Missing action in request")
         if not session.logged_in and name not in housekeeping.BEFORE_LOGIN:
             return error("Permission denied")
-        scripted = self._scripts.get(name)
-        if scripted is not None:
-            answer = self._scripted_answer(scripted, request)
-            if answer is not NotImplemented:
-                return answer
+        answer = self._scripts.answer(request)
+        if answer is BUILT_IN and session in self._playbacks:
+            answer = self._playbacks[session].answer(request)
+        if answer is not BUILT_IN:
+            return answer
         if name not in ACTIONS:
             hint = "Use Action: ListCommands to show available commands."
             return error(f"Invalid/unknown command: {request.action}. {hint}")
         return ACTIONS[name].handler(Turn(self, session, request))
-
-    def _scripted_answer(self, scripted: _Scripted, request: Request) -> Answer:
-        answer = scripted.answer
-        if callable(answer):
-            try:
-                answer = answer(request)
-            except Exception as exc:
-                logger.exception("FakeAsterisk: the answer to %r raised", request)
-                answer = error(f"The scripted answer raised {exc!r}")
-        if not scripted.delay or answer is NotImplemented or isinstance(answer, Later):
-            return answer
-        later = Later()
-        self.loop.call_later(scripted.delay, later.set, answer)
-        return later
 
     def _accept(self, sock: socket.socket) -> None:
         session = Session(
@@ -258,19 +314,22 @@ class FakeAsterisk:
             sock,
             on_request=self.received.append,
             answer=self._answer,
-            on_closed=self._sessions.remove,
+            on_closed=self._forget,
         )
         self._sessions.append(session)
         session.link.mute(self._muted)
-        session.link.write(f"Asterisk Call Manager/{self.version}\r\n".encode())
+        banner = f"Asterisk Call Manager/{self.version}\r\n".encode()
+        if self._replay is not None:
+            playback = self._playbacks[session] = self._replay.begin(self.loop, session)
+            banner = playback.banner or banner
+        session.link.write(banner)
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.remove(session)
+        if session in self._playbacks:
+            self._playbacks.pop(session).close()
 
     def _set_muted(self, muted: bool) -> None:
         self._muted = muted
         for session in list(self._sessions):
             session.link.mute(muted)
-
-
-class _Scripted(NamedTuple):
-    action: str
-    answer: Script
-    delay: float

@@ -97,6 +97,11 @@ class FakeSocket:
         """Let the connection attempt, coming or under way, succeed."""
         self._decide(0)
 
+    def be_connected(self, address: object) -> None:
+        """Be what a listening socket has accepted, from ``address``."""
+        self.address = address
+        self._state = _State.CONNECTED
+
     @property
     def sent(self) -> bytes:
         """What the client has sent and :meth:`take` has not taken."""

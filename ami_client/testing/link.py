@@ -9,6 +9,9 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
+from .network import Place
+from .simulation import SimulatedReactor
+
 if TYPE_CHECKING:
     from ..loop import Loop
 
@@ -39,11 +42,15 @@ class Listener:
         self.unix_path = unix_path
         self.tls = tls
         self._sock: Optional[socket.socket] = None
+        self._place: Optional[Place] = None  # in the network of a simulated reactor
 
     def start(self, on_accept: Callable[[socket.socket], object]) -> None:
         """Listen; a port that was 0 is kept from now on, so that a server can come back."""
-        if self._sock is not None:
+        if self._sock is not None or self._place is not None:
             raise RuntimeError("it is listening already")
+        if isinstance(self.loop, SimulatedReactor):
+            self._start_simulated(self.loop, on_accept)
+            return
         if self.unix_path is not None:
             sock = socket.socket(socket.AF_UNIX)
             sock.bind(self.unix_path)
@@ -59,6 +66,9 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening; again is no error."""
+        if self._place is not None and isinstance(self.loop, SimulatedReactor):
+            self.loop.network.unlisten(self._place)
+            self._place = None
         if self._sock is None:
             return
         self.loop.remove_reader(self._sock.fileno())
@@ -66,6 +76,14 @@ class Listener:
         self._sock = None
         if self.unix_path is not None:
             os.unlink(self.unix_path)
+
+    def _start_simulated(self, loop: SimulatedReactor, on_accept: Callable[[socket.socket], object]) -> None:
+        if self.tls is not None:
+            raise ValueError("TLS needs real sockets, and with them a Reactor that is not simulated")
+        place = (self.host, self.port) if self.unix_path is None else self.unix_path
+        self._place = loop.network.listen(place, on_accept)
+        if isinstance(self._place, tuple):
+            self.port = self._place[1]
 
     def _accept(self, listening: socket.socket, on_accept: Callable[[socket.socket], object]) -> None:
         try:
@@ -102,6 +120,11 @@ class Link:
         self._muted = False
         self._finishing = False
         loop.add_reader(sock.fileno(), self._read)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the client to read."""
+        return len(self._out)
 
     def write(self, data: bytes) -> None:
         """Send ``data``, now or as soon as it can be."""

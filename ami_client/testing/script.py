@@ -38,9 +38,35 @@ class Later:
             callback(answer)
 
 
+class Cut:
+    """An answer in the midst of which the connection ends.
+
+    ``after`` says where: behind so many bytes, or behind the first place where such a text or bytes stand; None: behind
+    the whole answer. With ``reset`` the client sees "connection reset" instead of an end.
+    """
+
+    def __init__(self, answer: Answer, after: Union[int, str, bytes, None] = None, *, reset: bool = False) -> None:
+        self.answer = answer
+        self.after = after
+        self.reset = reset
+
+    def encode(self, action_id: str) -> bytes:
+        """Return the bytes that still go out; ValueError when the place is not in the answer."""
+        data = encode_answer(self.answer, action_id)
+        if self.after is None or isinstance(self.after, int):
+            return data[: self.after]
+        mark = encode_answer(self.after)
+        head, found, _ = data.partition(mark)
+        if not found:
+            raise ValueError(f"the answer is to be cut behind {self.after!r}, which is not in it: {data!r}")
+        return head + mark
+
+
 #: What the server answers: nothing (None), bytes or text as they are, one packet, several packets,
-#: or one of these :class:`Later`.
-Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, Value]], Later]
+#: one of these :class:`Later`, or :class:`Cut`.
+Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, Value]], Later, Cut]
+#: What stands for the answer that the server gives by itself.
+BUILT_IN: Answer = NotImplemented
 #: An answer, or a callable ``(request) -> answer``; NotImplemented means the built-in answer.
 Script = Union[Answer, Callable[[Request], Answer]]
 
@@ -68,6 +94,8 @@ def encode_answer(answer: Answer, action_id: str = "") -> bytes:
         return answer.encode("utf-8", "surrogateescape")
     if isinstance(answer, Later):
         raise TypeError("an answer that is to come later has no bytes")
+    if isinstance(answer, Cut):
+        return answer.encode(action_id)
     if isinstance(answer, Mapping):
         return encode_packet(answer, action_id)
     packets: list[Headers] = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from .link import Link
 from .masks import ALL, passes
 from .requests import Rejected, Request, RequestReader
-from .script import Answer, Headers, Later, encode_answer, encode_packet, find
+from .script import Answer, Cut, Headers, Later, encode_answer, encode_packet, find
 
 if TYPE_CHECKING:
     from ..loop import Loop
@@ -132,6 +132,9 @@ class Session:
 
     def _answered(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answering = False
+        if isinstance(answer, Cut):
+            self.link.drop(answer.encode(request.action_id), answer.reset)
+            return
         self.link.write(encode_answer(answer, request.action_id))
         events, self._events = self._events, []
         if self.phase is Phase.FINISHING:

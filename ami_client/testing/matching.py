@@ -1,0 +1,118 @@
+"""Which requests are meant, and how that is told."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Callable, Optional, Union
+
+from .redact import REMOVED, is_secret
+from .requests import Request
+
+#: What a header is to be: such a text or number, a list of all its values, a regex that is found in it, a function
+#: of its value; None: not there; ``...``: there, with whatever value.
+Wanted = Union[str, float, None, list[str], "re.Pattern[str]", Callable[[str], object], "ellipsis"]  # noqa: F821
+
+
+class Pattern:
+    """An action and what its headers are to be; names compare without case, values exactly."""
+
+    def __init__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, **more: Wanted) -> None:
+        self.action = action
+        self.headers: dict[str, Wanted] = {**(headers or {}), **more}
+
+    def __str__(self) -> str:
+        return " ".join([self.action, *(f"{name}={_shown(wanted)}" for name, wanted in self.headers.items())])
+
+    def matches(self, request: Request) -> bool:
+        """Tell whether a request is meant."""
+        return self.names(request) and all(_fits(request, *header) for header in self.headers.items())
+
+    def names(self, request: Request) -> bool:
+        """Tell whether a request is for this action, whatever its headers are."""
+        return request.action.lower() == self.action.lower()
+
+    def describe(self, request: Request) -> str:
+        """Return a request's action and what it has of the headers in question."""
+        return describe(request, [name for name in self.headers if self.names(request)])
+
+
+class Matches(list[Request]):
+    """Requests that were meant; when there are none it is false, and tells what came instead."""
+
+    def __init__(self, pattern: Pattern, requests: Iterable[Request]) -> None:
+        self._pattern = pattern
+        self._requests = list(requests)
+        super().__init__(request for request in self._requests if pattern.matches(request))
+
+    def __repr__(self) -> str:
+        if self:
+            return super().__repr__()
+        if not self._requests:
+            return f"<no {self._pattern}; nothing was received>"
+        # Those that come closest are told first: what follows may be cut off.
+        nearest = sorted(self._requests, key=lambda request: not self._pattern.names(request))
+        return f"<no {self._pattern}; received: {', '.join(counted(map(self._pattern.describe, nearest)))}>"
+
+
+class Received(list[Request]):
+    """All requests that came, of all clients, in order; called, those that are meant."""
+
+    def __call__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, /, **more: Wanted) -> Matches:
+        """Return the requests for ``action`` that have these headers; when there are none, what is false and tells why.
+
+        Names compare without case. A header is to have exactly the value given; or, with a regex, a value in which it
+        is found; with a function, one for which it is true; with a list, all these values; with ``...``, any value;
+        with None, none at all.
+        """
+        return Matches(Pattern(action, headers, **more), self)
+
+
+def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
+    """Return a request in one line without its secrets; with ``names``, only these of its headers."""
+    wanted = None if names is None else {name.lower() for name in names}
+    login = request.action.lower() == "login"
+    shown = [request.action or "(no action)"]
+    for name, value in request.headers:
+        key = name.strip().lower()
+        if key == "action" or (key == "actionid" if wanted is None else key not in wanted):
+            continue
+        shown.append(f"{name}={REMOVED if is_secret(name) or (login and key == 'key') else repr(value)}")
+    return " ".join(shown)
+
+
+def counted(texts: Iterable[str]) -> list[str]:
+    """Return each text once, with how often it stood there."""
+    counts = Counter(texts)
+    return [text if count == 1 else f"{text} ({count} times)" for text, count in counts.items()]
+
+
+def _fits(request: Request, name: str, wanted: Wanted) -> bool:
+    values = request.getall(name)
+    if wanted is None:
+        return not values
+    if isinstance(wanted, list):
+        return values == list(map(_text, wanted))
+    if not values:
+        return False
+    if wanted is ...:
+        return True
+    if isinstance(wanted, re.Pattern):
+        return any(wanted.search(value) for value in values)
+    if callable(wanted):
+        return any(wanted(value) for value in values)
+    return _text(wanted) in values
+
+
+def _text(wanted: object) -> str:
+    # As the client writes them.
+    return str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
+
+
+def _shown(wanted: Wanted) -> str:
+    if wanted is ...:
+        return "..."
+    if isinstance(wanted, re.Pattern):
+        return f"/{wanted.pattern}/"
+    return getattr(wanted, "__name__", None) or repr(wanted)

@@ -1,0 +1,157 @@
+"""A network in memory: whoever connects reaches whoever listens, names and all, and nothing leaves the process."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, Optional, Union, cast
+
+from .. import connector
+from .fake_socket import FakeSocket
+
+if TYPE_CHECKING:
+    from ..loop import Loop
+
+#: Who is called: a host with its port, or the path of a unix socket.
+Place = Union[tuple[str, int], str]
+OnAccept = Callable[[socket.socket], object]
+
+_FIRST_PORT = 40_000
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+class NetworkSocket(FakeSocket):
+    """A FakeSocket whose other end is another one."""
+
+    _network: FakeNetwork
+    _peer: Optional[NetworkSocket] = None
+
+    def join(self, peer: NetworkSocket) -> None:
+        """Be one end of a connection, and ``peer`` the other."""
+        self._peer, peer._peer = peer, self
+
+    def connect_ex(self, address: object) -> int:
+        """As the real one, within the network."""
+        if self.address is None and not self.closed:
+            self._network.connect(self, address)
+        return super().connect_ex(address)
+
+    def send(self, data: Union[bytes, bytearray, memoryview], flags: int = 0) -> int:
+        """As the real one; what is sent has arrived."""
+        size = super().send(data, flags)
+        sent = self.take()
+        if self._peer is not None:
+            self._peer.feed(sent)
+        return size
+
+    def shutdown(self, how: int) -> None:
+        """As the real one."""
+        super().shutdown(how)
+        if self.shut_down and self._peer is not None:
+            self._peer.eof()
+
+    def close(self) -> None:
+        """As the real one, a linger time of 0 seconds included."""
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            resets = (socket.SOL_SOCKET, socket.SO_LINGER) in self.options
+            (peer.reset if resets else peer.eof)()
+            peer._peer = None
+        super().close()
+
+
+class FakeNetwork:
+    """Who listens where. Every name can be listened at, and is the only address of its host."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._listeners: dict[Place, OnAccept] = {}
+        self._ports = itertools.count(_FIRST_PORT)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Have the library connect within this network, in all of the process, until the end of the block."""
+        names = vars(connector)
+        before = names["socket"]
+        names["socket"] = _SocketModule(self)
+        try:
+            yield
+        finally:
+            names["socket"] = before
+
+    def listen(self, place: Place, on_accept: OnAccept) -> Place:
+        """Have ``on_accept(sock)`` get the connections to a place; returns it with its port, which may be 0 for any.
+
+        Raises OSError when somebody listens there.
+        """
+        if isinstance(place, tuple):
+            host, port = place
+            place = (
+                _same(host),
+                port or next(number for number in self._ports if (host, number) not in self._listeners),
+            )
+        if place in self._listeners:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self._listeners[place] = on_accept
+        return place
+
+    def unlisten(self, place: Place) -> None:
+        """End that."""
+        del self._listeners[place]
+
+    def connect(self, sock: NetworkSocket, address: object) -> None:
+        """Let ``sock`` reach who listens at ``address``, or be refused."""
+        on_accept = self._find(address)
+        if on_accept is None:
+            sock.refuse()
+            return
+        peer = self.socket(sock.family)
+        peer.setblocking(False)
+        sock.join(peer)
+        peer.be_connected(sock.getsockname())
+        self.loop.call_soon(on_accept, peer)
+
+    def socket(
+        self,
+        family: int = socket.AF_INET,
+        type: int = socket.SOCK_STREAM,
+        proto: int = 0,
+        fileno: Optional[int] = None,
+    ) -> NetworkSocket:
+        """In place of ``socket.socket``."""
+        sock = NetworkSocket(family, type, proto, fileno)
+        sock._network = self
+        return sock
+
+    def getaddrinfo(
+        self, host: str, port: int, *args: object, **options: object
+    ) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+        """In place of ``socket.getaddrinfo``: every name has one address, itself."""
+        address = (host, port, 0, 0) if ":" in host else (host, port)
+        return [(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
+
+    def _find(self, address: object) -> Optional[OnAccept]:
+        if isinstance(address, str):
+            return self._listeners.get(address)
+        host, port = cast("tuple[str, int]", address)[:2]
+        places = [(_same(host), port), *((one, port) for one in _EVERYWHERE)]
+        return next((self._listeners[place] for place in places if place in self._listeners), None)
+
+
+class _SocketModule:
+    """The module ``socket`` as far as the library connects by it, the rest being the real one's."""
+
+    def __init__(self, network: FakeNetwork) -> None:
+        self.socket = network.socket
+        self.getaddrinfo = network.getaddrinfo
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(socket, name)
+
+
+def _same(host: str) -> str:
+    return "127.0.0.1" if host.lower() in ("localhost", "::1") else host.lower()

@@ -1,0 +1,99 @@
+"""Fixtures for pytest, there as soon as the library is installed: ``reactor``, ``fake_asterisk``, ``ami_pool``.
+
+::
+
+    def test_it_calls_back(reactor, fake_asterisk, ami_pool):
+        fake_asterisk.expect("Originate", Channel="PJSIP/100")
+        call_back(ami_pool, "PJSIP/100")
+        reactor.run_for(10)
+
+Time is simulated and the network in memory. A ``reactor`` fixture of your own takes the place of ours in the others,
+so that they run on any loop. The marks ``fake_asterisk`` and ``ami_pool`` hand options to FakeAsterisk and Pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# What costs time to import is imported by those who use it: pytest loads this module in every project.
+if TYPE_CHECKING:
+    from ..loop import Loop
+    from ..pool import Pool
+    from .fake_asterisk import FakeAsterisk
+    from .simulation import SimulatedReactor
+
+_SERVERS = pytest.StashKey["list[FakeAsterisk]"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks known."""
+    config.addinivalue_line("markers", "fake_asterisk(**options): options for the fixture fake_asterisk")
+    config.addinivalue_line("markers", "ami_pool(**options): options for the fixture ami_pool")
+
+
+@pytest.fixture
+def reactor() -> Iterator[SimulatedReactor]:
+    """A Reactor whose time and network are simulated: an hour of silence takes no time."""
+    from .simulation import SimulatedReactor
+
+    with SimulatedReactor() as reactor:
+        yield reactor
+
+
+@pytest.fixture
+def fake_asterisk(request: pytest.FixtureRequest, reactor: Loop) -> Iterator[FakeAsterisk]:
+    """A FakeAsterisk on ``reactor``, started; what it expects and does not get fails the test."""
+    from .fake_asterisk import FakeAsterisk
+
+    server = FakeAsterisk(reactor, **_options(request, "fake_asterisk"))
+    request.node.stash.setdefault(_SERVERS, []).append(server)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def ami_pool(request: pytest.FixtureRequest, reactor: Loop, fake_asterisk: FakeAsterisk) -> Iterator[Pool]:
+    """A Pool on ``reactor`` whose server is ``fake_asterisk``."""
+    from ..pool import Pool
+
+    pool = Pool({"server": fake_asterisk.url, **_options(request, "ami_pool")}, reactor=reactor)
+    yield pool
+    pool.finish()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that went well otherwise, but for requests that did not come."""
+    result = yield
+    for server in item.stash.get(_SERVERS, []):
+        report = server.report()
+        if report:
+            pytest.fail(report, pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell what the server has received when a test has failed."""
+    report = yield
+    servers = item.stash.get(_SERVERS, [])
+    if report.when == "call" and report.failed and servers:
+        from .matching import counted, describe
+
+        lines = counted(describe(request) for server in servers for request in server.received)
+        report.sections.append(("Received by fake_asterisk", "\n".join(lines) or "nothing"))
+    return report
+
+
+def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    """What a test's marks say, those nearest to it winning."""
+    options: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers(name))):
+        options.update(mark.kwargs)
+    return options

@@ -1,0 +1,114 @@
+"""Secrets, found by the names they go by, and put out of sight.
+
+What is looked for is written down in docs/testing.rst, for those who give recordings away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..encode import ENCODING, ENCODING_ERRORS
+
+#: What stands in a secret's place.
+REMOVED = "[removed]"
+
+# Names that what is to be kept secret goes by.
+_WORD = r"(?:secret|passw|passphrase|md5|token|auth[-_. ]?key|api[-_. ]?key)"
+_SECRET = re.compile(_WORD, re.IGNORECASE)
+# Of the security events, by which a secret could be guessed at leisure.
+_HASHES = frozenset({"challenge", "receivedchallenge", "receivedhash", "expectedresponse"})
+# They only say whether there is one.
+_HARMLESS = re.compile(r"usingpassword|\w*exist", re.IGNORECASE)
+
+# `PASSWORD=x` and `secret : x`, anywhere in a line. What follows goes as a whole: it may hold commas and quotes.
+# Lengths are bounded here and below, so that the time taken is too, whatever somebody has a server say.
+_ASSIGNMENT = re.compile(rf"({_WORD}[\w\-.)\] \t]{{0,60}}?(?::|=>?)\s*)(\S.*)", re.IGNORECASE)
+_JSON_MEMBER = re.compile(rf'("[^"]*{_WORD}[^"]*"\s*:\s*)"(?:\\.|[^"\\])*"', re.IGNORECASE)
+# `tcp://user:x@host`, `sip:user:x@host`, `register => user:x@host`
+_IN_ADDRESS = re.compile(r"((?:://|sips?:|register\s*=>?\s*)[^:@/\s]{1,256}:)[^@\s]{1,256}(?=@)", re.IGNORECASE)
+# The head of a table's column, as in `sip show users`.
+_COLUMN = re.compile(r"(?<=\s\s)(?:md5)?(?:secret|password)(?=\s\s|\s*$)\s*", re.IGNORECASE)
+
+# All of the above begins with one of these: a packet without any is left as it is, which takes a third of the time.
+_SUSPECT = re.compile(rf"{_WORD}|challenge|hash|expectedresponse|login|authenticate|://|sips?:|register".encode(), re.I)
+
+# Headers of which one names what the other holds: `Variable: PASSWORD`, `Value: x`.
+_NAMING = re.compile(r"(variable|key|var-\d+|action|application)", re.IGNORECASE)
+_HOLDERS = {"variable": "value", "key": "val"}
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether what is called ``name`` is to be kept secret."""
+    return _SECRET.search(name) is not None and not _HARMLESS.fullmatch(name.strip())
+
+
+def redact(data: bytes) -> bytes:
+    """Return one packet or request with :data:`REMOVED` in the place of what looks like a secret."""
+    if not _SUSPECT.search(data):
+        return data
+    lines = data.decode(ENCODING, ENCODING_ERRORS).split("\n")
+    holders = _holders(lines)
+    column = slice(0, 0)  # of a table in which secrets stand
+    for number, line in enumerate(lines):
+        text = line.rstrip("\r")
+        end = line[len(text) :]
+        name, colon, value = text.partition(":")
+        if colon and value.strip() and _is_to_go(name, value.strip(), holders):
+            blank = value[: len(value) - len(value.lstrip())]
+            text = f"{name}:{blank}{REMOVED}"
+        else:
+            text = _without_cell(text, column)
+            column = _find_column(text) or column
+            text = _JSON_MEMBER.sub(rf'\1"{REMOVED}"', text)
+            text = _in_value(name + colon, text[len(name + colon) :])
+        lines[number] = text + end
+    return "\n".join(lines).encode(ENCODING, ENCODING_ERRORS)
+
+
+def _is_to_go(name: str, value: str, holders: set[str]) -> bool:
+    if name.strip().lower() in _HASHES:
+        return " " not in value  # ListCommands has a line on Challenge
+    return is_secret(name) or name.strip().lower() in holders
+
+
+def _in_value(head: str, value: str) -> str:
+    if not value.lstrip().startswith("{"):  # JSON, whose members are done
+        value = _ASSIGNMENT.sub(_assigned, value)
+    return head + _IN_ADDRESS.sub(rf"\1{REMOVED}", value)
+
+
+def _assigned(found: re.Match[str]) -> str:
+    name = found.group(1).rstrip(" :=>")
+    return found.group() if _HARMLESS.fullmatch(name) else found.group(1) + REMOVED
+
+
+def _holders(lines: Iterable[str]) -> set[str]:
+    """The names, in lower case, of headers that hold what another one says is secret."""
+    holders = set()
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if not _NAMING.fullmatch(name):
+            continue
+        if name == "action":
+            holders |= {"key"} if value.lower() == "login" else set()
+        elif name == "application":  # its argument is the secret itself
+            holders |= {"appdata"} if value.lower() == "authenticate" else set()
+        elif is_secret(value) and "=" not in value:
+            holders.add(_HOLDERS.get(name) or name.replace("var-", "value-"))
+    return holders
+
+
+def _find_column(text: str) -> slice:
+    found = _COLUMN.search(text)
+    if found is None:
+        return slice(0, 0)
+    return slice(found.start(), found.end() if found.end() < len(text) else None)
+
+
+def _without_cell(text: str, column: slice) -> str:
+    cell = text[column]
+    if not cell.strip():
+        return text
+    return text[: column.start] + REMOVED.ljust(len(cell)) + text[column.start + len(cell) :]

@@ -1,0 +1,180 @@
+"""A recording, played to clients: :class:`Replay`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Callable, Optional
+
+from .masks import ALL
+from .recording import Recording
+from .requests import Request
+from .script import BUILT_IN, Answer, Later
+from .session import Phase, Session
+from .storyline import Exchange, Happening, Pairs, Storyline, read_pairs, value_of, with_action_id
+
+if TYPE_CHECKING:
+    from ..loop import Handle, Loop
+
+# Clients send them when they like, and nothing follows from them: they are not waited for, nor missed.
+_KEEPALIVE = "ping"
+
+
+class Replay:
+    """A recording that a server plays to its clients; made by ``FakeAsterisk.replay``.
+
+    Attributes: ``unmatched``, the requests that nothing recorded was like; ``finished``, whether some client has been
+    played a connection to its end; ``on_end(number)``, called then with the number of the client, from 1, unless None.
+    """
+
+    def __init__(self, recording: Recording, speed: Optional[float], patience: float) -> None:
+        if speed is not None and not speed > 0:
+            raise ValueError("the speed is to be more than 0; None for no waiting")
+        self.recording = recording
+        self.speed = math.inf if speed is None else float(speed)
+        self.patience = patience
+        self.unmatched: list[Request] = []
+        self.finished = False
+        self.on_end: Optional[Callable[[int], object]] = None
+        self._clients = 0
+
+    def __repr__(self) -> str:
+        return f"<Replay of {self.recording!r}>"
+
+    def begin(self, loop: Loop, session: Session) -> Playback:
+        """Play the next connection of the recording to a client that has just come."""
+        links = self.recording.links
+        number = self._clients
+        self._clients += 1
+        records = self.recording.link(number % links + 1) if links else []
+        return Playback(loop, session, Storyline(records), self, number + 1)
+
+    def ended(self, number: int) -> None:
+        """The playback to a client has come to its end."""
+        self.finished = True
+        if self.on_end is not None:
+            self.on_end(number)
+
+
+class Playback:
+    """One recorded connection, played to one client."""
+
+    def __init__(self, loop: Loop, session: Session, story: Storyline, replay: Replay, number: int) -> None:
+        self.banner = story.banner
+        self._loop = loop
+        self._session = session
+        self._story = story
+        self._replay = replay
+        self._number = number
+        self._begun: Optional[float] = None  # when the client was logged in
+        self._moved = 0.0  # when it was last sent something, or asked for something recorded
+        self._expected = list(story.exchanges)  # those that no request has matched
+        self._pending: set[Exchange] = set()  # asked for, not answered
+        self._settled = 0  # so many answers have been given, or are not waited for
+        self._own_ids: dict[str, str] = {}  # the client's ActionIDs by those recorded
+        self._to_come = list(reversed(story.happenings))
+        self._timer: Optional[Handle] = None
+        self._is_gone = False  # the client
+
+    def answer(self, request: Request) -> Answer:
+        """Return the recorded answer, the built-in one when there is none. What follows comes by itself."""
+        self._loop.call_soon(self._go_on)
+        headers = read_pairs("\n".join(request.lines).encode("utf-8", "surrogateescape"))
+        exchange = self._match(headers)
+        if exchange is not None:
+            self._expected.remove(exchange)
+            self._moved = self._loop.time()
+        elif value_of(headers, "action").lower() not in (_KEEPALIVE, "challenge"):
+            self._replay.unmatched.append(request)
+        # A challenge is a secret, and not recorded: the built-in one does as well.
+        if exchange is None or exchange.action == "challenge":
+            return BUILT_IN
+        self._own_ids[exchange.action_id] = request.action_id
+        if not exchange.answer:
+            return None
+        self._pending.add(exchange)
+        later = Later()
+        self._loop.call_later(exchange.duration / self._replay.speed, self._answer, exchange, request, later)
+        return later
+
+    def close(self) -> None:
+        """The client is gone."""
+        self._is_gone = True
+        self._stop_timer()
+        if len(self._to_come) == 1:  # the end, which is here
+            self._to_come.clear()
+            self._replay.ended(self._number)
+
+    def _match(self, headers: Pairs) -> Optional[Exchange]:
+        action = value_of(headers, "action").lower()
+        same = [exchange for exchange in self._expected if exchange.action == action]
+        return max(same, key=lambda exchange: exchange.likeness(headers), default=None)
+
+    def _answer(self, exchange: Exchange, request: Request, later: Later) -> None:
+        self._go_on()  # what was recorded before it
+        if self._is_gone:
+            return
+        self._pending.discard(exchange)
+        if exchange.is_answered("goodbye") or (exchange.action == "login" and exchange.is_answered("error")):
+            self._session.finish_after_answer()
+        elif exchange.action == "login" and self._session.phase is Phase.NEW:
+            self._session.log_in(ALL)
+        packets = [with_action_id(one.data, exchange.action_id, request.action_id) for one in exchange.answer]
+        later.set(b"".join(packets))
+        self._moved = self._loop.time()
+        self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Let happen what is due, and come back for the next."""
+        self._stop_timer()
+        if self._is_gone or not self._has_begun():
+            return
+        while self._to_come:
+            happening = self._to_come[-1]
+            wait = max(self._due(happening.record.time) - self._loop.time(), self._hold(happening))
+            if wait > 0:
+                if wait != math.inf:
+                    self._timer = self._loop.call_later(wait, self._go_on)
+                return
+            self._moved = self._loop.time()
+            self._happen(self._to_come.pop())
+
+    def _has_begun(self) -> bool:
+        if self._begun is None and self._session.logged_in:
+            self._begun = self._moved = self._loop.time()
+            self._settled = self._story.login_answers  # however it has come to be logged in
+        return self._begun is not None
+
+    def _due(self, time: float) -> float:
+        assert self._begun is not None
+        return self._begun + (time - self._story.login_time) / self._replay.speed
+
+    def _hold(self, happening: Happening) -> float:
+        """Return how long to wait at least for the requests that it followed, seconds; for their answers: infinity."""
+        while self._settled < happening.behind:
+            exchange = self._story.answered[self._settled]
+            if exchange in self._pending:
+                return math.inf
+            if exchange in self._expected and exchange.action != _KEEPALIVE:
+                since = max(self._due(exchange.time), self._moved)
+                left = since + self._replay.patience - self._loop.time()
+                if left > 0:
+                    return left
+            self._settled += 1
+        return 0.0
+
+    def _happen(self, happening: Happening) -> None:
+        record = happening.record
+        if happening.ends:
+            if record.source == "server":
+                self._session.link.drop()
+            self._replay.ended(self._number)
+            return
+        recorded = value_of(read_pairs(record.data), "actionid")
+        own = self._own_ids.get(recorded, recorded)
+        # Not by way of the session, which would keep it behind the next answer: it knows its place.
+        self._session.link.write(with_action_id(record.data, recorded, own) if recorded else record.data)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,210 @@
+"""What a test has laid down: answers for as long as it likes, and requests that it expects."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+
+from .matching import Pattern, counted, describe
+from .requests import Request
+from .script import BUILT_IN, Answer, Cut, Headers, Later, Script, Value, error, listing
+
+if TYPE_CHECKING:
+    from ..loop import Loop
+
+logger = logging.getLogger("ami_client")
+
+#: What happens when: pairs of seconds since the beginning and an event, or a function that is called.
+Sequel = Iterable[tuple[float, Union[bytes, str, Headers, Callable[[], object]]]]
+
+# What clients send by themselves: nothing that came in the place of something else.
+_BY_ITSELF = frozenset({"challenge", "login", "ping"})
+
+
+class Expectation:
+    """A request that is to come, and what it is answered; made by ``FakeAsterisk.expect``.
+
+    Without an answer of its own it gets the one that it would have got anyway.
+
+    Attributes: ``requests``, those that have met it.
+    """
+
+    def __init__(self, pattern: Pattern, times: Optional[int], after: Optional[Expectation]) -> None:
+        self.pattern = pattern
+        self.requests: list[Request] = []
+        self.too_early = False
+        self._times = times
+        self._after = after
+        self._answer: Script = BUILT_IN
+        self._delay = 0.0
+        self._sequel: Optional[Sequel] = None
+
+    def __repr__(self) -> str:
+        return f"<Expectation {self.pattern}, met {len(self.requests)} times>"
+
+    @property
+    def met(self) -> bool:
+        """Whether it came as often as it is to come."""
+        return len(self.requests) >= (self._times or 1)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request could meet it now, as far as number and order go."""
+        return (self._times is None or not self.met) and (self._after is None or self._after.met)
+
+    @property
+    def script(self) -> Scripted:
+        """How it is answered."""
+        return Scripted(self.pattern.action, self._answer, self._delay, self._sequel)
+
+    def answer(self, answer: Script, *, delay: float = 0.0) -> Expectation:
+        """Answer it with ``answer``, all that ``FakeAsterisk.on`` takes, after ``delay`` seconds."""
+        self._answer, self._delay = answer, delay
+        return self
+
+    def answer_list(
+        self,
+        entries: Sequence[Mapping[str, Value]],
+        complete: str,
+        *,
+        message: str = "List will follow",
+        delay: float = 0.0,
+    ) -> Expectation:
+        """Answer it with a list: a Response, ``entries``, and the event named ``complete``."""
+        return self.answer(listing(message, entries, complete), delay=delay)
+
+    def refuse(self, message: str, *, delay: float = 0.0) -> Expectation:
+        """Answer it with an error."""
+        return self.answer(error(message), delay=delay)
+
+    def ignore(self) -> Expectation:
+        """Never answer it."""
+        return self.answer(None)
+
+    def drop(self, after: Answer = None, *, reset: bool = False) -> Expectation:
+        """End the connection when it comes, having sent ``after``."""
+        return self.answer(Cut(after, reset=reset))
+
+    def play(self, sequel: Sequel) -> Expectation:
+        """Have these events follow the answer, as ``FakeAsterisk.play`` does; each time that it comes."""
+        self._sequel = list(sequel)
+        return self
+
+    def report(self, received: Sequence[Request]) -> str:
+        """Return in one line what is missing and what came instead."""
+        line = str(self.pattern)
+        if self._times not in (None, 1):
+            line += f", {self._times} times: came {len(self.requests)} times"
+        if self._after is not None:
+            line += f", behind {self._after.pattern}"
+        if self.too_early:
+            return f"{line}: it came before that"
+        others = [self.pattern.describe(one) for one in received if self.pattern.names(one)]
+        return line + (f"; instead came {', '.join(others)}" if others and not self.requests else "")
+
+
+class Scripted(NamedTuple):
+    """An answer that a test has given."""
+
+    action: str
+    answer: Script
+    delay: float = 0.0
+    sequel: Optional[Sequel] = None
+
+
+class Scripts:
+    """The answers of a test by their actions, and its expectations; ``play(sequel)`` plays events."""
+
+    def __init__(self, loop: Loop, play: Callable[[Sequel], object]) -> None:
+        self._loop = loop
+        self._play = play
+        self._by_action: dict[str, Scripted] = {}
+        self._expectations: list[Expectation] = []
+        self._is_ordered = False
+        self._last: Optional[Expectation] = None  # of those in order
+
+    @property
+    def actions(self) -> list[str]:
+        """The names of the actions that have an answer for as long as the test likes."""
+        return [scripted.action for scripted in self._by_action.values()]
+
+    def on(self, action: str, answer: Script, delay: float) -> None:
+        """Answer ``action`` so from now on."""
+        self._by_action[action.lower()] = Scripted(action, answer, delay)
+
+    def off(self, action: str) -> None:
+        """Take that back; KeyError when there is no such answer."""
+        del self._by_action[action.lower()]
+
+    def expect(self, pattern: Pattern, times: Optional[int]) -> Expectation:
+        """Expect a request."""
+        if times is not None and times < 1:
+            raise ValueError(f"what is not to come cannot be expected {times} times: assert that it was not received")
+        expectation = Expectation(pattern, times, self._last if self._is_ordered else None)
+        self._expectations.append(expectation)
+        if self._is_ordered:
+            self._last = expectation
+        return expectation
+
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Have what is expected inside the block come in this order."""
+        if self._is_ordered:
+            raise RuntimeError("these are in order already")
+        self._is_ordered, self._last = True, None
+        try:
+            yield
+        finally:
+            self._is_ordered = False
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer that the test has given; NotImplemented when there is none."""
+        scripts = [expectation.script for expectation in self._meet(request)]
+        if request.action.lower() in self._by_action:
+            scripts.append(self._by_action[request.action.lower()])
+        for scripted in scripts:
+            if scripted.sequel is not None:
+                # Not before the answer is out: what comes meanwhile waits behind it.
+                self._loop.call_later(scripted.delay, self._play, scripted.sequel)
+            answer = self._answer(scripted, request)
+            if answer is not BUILT_IN:
+                return answer
+        return BUILT_IN
+
+    def report(self, received: Sequence[Request]) -> str:
+        """Return what was expected and did not come, and what came; empty when all is well."""
+        unmet = [one for one in self._expectations if not one.met]
+        if not unmet:
+            return ""
+        lines = [f"{len(unmet)} of {len(self._expectations)} expected requests did not come:"]
+        lines += [f"  - {one.report(received)}" for one in unmet]
+        others = counted(describe(one) for one in received if one.action.lower() not in _BY_ITSELF)
+        lines += ["received, logins and pings apart:", *(f"  - {one}" for one in others or ["nothing"])]
+        return "\n".join(lines)
+
+    def _meet(self, request: Request) -> Iterator[Expectation]:
+        """Have a request meet the first expectation that it can."""
+        meant = [one for one in self._expectations if one.pattern.matches(request)]
+        for expectation in meant:
+            if expectation.is_open:
+                expectation.requests.append(request)
+                yield expectation
+                return
+        for expectation in meant:
+            expectation.too_early = expectation.too_early or not expectation.met
+
+    def _answer(self, scripted: Scripted, request: Request) -> Answer:
+        answer = scripted.answer
+        if callable(answer):
+            try:
+                answer = answer(request)
+            except Exception as exc:
+                logger.exception("FakeAsterisk: the answer to %r raised", request)
+                answer = error(f"The scripted answer raised {exc!r}")
+        if not scripted.delay or answer is BUILT_IN or isinstance(answer, Later):
+            return answer
+        later = Later()
+        self._loop.call_later(scripted.delay, later.set, answer)
+        return later

@@ -1,0 +1,157 @@
+"""The simulated reactor: its time passes by itself, its network reaches whoever listens, and nothing hangs."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ami_client import ConnectFailed, Connection, ConnectionLost, Pool, Reactor
+from ami_client.testing import FakeAsterisk, NothingCanHappen, SimulatedReactor
+
+
+@pytest.fixture
+def sim() -> Iterator[SimulatedReactor]:
+    with SimulatedReactor() as sim:
+        yield sim
+
+
+def connect(sim: SimulatedReactor, url: str, **options: object) -> Connection:
+    conns: list[Connection] = []
+    Pool(reactor=sim, **options).get_connection(url, conns.append)
+    sim.run_until(lambda: conns)
+    return conns[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({}, ""),
+        ({"host": "pbx.example.com", "port": 5038}, "tcp://admin:secret@PBX.example.com:5038"),
+        ({"host": "0.0.0.0", "port": 5038}, "tcp://admin:secret@any.example.net:5038"),
+        ({"port": 5038}, "tcp://admin:secret@localhost:5038"),
+        ({"host": "2001:db8::1", "port": 5038}, "tcp://admin:secret@[2001:db8::1]:5038"),
+        ({"unix_path": "/run/no/such/ami"}, ""),
+    ],
+)
+def test_who_listens_is_reached_under_any_name(sim: SimulatedReactor, options: dict[str, object], url: str) -> None:
+    with FakeAsterisk(sim, **options) as server:  # type: ignore[arg-type]
+        assert connect(sim, url or server.url).connected
+
+
+def test_nobody_listens(sim: SimulatedReactor) -> None:
+    with FakeAsterisk(sim, host="a", port=1) as server:
+        for url in "tcp://a:2", "tcp://b:1", "unix:/a":
+            error = connect(sim, url).error
+            assert isinstance(error, ConnectFailed)
+            assert isinstance(error.cause, ConnectionRefusedError)
+        server.close()
+        assert isinstance(connect(sim, "tcp://a:1").error, ConnectFailed)
+        server.start()
+        assert connect(sim, server.url).connected
+
+
+def test_a_place_is_taken_once(sim: SimulatedReactor) -> None:
+    with FakeAsterisk(sim) as one, FakeAsterisk(sim) as two:
+        assert one.port != two.port
+        with pytest.raises(OSError, match="in use"):
+            FakeAsterisk(sim, port=one.port).start()
+        with pytest.raises(RuntimeError, match="already"):
+            one.start()
+
+
+@pytest.mark.parametrize(("reset", "cause"), [(False, type(None)), (True, ConnectionResetError)])
+def test_ends_and_resets(sim: SimulatedReactor, reset: bool, cause: type) -> None:
+    with FakeAsterisk(sim) as server:
+        conn = connect(sim, server.url)
+        server.drop(reset=reset)
+        sim.settle()
+        assert isinstance(conn.error, ConnectionLost)
+        assert isinstance(conn.error.cause, cause)
+        other = connect(sim, server.url)
+        other.close()
+        sim.settle()
+        assert server.clients == 0
+
+
+def test_time_passes_when_nothing_is_to_be_done(sim: SimulatedReactor, expect_log: Callable[[str], None]) -> None:
+    expect_log("connecting again")
+    logins: list[float] = []
+    with FakeAsterisk(sim) as server:
+        pool = Pool(reactor=sim, reconnect=5)
+        pool.on_login(lambda conn: logins.append(sim.time()))
+        pool.get_connection(server.url, lambda conn: None)
+        sim.run_for(3600)
+        assert sim.time() == 3600
+        server.close()
+        sim.run_for(3600)
+        server.start()
+        sim.run_for(120)
+        pool.finish()
+    assert logins[0] == 0
+    assert len(logins) == 2
+    assert 7200 <= logins[1] <= 7260
+
+
+def test_what_can_never_go_on_fails_at_once(sim: SimulatedReactor) -> None:
+    with FakeAsterisk(sim) as server:
+        connect(sim, server.url, timeout=None)
+        with pytest.raises(NothingCanHappen, match="this would hang"):
+            sim.run()
+        # Pings go to and fro for ever, and that is all.
+        connect(sim, server.url)
+        with pytest.raises(NothingCanHappen, match="still runs"):
+            sim.run()
+        assert sim.time() <= 86_400
+        assert len(server.received("Ping")) > 2000
+
+
+def test_a_condition_that_does_not_come_true(sim: SimulatedReactor) -> None:
+    def there_is_peace() -> bool:
+        return False
+
+    with pytest.raises(AssertionError, match="in 5 seconds it did not come to that: there_is_peace"):
+        sim.run_until(there_is_peace, within=5)
+    assert sim.time() == 5
+
+
+def test_a_loop_without_rest(sim: SimulatedReactor) -> None:
+    def again() -> None:
+        sim.call_soon(again)
+
+    again()
+    with pytest.raises(AssertionError, match="does not come to rest"):
+        sim.settle()
+
+
+def test_stop_ends_a_run_early_and_what_is_due_at_the_end_is_done(sim: SimulatedReactor) -> None:
+    done: list[str] = []
+    sim.call_later(1, sim.stop)
+    sim.call_later(5, lambda: sim.call_soon(done.append, "five"))
+    sim.run_for(5)
+    assert (sim.time(), done) == (1, [])
+    sim.run_for(4)
+    assert (sim.time(), done) == (5, ["five"])
+
+
+def test_tls_needs_real_sockets(sim: SimulatedReactor) -> None:
+    with pytest.raises(ValueError, match="TLS needs real sockets"):
+        FakeAsterisk(sim, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)).start()
+
+
+def test_outside_of_it_the_world_is_as_before(sim: SimulatedReactor, expect_log: Callable[[str], None]) -> None:
+    with socket.socket() as real:
+        assert real.fileno() < 1_000_000
+    with SimulatedReactor() as inner, FakeAsterisk(inner) as server:
+        assert connect(inner, server.url).connected
+    with FakeAsterisk(sim) as server:
+        assert connect(sim, server.url).connected
+    sim.close()
+    with Reactor() as reactor, FakeAsterisk(reactor) as server:
+        pool = Pool(reactor=reactor)
+        pool.get_connection(server.url, lambda conn: reactor.stop())
+        reactor.run()
+        assert server.received("Login")
+        pool.finish()

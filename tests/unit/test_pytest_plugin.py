@@ -1,0 +1,186 @@
+"""The pytest plugin, as a project sees it that has the library installed: whole runs of pytest, and what they print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    # Whether it is installed or not, here it is asked for: installed, it would be there by itself.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "ami_client.testing.pytest_plugin")
+    return pytester
+
+
+def run(project: pytest.Pytester, source: str, *args: str) -> pytest.RunResult:
+    project.makepyfile(source)
+    return project.runpytest_inprocess("--strict-markers", "-W", "error", *args)
+
+
+def test_it_is_an_entry_point_of_the_distribution() -> None:
+    (entry,) = (one for one in metadata.distribution("ami-client").entry_points if one.group == "pytest11")
+    assert entry.value == "ami_client.testing.pytest_plugin"
+
+
+def test_the_fixtures_work_together(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        def test_an_hour(reactor, fake_asterisk, ami_pool):
+            ami_pool.on("event_hangup", lambda conn, packet: conn.originate({"Channel": "PJSIP/100"}, None))
+            ami_pool.get_connection(lambda conn: None)
+            fake_asterisk.play([(1800, {"Event": "Hangup", "Channel": "PJSIP/7"})])
+            reactor.run_for(3600)
+            assert fake_asterisk.received("Originate", Channel="PJSIP/100")
+            assert reactor.time() == 3600
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_example_of_the_manual_runs(project: pytest.Pytester, expect_log: Callable[[str], None]) -> None:
+    expect_log("connecting again")
+    manual = (Path(__file__).parents[2] / "docs" / "testing.rst").read_text(encoding="utf-8")
+    blocks = re.findall(r"\.\. code-block:: python\n    :caption: (\w+)\.py\n\n((?:    .*\n|\n)+)", manual)
+    files = {name: textwrap.dedent(code) for name, code in blocks}
+    assert list(files) == ["callback", "test_callback"]
+    project.makepyfile(**files)
+    project.syspathinsert()
+    project.runpytest_inprocess("--strict-markers", "-W", "error").assert_outcomes(passed=3)
+
+
+def test_what_was_not_received_is_told(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        def test_it(reactor, fake_asterisk, ami_pool):
+            ami_pool.get_connection(lambda conn: conn.originate({"Channel": "PJSIP/7", "DialSecret": "hush"}, None))
+            reactor.run_for(1)
+            assert fake_asterisk.received("Originate", Channel="PJSIP/100")
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*assert <no Originate Channel='PJSIP/100'; received: Originate Channel='PJSIP/7', Challenge, Login>",
+            "*- Received by fake_asterisk -*",
+            "Challenge AuthType='MD5'",
+            "Login *Username='admin' Key=[[]removed[]]*",
+            "Originate Channel='PJSIP/7' DialSecret=[[]removed[]]*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*hush*admin*")
+
+
+def test_what_was_expected_and_did_not_come_fails_the_test_itself(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        def test_it(reactor, fake_asterisk, ami_pool):
+            fake_asterisk.expect("Hangup", Channel="PJSIP/100")
+            reactor.run_for(1)
+        """,
+    )
+    result.assert_outcomes(failed=1)  # no error of the teardown's
+    result.stdout.fnmatch_lines(
+        [
+            "1 of 1 expected requests did not come:",
+            "  - Hangup Channel='PJSIP/100'",
+            "*- Received by fake_asterisk -*",
+            "nothing",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_a_test_that_can_never_go_on_fails(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        def test_pings_for_ever(reactor, fake_asterisk, ami_pool):
+            ami_pool.get_connection(lambda conn: None)
+            reactor.run()
+
+        def test_silence(reactor, fake_asterisk, ami_pool):
+            fake_asterisk.on("Challenge", None)
+            ami_pool.get_connection(lambda conn: None)
+            reactor.run()
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["E*NothingCanHappen: at 86400 seconds the loop still runs*", "Ping (* times)"])
+    result.stdout.fnmatch_lines(["E*NothingCanHappen: nothing is ready, no timer is set: this would hang"])
+
+
+def test_marks_hand_on_options(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        import pytest
+
+        pytestmark = pytest.mark.fake_asterisk(version="5.0.4", username="alice")
+
+        @pytest.mark.fake_asterisk(version="9.0.0")
+        @pytest.mark.ami_pool(events="off", timeout=None)
+        def test_it(reactor, fake_asterisk, ami_pool):
+            conns = []
+            ami_pool.get_connection(conns.append)
+            reactor.run_until(lambda: conns)
+            assert (conns[0].ami_version, conns[0].username) == ("9.0.0", "alice")
+            assert ami_pool.options.timeout is None
+            assert fake_asterisk.received("Login", Events="off")
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_reactor_of_the_projects_own_goes_before_ours(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        """
+        import asyncio
+        import pytest
+
+        @pytest.fixture
+        def reactor():
+            loop = asyncio.new_event_loop()
+            yield loop
+            loop.close()
+        """
+    )
+    result = run(
+        project,
+        """
+        import asyncio
+
+        def test_it(reactor, fake_asterisk, ami_pool):
+            done = reactor.create_future()
+            ami_pool.get_connection(lambda conn: conn.ping(lambda conn, packet: done.set_result(packet["ping"])))
+            assert reactor.run_until_complete(asyncio.wait_for(done, 10)) == "pong"
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_tests_without_the_fixtures_are_left_alone(project: pytest.Pytester) -> None:
+    result = run(project, "def test_it():\n    assert 0\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*fake_asterisk*")
+
+
+def test_loading_it_loads_no_more_than_the_core() -> None:
+    # Every project of whoever has the library installed pays for it, whether it has to do with AMI or not.
+    code = "import sys, ami_client.testing.pytest_plugin; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = [name for name in done.stdout.split() if name.startswith("ami_client.testing")]
+    assert loaded == ["ami_client.testing", "ami_client.testing.pytest_plugin"]

@@ -58,6 +58,11 @@ def fuzz(args: list[str]) -> None:
     run(python_with("fuzz"), "-m", "tests.fuzz", *args)
 
 
+def bench(args: list[str]) -> None:
+    """our client and its peers on the same work; arguments go to `python -m benchmarks`"""
+    run(python_with(), "-m", "benchmarks", *args)
+
+
 def types(args: list[str]) -> None:
     """mypy --strict"""
     run(python_with("types"), "-m", "mypy", *args)
@@ -97,7 +102,7 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-_ALL = (demo, test, live, stress, fuzz, types, lint, docs, build, tox)
+_ALL = (demo, test, live, stress, fuzz, bench, types, lint, docs, build, tox)
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 

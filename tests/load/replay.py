@@ -5,6 +5,7 @@ It takes every login. To most actions it answers ``Response: Success``; ``Ping``
 its events as the header ``Events`` says, over and over, without end when there is no such header.
 
 Run as a program it is the server's process, which :class:`ReplayServer` starts. It imports the standard library alone.
+The benchmarks' server extends both halves: :class:`ReplayServer` and :class:`Peer`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from bisect import bisect_left
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Callable, TypeVar, cast
 
 EVENTS_FILE = Path(__file__).parent.parent / "data" / "events-22.bin.xz"
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 BACKLOG = 1024
 RECV_SIZE = 1 << 18
+EOL = b"\r\n"
+END = EOL + EOL
 CHUNK = 1 << 17  # bytes of events sent at once, at least: so often another client has its turn
 _BLANK_LINES = re.compile(rb"(?:\r\n){2,}")
 _READY = b"ready\n"
@@ -43,10 +46,13 @@ def split_events(stream: bytes) -> list[bytes]:
     return [event for event in _BLANK_LINES.split(stream) if event]
 
 
+SomeServer = TypeVar("SomeServer", bound="ReplayServer")
+
+
 class ReplayServer:
     """The server as its users see it: a process on a loopback port, which stays the same over restarts.
 
-    Usable as a context manager. Attributes: ``url``.
+    Usable as a context manager. Attributes: ``url``, ``port``.
     """
 
     def __init__(self, events: bytes) -> None:
@@ -57,10 +63,10 @@ class ReplayServer:
         self._port_keeper = socket.socket()
         self._port_keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._port_keeper.bind(("127.0.0.1", 0))
-        self._port = self._port_keeper.getsockname()[1]
-        self.url = f"tcp://load:load@127.0.0.1:{self._port}"
+        self.port = self._port_keeper.getsockname()[1]
+        self.url = f"tcp://load:load@127.0.0.1:{self.port}"
 
-    def __enter__(self) -> ReplayServer:
+    def __enter__(self: SomeServer) -> SomeServer:
         self.start()
         return self
 
@@ -70,14 +76,21 @@ class ReplayServer:
         self.kill()
         self._port_keeper.close()
 
+    def program(self) -> list[str]:
+        """The command of the process; the port and the number of bytes of the events come behind it."""
+        return [sys.executable, __file__]
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the process, and wait until it listens."""
         assert self._process is None
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self._port), str(len(self._events))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        command = [*self.program(), str(self.port), str(len(self._events))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(self._events)
         self._process.stdin.flush()
@@ -105,11 +118,11 @@ class ReplayServer:
         self._process.send_signal(number)
 
 
-class _Playlist:
+class Playlist:
     """A stream of events that can be cut at their ends."""
 
     def __init__(self, stream: bytes) -> None:
-        self._stream = memoryview(stream)
+        self.stream = memoryview(stream)
         self._ends = [match.end() for match in _BLANK_LINES.finditer(stream)]
 
     def piece(self, first: int, most: int) -> tuple[memoryview, int]:
@@ -117,13 +130,13 @@ class _Playlist:
         first %= len(self._ends)
         begin = self._ends[first - 1] if first else 0
         last = min(bisect_left(self._ends, begin + CHUNK), len(self._ends) - 1, first + most - 1)
-        return self._stream[begin : self._ends[last]], last + 1 - first
+        return self.stream[begin : self._ends[last]], last + 1 - first
 
 
-class _Client:
+class Peer:
     """The server's end of one connection."""
 
-    def __init__(self, sock: socket.socket, selector: selectors.BaseSelector, playlist: _Playlist) -> None:
+    def __init__(self, sock: socket.socket, selector: selectors.BaseSelector, playlist: Playlist) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
@@ -133,7 +146,8 @@ class _Client:
         self._outgoing: deque[memoryview] = deque([memoryview(BANNER)])
         self._played = 0
         self._to_play = 0
-        selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
+        self._wanted = selectors.EVENT_READ | selectors.EVENT_WRITE
+        selector.register(sock, self._wanted, self)
 
     def serve(self, mask: int) -> None:
         """Read, answer and send what can be at once, then leave the turn to others."""
@@ -142,18 +156,10 @@ class _Client:
                 self._read()
             self._write()
         except OSError:
-            self._close()
+            self.close()
 
-    def _read(self) -> None:
-        data = self._sock.recv(RECV_SIZE)
-        if not data:
-            raise ConnectionAbortedError
-        *requests, self._incoming = (self._incoming + data).split(b"\r\n\r\n")
-        if requests:
-            self._outgoing.append(memoryview(b"".join(map(self._answer, requests))))
-
-    def _answer(self, request: bytes) -> bytes:
-        headers = {name.lower(): value for name, _, value in (line.partition(b": ") for line in request.split(b"\r\n"))}
+    def answer(self, headers: dict[bytes, bytes]) -> bytes:
+        """The answer to the action with these headers (names in lower case)."""
         action = headers[b"action"].lower()
         lines = [b"Response: Success", b"ActionID: " + headers.get(b"actionid", b"")]
         if action == b"challenge":
@@ -161,9 +167,33 @@ class _Client:
         elif action == b"ping":
             lines += [b"Ping: Pong", b"Timestamp: %r" % time.monotonic()]
         elif action == b"replay":
-            self._played = 0
-            self._to_play = int(headers.get(b"events", sys.maxsize))
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+            self.play(int(headers.get(b"events", sys.maxsize)))
+        return EOL.join(lines) + END
+
+    def play(self, events: int) -> None:
+        """Send so many events, behind what is to be sent already."""
+        self._played = 0
+        self._to_play = events
+
+    def played(self) -> bytes:
+        """What is sent when all events of :meth:`play` are out."""
+        return b""
+
+    def close(self) -> None:
+        """Close the connection without a word."""
+        self._selector.unregister(self._sock)
+        self._sock.close()
+
+    def _read(self) -> None:
+        data = self._sock.recv(RECV_SIZE)
+        if not data:
+            raise ConnectionAbortedError
+        requests, end, self._incoming = (self._incoming + data).rpartition(END)
+        if end:
+            self._outgoing.append(memoryview(answer_pings(requests + end) or self._answer_each(requests)))
+
+    def _answer_each(self, requests: bytes) -> bytes:
+        return b"".join(self.answer(headers_of(request)) for request in requests.split(END))
 
     def _write(self) -> None:
         if not self._outgoing and self._to_play:
@@ -171,13 +201,16 @@ class _Client:
             self._outgoing.append(events)
             self._played += count
             self._to_play -= count
+            if not self._to_play:
+                self._outgoing.append(memoryview(self.played()))
         if self._outgoing:
             data = self._outgoing.popleft()
             sent = self._send(data)
             if sent < len(data):
                 self._outgoing.appendleft(data[sent:])
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing or self._to_play else 0)
-        if self._selector.get_key(self._sock).events != wanted:
+        if wanted != self._wanted:
+            self._wanted = wanted
             self._selector.modify(self._sock, wanted, self)
 
     def _send(self, data: memoryview) -> int:
@@ -186,14 +219,28 @@ class _Client:
         except BlockingIOError:  # it was a request that woke us, not room
             return 0
 
-    def _close(self) -> None:
-        self._selector.unregister(self._sock)
-        self._sock.close()
+
+def headers_of(request: bytes) -> dict[bytes, bytes]:
+    """The headers of one action, their names in lower case."""
+    return {name.lower(): value for name, _, value in (line.partition(b": ") for line in request.split(EOL))}
 
 
-def main(port: int, size: int) -> None:
-    """Serve until the standard input, which the events come from, ends."""
-    playlist = _Playlist(sys.stdin.buffer.read(size))
+def answer_pings(requests: bytes) -> bytes:
+    """The answers to a block of nothing but pings; empty when there is anything else in it.
+
+    The whole block becomes its answers by two replacements, so that no client can ask faster than it is answered.
+    """
+    first, _, _ = requests.partition(EOL)
+    begin = first + EOL
+    if first.lower() != b"action: ping" or requests.count(END + begin) + 1 != requests.count(END):
+        return b""
+    end = b"%sPing: Pong\r\nTimestamp: %r%s" % (EOL, time.monotonic(), END)
+    return requests.replace(begin, b"Response: Success\r\n").replace(END, end)
+
+
+def main(port: int, size: int, peer: Callable[[socket.socket, selectors.BaseSelector, Playlist], Peer] = Peer) -> None:
+    """Serve until the standard input, which the events come from, ends; ``peer`` makes the end of each connection."""
+    playlist = Playlist(sys.stdin.buffer.read(size))
     listener = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
     listener.setblocking(False)
     selector = selectors.DefaultSelector()
@@ -206,9 +253,9 @@ def main(port: int, size: int) -> None:
             if key.fileobj is sys.stdin:
                 return
             if key.fileobj is listener:
-                _Client(listener.accept()[0], selector, playlist)
+                peer(listener.accept()[0], selector, playlist)
             else:
-                cast(_Client, key.data).serve(mask)
+                cast(Peer, key.data).serve(mask)
 
 
 if __name__ == "__main__":

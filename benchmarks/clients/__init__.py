@@ -1,0 +1,1 @@
+"""The programs that do the work, each with one client library and in a process of its own."""

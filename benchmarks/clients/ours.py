@@ -1,0 +1,143 @@
+"""Our client at work."""
+
+from __future__ import annotations
+
+import math
+from typing import Callable, Optional
+
+from ami_client import Connection, Packet, Pool, Reactor
+
+from .common import HOST, SECRET, USERNAME, Job, Memory, Meter, Result, run
+
+HEARTBEAT = 2  # a Ping is sent at half of `timeout`
+
+
+class Client:
+    """A pool on a reactor of its own."""
+
+    def __init__(self, job: Job, timeout: Optional[float] = 60.0) -> None:
+        self.reactor = Reactor()
+        self.connections: list[Connection] = []
+        self._url = f"tcp://{USERNAME}:{SECRET}@{HOST}:{job.port}"
+        self.pool = Pool(reactor=self.reactor, maxconnperserv=job.connections + 1, timeout=timeout)
+
+    def connect(self, count: int = 1) -> Connection:
+        """So many connections more, logged in; returns the last one."""
+        wanted = len(self.connections) + count
+
+        def keep(conn: Connection) -> None:
+            assert conn.connected, conn.error
+            conn.acquire()
+            self.connections.append(conn)
+            if len(self.connections) == wanted:
+                self.reactor.stop()
+
+        for _ in range(count):
+            self.pool.get_connection(self._url, keep)
+        self.reactor.run()
+        return self.connections[-1]
+
+    def ask(self, action: str, events: int) -> None:
+        """Ask for so many events, and run until the answer says that all are out."""
+        answered: Callable[[Connection, Packet], None] = lambda conn, packet: self.reactor.stop()  # noqa: E731
+        self.connections[0].action(action, answered, {"Events": events}, timeout=math.inf)
+        self.reactor.run()
+
+
+def events(job: Job) -> Result:
+    """One handler on ``event``, or on each of the names."""
+    client, meter = Client(job), Meter()
+    conn = client.connect()
+
+    def handler(conn: Connection, packet: Packet) -> None:
+        meter.calls += 1
+        meter.read += len(packet.get("channel", ""))
+
+    conn.on([f"event_{name.lower()}" for name in job.names] or "event", handler)
+    client.ask("Replay", job.warm_up)
+    meter.start()
+    client.ask("Replay", job.count)
+    return meter.stop()
+
+
+def pings(job: Job) -> Result:
+    """The callback of a Ping sends the next one; ``depth`` are in flight."""
+    client, meter = Client(job), Meter()
+    conn = client.connect()
+    to_send = to_come = 0
+
+    def ping(count: int) -> None:
+        nonlocal to_send, to_come
+        to_send, to_come = count - job.depth, count
+        for _ in range(job.depth):
+            conn.ping(pong)
+        client.reactor.run()
+
+    def pong(conn: Connection, packet: Packet) -> None:
+        nonlocal to_send, to_come
+        meter.calls += 1
+        to_come -= 1
+        if to_send > 0:
+            to_send -= 1
+            conn.ping(pong)
+        elif not to_come:
+            client.reactor.stop()
+
+    ping(job.warm_up)
+    meter.start()
+    ping(job.count)
+    return meter.stop()
+
+
+def lists(job: Job) -> Result:
+    """Each list is put together by the client, and its entries are read in the callback."""
+    client, meter = Client(job), Meter()
+    conn = client.connect()
+
+    def complete(conn: Connection, packet: Packet) -> None:
+        for entry in packet.events:
+            meter.calls += 1
+            meter.read += len(entry.get("channel", ""))
+        client.reactor.stop()
+
+    for number in range(-job.warm_up, job.count):
+        if number == 0:
+            meter.start()
+        conn.action("CoreShowChannels", complete)
+        client.reactor.run()
+    return meter.stop()
+
+
+def trickle(job: Job) -> Result:
+    """One handler on the pool's ``event``, for all connections."""
+    client, meter = Client(job), Meter()
+    client.connect(job.connections)
+
+    def handler(conn: Connection, packet: Packet) -> None:
+        meter.calls += 1
+        meter.read += len(packet.get("channel", ""))
+
+    client.pool.on("event", handler)
+    client.ask("Trickle", job.warm_up)
+    meter.start()
+    client.ask("Trickle", job.count)
+    return meter.stop()
+
+
+def idle(job: Job) -> Result:
+    """Connections that nobody uses. The first one is there before, with what is loaded and made once."""
+    client, meter = Client(job, timeout=2 * HEARTBEAT), Meter()
+    client.connect()
+    memory = Memory(job.traced)
+    client.connect(job.connections)
+    grown = memory.grown()
+    client.reactor.call_later(job.seconds, client.reactor.stop)
+    meter.start()
+    client.reactor.run()
+    result = meter.stop()
+    result.connection_bytes = grown / job.connections
+    return result
+
+
+if __name__ == "__main__":
+    run({"events": events, "pings": pings, "lists": lists, "trickle": trickle, "idle": idle})

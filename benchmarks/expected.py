@@ -1,0 +1,63 @@
+"""What each job makes of the events: how often handlers are called, and what they read.
+
+The runners' own counts are compared with these, so that nobody is fast by leaving something out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tests.load.replay import END, split_events
+
+from .server import LIST_ENTRIES, list_answer
+
+#: These take no event that comes behind more than one blank line, as some of the genuine ones do.
+LOSES_EVENTS = ("asterisk-ami",)
+
+
+class Expected:
+    """The counts for a stream of events, which repeats."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._events = [_Packet(event) for event in split_events(stream)]
+        for event, blank_lines in zip(self._events[1:], re.findall(rb"(?:\r\n){2,}", stream)):
+            event.behind_two = len(blank_lines) > len(END)
+        self._listed = sum(_Packet(packet).read for packet in split_events(list_answer(LIST_ENTRIES)))
+
+    def of(self, kind: str, names: Sequence[str], count: int, client: str = "") -> tuple[int, int]:
+        """The calls of handlers for ``count`` events (of these names), pings or lists, and what they read."""
+        if kind == "idle":
+            return 0, 0
+        if kind == "pings":
+            return count, 0
+        if kind == "lists":
+            return count * LIST_ENTRIES, count * self._listed
+        rounds, rest = divmod(count, len(self._events))
+        calls = read = 0
+        for times, events in ((rounds, self._events), (1, self._events[:rest])):
+            found = [
+                event.read
+                for event in events
+                if (not names or event.name in names) and not (client in LOSES_EVENTS and event.behind_two)
+            ]
+            calls += times * len(found)
+            read += times * sum(found)
+        return calls, read
+
+    def share(self, names: Sequence[str], client: str = "") -> float:
+        """Which part of the events handlers are called for."""
+        return self.of("events", names, len(self._events), client)[0] / len(self._events)
+
+
+class _Packet:
+    """What the handlers see of a packet: its name, and the length of its Channel header.
+
+    ``behind_two``: it comes behind more than one blank line.
+    """
+
+    def __init__(self, packet: bytes) -> None:
+        headers = dict(line.partition(b": ")[::2] for line in packet.split(b"\r\n"))
+        self.name = headers.get(b"Event", b"").decode()
+        self.read = len(headers.get(b"Channel", b""))
+        self.behind_two = False

@@ -1,0 +1,166 @@
+"""The server of the benchmarks: the load tests' replay server with more work to give.
+
+``Replay`` is answered when all its events are out, so that a client knows by the answer that it has seen everything.
+``CoreShowChannels`` answers with a long list in the form of a real one. ``Trickle`` sends single events to all
+connections that are logged in, and answers behind the last one. ``Usage`` tells how busy the server itself was.
+"""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import sys
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+from tests.load.replay import END, EOL, Peer, Playlist, ReplayServer, main
+
+ROOT = Path(__file__).resolve().parents[1]
+LIST_ENTRIES = 10_000
+# A trickle, not a flood: a client has time to handle each event before its next one comes, so that what it costs to be
+# woken for it is measured too, and as much with few connections as with many.
+TRICKLE_AT_ONCE = 10  # events, each to another connection
+TRICKLE_PAUSE = 0.002  # seconds
+
+_CHAN_VARIABLES = re.compile(rb"(?m)^[^:\r\n]*ChanVariable[^\r]*\r\n")
+_ID = b"@"  # stands for the ActionID in an answer that is made beforehand
+
+
+def without_chan_variables(stream: bytes) -> bytes:
+    """The stream as pyst2 can read it: on Python 3 these headers end its parser."""
+    return _CHAN_VARIABLES.sub(b"", stream)
+
+
+def list_answer(entries: int) -> bytes:
+    """An answer to CoreShowChannels with so many entries in Asterisk 22's form; ``@`` stands for its ActionID.
+
+    Three headers are left out, so that an entry is as long as the events are: 400 bytes in 17 headers.
+    """
+    packets = [[b"Response: Success", b"ActionID: " + _ID, b"EventList: start", b"Message: Channels will follow"]]
+    for number in range(entries):
+        packets.append(_list_entry(number))
+    complete = [b"Event: CoreShowChannelsComplete", b"ActionID: " + _ID, b"EventList: Complete"]
+    packets.append([*complete, b"ListItems: %d" % entries])
+    return b"".join(EOL.join(packet) + END for packet in packets)
+
+
+def _list_entry(number: int) -> list[bytes]:
+    caller, callee = b"%d" % (100 + number % 200), b"%d" % (300 + number % 170)
+    seconds = number * 7 % 3600
+    return [
+        b"Event: CoreShowChannel",
+        b"ActionID: " + _ID,
+        b"Channel: PJSIP/%s-%08x" % (caller, number),
+        b"ChannelState: 6",
+        b"ChannelStateDesc: Up",
+        b"CallerIDNum: " + caller,
+        b"CallerIDName: Extension " + caller,
+        b"ConnectedLineNum: " + callee,
+        b"Context: from-internal",
+        b"Exten: " + callee,
+        b"Priority: 3",
+        b"Uniqueid: 1795400135.%d" % number,
+        b"Linkedid: 1795400135.%d" % (number & ~1),
+        b"Application: Dial",
+        b"ApplicationData: PJSIP/%s,20,tT" % callee,
+        b"Duration: 00:%02d:%02d" % divmod(seconds, 60),
+        b"BridgeId: 071c8dff-b890-47bc-9d91-%012x" % (number // 2),
+    ]
+
+
+class Bench:
+    """What all connections share: the answers made beforehand, and who is logged in."""
+
+    def __init__(self) -> None:
+        self.list_answer = list_answer(LIST_ENTRIES)
+        self.logged_in: dict[BenchPeer, None] = {}  # in order
+        self._plain: dict[Playlist, Playlist] = {}
+
+    def plain(self, playlist: Playlist) -> Playlist:
+        """The same events without their ChanVariable headers."""
+        if playlist not in self._plain:
+            self._plain[playlist] = Playlist(without_chan_variables(bytes(playlist.stream)))
+        return self._plain[playlist]
+
+    def peer(self, sock: socket.socket, selector: selectors.BaseSelector, playlist: Playlist) -> BenchPeer:
+        """The end of a connection that was made."""
+        return BenchPeer(sock, selector, playlist, self)
+
+    def trickle(self, events: int, playlist: Playlist) -> None:
+        """Send so many events, by turns to all who are logged in; the server does nothing else meanwhile."""
+        peers = cycle(list(self.logged_in))
+        numbers = iter(range(events))
+        due = time.monotonic()
+        while batch := list(islice(numbers, TRICKLE_AT_ONCE)):
+            for number, peer in zip(batch, peers):
+                peer.send_now(playlist.piece(number, 1)[0])
+            due += TRICKLE_PAUSE
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+class BenchPeer(Peer):
+    """The server's end of one connection."""
+
+    def __init__(self, sock: socket.socket, selector: selectors.BaseSelector, playlist: Playlist, bench: Bench) -> None:
+        super().__init__(sock, selector, playlist)
+        self._all_events = playlist
+        self._bench = bench
+        self._answer_to_replay = b""
+
+    def answer(self, headers: dict[bytes, bytes]) -> bytes:
+        """As the replay server's, with the actions of the benchmarks."""
+        action = headers[b"action"].lower()
+        action_id = headers.get(b"actionid", b"")
+        success = b"Response: Success\r\nActionID: %s\r\n" % action_id
+        if action == b"coreshowchannels":
+            return self._bench.list_answer.replace(_ID, action_id)
+        if action == b"replay":
+            self._playlist = self._bench.plain(self._all_events) if b"plain" in headers else self._all_events
+            self._answer_to_replay = success + EOL
+            self.play(int(headers[b"events"]))
+            return b""
+        if action == b"trickle":
+            self._bench.trickle(int(headers[b"events"]), self._all_events)
+            return success + EOL
+        if action == b"usage":
+            return success + b"CPU: %r" % time.process_time() + END
+        if action == b"login":
+            self._bench.logged_in[self] = None
+        return super().answer(headers)
+
+    def played(self) -> bytes:
+        """The answer to the action Replay."""
+        return self._answer_to_replay
+
+    def send_now(self, data: memoryview) -> None:
+        """Send past the queue, which is empty: a client that reads no more is given nothing."""
+        self._send(data)
+
+    def close(self) -> None:
+        """Close the connection without a word."""
+        self._bench.logged_in.pop(self, None)
+        super().close()
+
+
+class BenchServer(ReplayServer):
+    """The benchmarks' server as they see it. Attributes: ``url``, ``port``."""
+
+    def program(self) -> list[str]:
+        """The command of the process, to be run at the repository's root."""
+        return [sys.executable, "-m", "benchmarks.server"]
+
+    def cpu_seconds(self) -> float:
+        """The processor time that the server has used, seconds."""
+        with socket.create_connection(("127.0.0.1", self.port)) as sock, sock.makefile("rb") as lines:
+            sock.sendall(b"Action: Usage\r\n\r\n")
+            for line in lines:
+                name, _, value = line.partition(b": ")
+                if name == b"CPU":
+                    return float(value)
+        raise ConnectionError("the server did not say how busy it was")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Bench().peer)

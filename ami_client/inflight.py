@@ -118,6 +118,9 @@ class InFlight:
         if pending is not None and pending.is_answered_by(packet) and key not in self._results:
             del self._pending[key]  # as nearly all answers come; whatever is more than this takes a closer look
             return [Done(pending, packet)], True
+        if pending is not None and pending.has_as_entry(packet) and self._kept < self._max_answer and not self._results:
+            self._kept += pending.add_entry(packet)
+            return [], True
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
         key = ascii_lower(key)

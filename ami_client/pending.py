@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 
 from .encode import TRIMMED, ascii_lower, printable
 from .errors import ActionFailed, AMIError
-from .packet import RESPONSE, Kind, Packet
+from .packet import EVENT, RESPONSE, Kind, Packet
 
 if TYPE_CHECKING:
     from .loop import Handle
@@ -121,6 +121,24 @@ class Pending:
             and self.assertions is None
             and self.oddity is REGULAR
         )
+
+    def has_as_entry(self, packet: Packet) -> bool:
+        """Whether a packet with our ActionID is one more entry of an ordinary list, and nothing else."""
+        return (
+            self._response is not None
+            and packet.kind is EVENT
+            and "eventlist" not in packet
+            and self.oddity is REGULAR
+            and not self.abandoned
+        )
+
+    def add_entry(self, packet: Packet) -> int:
+        """Add what :meth:`has_as_entry`; returns its size."""
+        assert self._response is not None
+        self._response.events.append(packet)
+        size = _size(packet)
+        self.size += size
+        return size
 
     def take(self, packet: Packet) -> Optional[Result]:
         """Take the next packet with our ActionID; returns the answer when it is complete."""

@@ -20,11 +20,13 @@ author = "ami_client contributors"
 copyright = f"2026, {author}"
 version = release = __version__
 
-# docs/state_diagram.py
+# docs/state_diagram.py, docs/dialogue_diagram.py
 sys.path.insert(0, str(Path(__file__).parent))
-extensions = ["sphinx.ext.autodoc", "myst_parser", "state_diagram"]
+extensions = ["sphinx.ext.autodoc", "myst_parser", "sphinx_design", "state_diagram", "dialogue_diagram"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+# The pieces of PHP on the pages about porting have no "<?php" in front.
+highlight_options = {"php": {"startinline": True}}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -2,7 +2,8 @@
 
 A Python block that imports from ami_client itself is a whole program, which a reader will paste and
 run; other blocks are pieces, and have to compile. What a program prints is the text block that
-follows it with the caption "Output", ``...`` standing for anything.
+follows it with the caption "Output", ``...`` standing for anything. An example that a page includes
+is run if such a block follows; test_examples.py runs them all.
 """
 
 from __future__ import annotations
@@ -52,9 +53,12 @@ class Block(NamedTuple):
     place: str  # page and line
     code: str
     output: Optional[str]
+    included: bool
 
     @property
     def is_program(self) -> bool:
+        if self.included:
+            return self.output is not None
         return re.search("^from ami_client import ", self.code, re.MULTILINE) is not None
 
 
@@ -65,11 +69,17 @@ class Text(NamedTuple):
     language: str
     caption: str
     code: str
+    included: bool = False
 
 
-def rst_blocks(lines: list[str]) -> Iterator[Text]:
-    """The ``code-block`` directives of a page, those in lists and tables included."""
+def rst_blocks(page: Path) -> Iterator[Text]:
+    """The ``code-block`` directives of a page, those in lists and tables too, and the programs it includes whole."""
+    lines = page.read_text(encoding="utf-8").split("\n")
     for number, line in enumerate(lines, 1):
+        mark, directive, name = line.partition(".. literalinclude::")
+        if directive and not any(":pyobject:" in option or ":start" in option for option in lines[number : number + 3]):
+            code = (page.parent / name.strip()).read_text(encoding="utf-8")
+            yield Text(number, name.rpartition(".")[2].replace("py", "python"), "", code, included=True)
         mark, directive, language = line.partition(".. code-block::")
         if directive:
             body = indented(lines[number:], len(mark))
@@ -84,8 +94,9 @@ def indented(lines: list[str], column: int) -> list[str]:
     return textwrap.dedent("\n".join(block)).strip("\n").split("\n")
 
 
-def markdown_blocks(lines: list[str]) -> Iterator[Text]:
+def markdown_blocks(page: Path) -> Iterator[Text]:
     """The fenced blocks of a page."""
+    lines = page.read_text(encoding="utf-8").split("\n")
     fences = [number for number, line in enumerate(lines, 1) if line.startswith("```")]
     for start, end in zip(fences[::2], fences[1::2]):
         code = "\n".join(lines[start : end - 1]) + "\n"
@@ -95,15 +106,17 @@ def markdown_blocks(lines: list[str]) -> Iterator[Text]:
 def read_blocks(page: Path) -> Iterator[Block]:
     """The Python blocks of a page, each with the output that follows it."""
     find = rst_blocks if page.suffix == ".rst" else markdown_blocks
-    found = list(find(page.read_text(encoding="utf-8").split("\n")))
+    found = list(find(page))
     for block, following in itertools.zip_longest(found, found[1:]):
         if block.language == "python":
             shows_output = following is not None and following.caption == ":caption: Output"
             output = following.code if shows_output else None
-            yield Block(f"{page.name}:{block.line}", block.code, output)
+            place = page.relative_to(DOCS if DOCS in page.parents else ROOT).as_posix()
+            yield Block(f"{place}:{block.line}", block.code, output, block.included)
 
 
-BLOCKS = [b for page in [ROOT / "README.md", *sorted(DOCS.glob("*.rst"))] for b in read_blocks(page)]
+PAGES = [*ROOT.glob("README*.md"), *sorted(page for page in DOCS.rglob("*.rst") if "_build" not in page.parts)]
+BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 PROGRAMS = [block for block in BLOCKS if block.is_program]
 
 
@@ -141,7 +154,9 @@ def runs(
 
     def run(number: int, program: Block) -> subprocess.CompletedProcess[str]:
         path = place / f"program{number}.py"
-        code = PBX.sub(f"{pbx.host}:{pbx.port}", program.code) + CALL_ITS_TESTS
+        code = program.code + CALL_ITS_TESTS
+        if "ami_client.testing" not in code:
+            code = PBX.sub(f"{pbx.host}:{pbx.port}", code)
         path.write_text(code, encoding="utf-8")
         # Sockets that are still open when a program ends are none of its reader's troubles.
         warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
@@ -178,8 +193,17 @@ def test_a_block_compiles(block: Block) -> None:
 
 def test_no_page_has_lost_its_programs() -> None:
     pages = {program.place.split(":")[0] for program in PROGRAMS}
-    assert pages >= {"README.md", "quickstart.rst", "porting.rst", "testing.rst"}
+    assert pages >= {"README.md", "README.ru.md", "index.rst", "quickstart.rst", "testing.rst"}
     assert sum(program.output is not None for program in PROGRAMS) > 5
+
+
+@pytest.mark.parametrize("kind", ["tutorials", "howto"])
+def test_every_page_of_that_kind_shows_a_program_that_runs(kind: str) -> None:
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.glob(f"{kind}/*.rst")} - {f"{kind}/index.rst"}
+    assert pages
+    # Those of the web and of tests are run by test_examples.py.
+    elsewhere = {"tutorials/web.rst", "tutorials/testing.rst"}
+    assert pages - elsewhere == {program.place.split(":")[0] for program in PROGRAMS} & pages
 
 
 @pytest.mark.parametrize(

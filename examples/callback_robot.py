@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Calls back those who gave up waiting in a queue.
+
+callback_robot.py        plays a caller who gives up on the embedded server
+callback_robot.py URL    calls back yours, until Ctrl-C; AMI_URL does as well
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from typing import Any
+
+from ami_client import Connection, LoginRefused, Packet, Pool, Reactor
+from ami_client.loop import Handle, Loop
+from ami_client.testing import FakeAsterisk
+
+#: Whom we call. The caller chose this text, and a Channel can say much more than a number.
+NUMBER = re.compile(r"\+?[0-9]{3,15}")
+
+
+class CallbackRobot:
+    """Waits ``delay`` seconds after somebody gave up, then connects him with the queue; unless he came again himself.
+
+    ``dial`` makes a channel of the number: ``PJSIP/{}@trunk``.
+    """
+
+    def __init__(self, loop: Loop, pool: Pool, *, delay: float = 60.0, dial: str, context: str) -> None:
+        self._loop = loop
+        self._pool = pool
+        self._delay = delay
+        self._dial = dial
+        self._context = context
+        self._waiting: dict[str, Handle] = {}  # by number
+        pool.on("event_queuecallerabandon", self.on_abandon)
+        pool.on("event_queuecallerjoin", self.on_join)
+
+    def on_abandon(self, conn: Connection, event: Packet) -> None:
+        number = event["calleridnum"]
+        if NUMBER.fullmatch(number) and number not in self._waiting:
+            self.call_later(number, event["queue"])
+
+    def on_join(self, conn: Connection, event: Packet) -> None:
+        timer = self._waiting.pop(event["calleridnum"], None)
+        if timer is not None:
+            timer.cancel()
+
+    def call_later(self, number: str, queue: str) -> None:
+        self._waiting[number] = self._loop.call_later(self._delay, self.call, number, queue)
+
+    def call(self, number: str, queue: str) -> None:
+        del self._waiting[number]
+        # Not the connection that told us a minute ago: it may be another one by now.
+        self._pool.get_connection(lambda conn: self.originate(conn, number, queue))
+
+    def originate(self, conn: Connection, number: str, queue: str) -> None:
+        if not conn.connected:
+            self.call_later(number, queue)  # the PBX is down: in another minute, then
+            return
+        call = {
+            "Channel": self._dial.format(number),
+            "Context": self._context,
+            "Exten": queue,
+            "Priority": 1,
+            "CallerID": f'"Callback" <{number}>',
+            "Timeout": 30_000,  # milliseconds
+        }
+        conn.originate(call, None, on_result=lambda conn, packet: print(f"{number}: {packet.error or 'answered'}"))
+
+
+def main(url: str, **options: Any) -> int:
+    """Returns the exit status: 1 if the login was refused."""
+    reactor = Reactor.instance()
+    pool = Pool(server=url, events="agent,call", fold_case=False, reconnect=2)
+    CallbackRobot(reactor, pool, **options)
+    status = 0
+
+    def leave() -> None:
+        pool.finish(graceful=True)
+        reactor.stop()
+
+    @pool.on("disconnect")
+    def on_disconnect(conn: Connection) -> None:
+        nonlocal status
+        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+            print("login refused:", conn.error, file=sys.stderr)
+            status = 1
+            reactor.stop()
+
+    reactor.add_signal_handler(signal.SIGINT, leave)
+    reactor.add_signal_handler(signal.SIGTERM, leave)
+    pool.get_connection()
+    reactor.run()
+    return status
+
+
+def rehearse(pbx: FakeAsterisk) -> None:
+    """Somebody gives up, once we are logged in, and is called back; then somebody stops us."""
+    pbx.office.extensions["office", "helpline"] = pbx.office.extensions["office", "600"]
+    gives_up = {"Event": "QueueCallerAbandon", "Privilege": "agent,all", "Queue": "helpline", "CallerIDNum": "101"}
+
+    def on_login(request: Any) -> Any:
+        pbx.play([(0.02, gives_up), (0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+        return NotImplemented  # the login itself is answered as always
+
+    pbx.on("Login", on_login)
+
+
+if __name__ == "__main__":
+    url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
+    if url:
+        sys.exit(main(url, dial="PJSIP/{}@trunk", context="callback"))
+    with FakeAsterisk(Reactor.instance()) as pbx:
+        rehearse(pbx)
+        sys.exit(main(pbx.url, delay=0.02, dial="Local/{}@office", context="office"))

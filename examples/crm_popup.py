@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""CRM pop-up: shows who is calling on the screen of the agent whose phone rings.
+
+crm_popup.py        plays a few calls on the embedded server
+crm_popup.py URL    watches yours, until Ctrl-C; AMI_URL does as well
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ami_client import Connection, LoginRefused, Packet, Pool, Reactor, unescape
+from ami_client.testing import FakeAsterisk
+
+#: The CRM. Yours is a data base or a web service.
+CUSTOMERS = {"5550100": "Ann Miller, Miller & Sons, gold contract", "5550123": "Bo Chen, two open tickets"}
+
+
+class PopUps:
+    """Opens a pop-up when a phone begins to ring, and closes it when that ends."""
+
+    def __init__(self, pool: Pool) -> None:
+        # A CRM takes its time, which the loop has not. One thread keeps the pop-ups in order.
+        self.desk = ThreadPoolExecutor(max_workers=1)
+        pool.on("event_dialbegin", self.on_dialbegin)
+        pool.on("event_dialend", self.on_dialend)
+
+    def on_dialbegin(self, conn: Connection, event: Packet) -> None:
+        if "channel" not in event:
+            return  # nobody calls: it is an Originate's own dialling
+        name = unescape(event.get("calleridname", ""))
+        self.desk.submit(self.open, phone_of(event), event["calleridnum"], name)
+
+    def on_dialend(self, conn: Connection, event: Packet) -> None:
+        if "channel" in event:
+            self.desk.submit(self.close, phone_of(event), event["dialstatus"])
+
+    # In the thread: nothing of ami_client may be used here.
+
+    def open(self, phone: str, number: str, name: str) -> None:
+        customer = CUSTOMERS.get(number.lstrip("+"), "not in the CRM")
+        # What a caller says of himself is shown as repr() has it: it may hold anything, escape sequences too.
+        print(f"{phone}: call from {number!r} {name!r}: {customer}")
+
+    def close(self, phone: str, status: str) -> None:
+        print(f"{phone}: " + ("talking" if status == "ANSWER" else f"missed ({status})"))
+
+
+def phone_of(event: Packet) -> str:
+    """``PJSIP/100`` of ``PJSIP/100-00000042``."""
+    return event["destchannel"].rpartition("-")[0]
+
+
+def main(url: str) -> int:
+    """Returns the exit status: 1 if the login was refused."""
+    reactor = Reactor.instance()
+    pool = Pool(events="call", fold_case=False, reconnect=2)
+    popups = PopUps(pool)
+    status = 0
+
+    def leave() -> None:
+        pool.finish(graceful=True)
+        reactor.stop()
+
+    @pool.on("disconnect")
+    def on_disconnect(conn: Connection) -> None:
+        nonlocal status
+        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+            print("login refused:", conn.error, file=sys.stderr)
+            status = 1
+            reactor.stop()
+
+    reactor.add_signal_handler(signal.SIGINT, leave)
+    reactor.add_signal_handler(signal.SIGTERM, leave)
+    pool.get_connection(url)
+    reactor.run()
+    popups.desk.shutdown()
+    return status
+
+
+def rehearse(pbx: FakeAsterisk) -> None:
+    """Two callers, once we are logged in: one is answered, the other gives up."""
+
+    def dial(name: str, number: str, caller: str, **more: str) -> None:
+        headers = {"Event": name, "Privilege": "call,all", "Channel": "PJSIP/trunk-00000001"}
+        headers.update(CallerIDNum=number, CallerIDName=caller, DestChannel="PJSIP/front-desk-00000002", **more)
+        pbx.push(headers)
+
+    ann, bob = 'Ann \\"The Boss\\" Miller', "O\\'Brien"  # as Asterisk escapes them
+
+    def on_login(request: Any) -> Any:
+        pbx.play(
+            [
+                (0.05, lambda: dial("DialBegin", "5550100", ann)),
+                (0.10, lambda: dial("DialEnd", "5550100", ann, DialStatus="ANSWER")),
+                (0.15, lambda: dial("DialBegin", "5550199", bob)),
+                (0.20, lambda: dial("DialEnd", "5550199", bob, DialStatus="CANCEL")),
+                (0.25, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+            ]
+        )
+        return NotImplemented  # the login itself is answered as always
+
+    pbx.on("Login", on_login)
+
+
+if __name__ == "__main__":
+    url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
+    if url:
+        sys.exit(main(url))
+    with FakeAsterisk(Reactor.instance()) as pbx:
+        rehearse(pbx)
+        sys.exit(main(pbx.url))

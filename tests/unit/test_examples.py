@@ -1,0 +1,354 @@
+"""The examples, as a reader starts them: programs of their own, here against a server inside the test.
+
+What they print on the embedded server stands in the tutorials and is compared there, by test_docs.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Optional
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from ami_client import Reactor
+from ami_client.testing import FakeAsterisk
+from ami_client.testing.office import Caller
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+PATIENCE = 20.0  # seconds
+
+#: Those that run until somebody stops them.
+DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot"]
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    with Reactor() as reactor:
+        yield reactor
+
+
+@pytest.fixture
+def pbx(reactor: Reactor) -> Iterator[FakeAsterisk]:
+    with FakeAsterisk(reactor, ring_time=0.01, call_length=0.05) as server:
+        yield server
+
+
+class Program:
+    """An example in a process of its own; the test's loop, with the server in it, runs while the test waits for it."""
+
+    def __init__(self, reactor: Reactor, name: str, *args: str, cwd: Path, **environment: str) -> None:
+        self.output = ""
+        self._reactor = reactor
+        self._awaited: Optional[re.Pattern[str]] = None
+        warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
+        self._process = subprocess.Popen(
+            [sys.executable, "-u", *warnings, str(EXAMPLES / f"{name}.py"), *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment},
+        )
+        assert self._process.stdout is not None
+        self._pipe = self._process.stdout
+        reactor.add_reader(self._pipe, self._read)
+
+    def until(self, pattern: str) -> None:
+        """Run the loop until what was printed from the beginning matches."""
+        self._awaited = re.compile(pattern, re.DOTALL)
+        if not self._awaited.search(self.output):
+            self._run(f"never printed {pattern!r}")
+            assert self._awaited.search(self.output), f"ended without printing {pattern!r}:\n{self.output}"
+
+    def end(self, sig: Optional[signal.Signals] = None) -> int:
+        """Send it a signal, if any, and run the loop until it has ended; returns its exit status."""
+        self._awaited = None
+        if sig is not None:
+            self._process.send_signal(sig)
+        if not self._pipe.closed:
+            self._run("did not end")
+        return self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _run(self, complaint: str) -> None:
+        late = self._reactor.call_later(PATIENCE, self._reactor.stop)
+        self._reactor.run()
+        late.cancel()
+        assert late.when() > self._reactor.time(), f"{complaint}:\n{self.output}"
+
+    def _read(self) -> None:
+        data = os.read(self._pipe.fileno(), 65536)
+        self.output += data.decode()
+        if not data:
+            self._close()
+            self._reactor.stop()
+        elif self._awaited is not None and self._awaited.search(self.output):
+            self._reactor.stop()
+
+    def _close(self) -> None:
+        if not self._pipe.closed:
+            self._reactor.remove_reader(self._pipe)
+            self._pipe.close()
+
+
+@pytest.fixture
+def start(reactor: Reactor, tmp_path: Path) -> Iterator[Any]:
+    programs: list[Program] = []
+
+    def start(name: str, *args: str, **environment: str) -> Program:
+        programs.append(Program(reactor, name, *args, cwd=tmp_path, **environment))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.kill()
+
+
+def load(name: str) -> ModuleType:
+    """An example as a module."""
+    spec = spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_until_received(pbx: FakeAsterisk, reactor: Reactor, action: str, count: int = 1) -> None:
+    """Run the loop until the server has answered ``action`` for the ``count``th time."""
+
+    def look(request: Any) -> Any:
+        if len(pbx.requests(action)) >= count:
+            reactor.call_later(0, reactor.stop)
+        return NotImplemented
+
+    pbx.on(action, look)
+    late = reactor.call_later(PATIENCE, reactor.stop)
+    reactor.run()
+    late.cancel()
+    pbx.off(action)
+    assert len(pbx.requests(action)) >= count, pbx.received_actions
+
+
+# -- all of them
+
+
+@pytest.mark.parametrize("name", [*DAEMONS, "click_to_call", "wallboard"])
+def test_each_takes_the_url_of_a_server(name: str, start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
+    start(name, pbx.url)
+    run_until_received(pbx, reactor, "Login")
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_daemon_says_goodbye_when_it_is_stopped(name: str, start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
+    program = start(name, AMI_URL=pbx.url + "#timeout=0.2")
+    run_until_received(pbx, reactor, "Ping")  # so it knows that it is logged in
+    assert program.end(signal.SIGTERM) == 0, program.output
+    assert pbx.received_actions[-1] == "Logoff"
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_daemon_ends_when_its_login_is_refused(name: str, start: Any, pbx: FakeAsterisk) -> None:
+    pbx.refuse_logins()
+    program = start(name, pbx.url)
+    assert program.end() in (1, 78)
+    assert "Authentication failed" in program.output
+
+
+def test_every_example_is_tested_and_listed() -> None:
+    programs = {path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("test_")}
+    assert programs == {*DAEMONS, "click_to_call", "wallboard", "web_app"}
+    listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in EXAMPLES.iterdir() if path.is_file() and path.name not in listed] == ["README.md"]
+
+
+# -- one by one
+
+
+def test_click_to_call_leads_the_agent_to_the_number(start: Any, pbx: FakeAsterisk) -> None:
+    program = start("click_to_call", pbx.url, "--agent", "Local/101@office", "--number", "102")
+    assert program.end() == 0
+    (request,) = pbx.requests("Originate")
+    assert (request.get("Channel"), request.get("Exten"), request.get("Context")) == (
+        "Local/101@office",
+        "102",
+        "office",
+    )
+    assert program.output == "Local/101@office has answered, calling 102\nhung up: Normal Clearing\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--agent", "Local/111@office"], "Local/111@office is busy\n"),
+        (["--agent", "PJSIP/nomad"], "PJSIP/nomad cannot be reached\n"),
+        (["--number", "999"], "no call: Extension does not exist.\n"),
+    ],
+)
+def test_click_to_call_says_why_there_is_no_call(args: list[str], said: str, start: Any, pbx: FakeAsterisk) -> None:
+    program = start("click_to_call", pbx.url, *args)
+    assert program.end() == 1
+    assert program.output == said
+
+
+def test_a_popup_comes_for_calls_that_somebody_makes(start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
+    program = start("crm_popup", pbx.url)
+    run_until_received(pbx, reactor, "Login")
+    ringing = {"Privilege": "call,all", "DestChannel": "PJSIP/100-00000002", "CallerIDNum": "+5550123"}
+    pbx.push({"Event": "DialBegin", **ringing})  # an Originate's own
+    pbx.push({"Event": "DialBegin", **ringing, "Channel": "PJSIP/trunk-1", "CallerIDName": "O\\'Neill"})
+    pbx.push({"Event": "DialEnd", **ringing, "Channel": "PJSIP/trunk-1", "DialStatus": "NOANSWER"})
+    program.until("NOANSWER\\)\n")
+    who = "Bo Chen, two open tickets"
+    assert program.output == f"PJSIP/100: call from '+5550123' \"O'Neill\": {who}\nPJSIP/100: missed (NOANSWER)\n"
+
+
+def test_the_queues_are_asked_again_when_something_has_changed(start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
+    program = start("queue_stats", pbx.url)
+    program.until("night .* 0 waiting")
+    pbx.office.queues[1].callers.append(Caller("PJSIP/a-1", wait=7))
+    for _ in range(50):
+        pbx.push({"Event": "QueueCallerJoin", "Privilege": "agent,all", "Queue": "night"})
+    program.until("night .* 1 waiting, longest   7 s")
+    assert len(pbx.requests("QueueStatus")) == 2
+
+
+def test_the_queues_are_asked_again_after_a_loss(start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
+    program = start("queue_stats", pbx.url)
+    program.until("helpline")
+    pbx.office.queues[0].completed = 99
+    pbx.drop()
+    program.until("99 done")
+
+
+def test_call_records_are_stored_once(start: Any, pbx: FakeAsterisk, reactor: Reactor, tmp_path: Path) -> None:
+    program = start("cdr_to_sqlite", pbx.url, "calls.db")
+    run_until_received(pbx, reactor, "Login")
+    record = {"Event": "Cdr", "Privilege": "cdr,all", "UniqueID": "1.1", "Channel": "PJSIP/a-1", "EndTime": "2026"}
+    record.update(Disposition="ANSWERED", BillableSeconds="41", CallerID="Zoë", Destination="100")
+    pbx.push(record)
+    pbx.push(record)
+    pbx.push({**record, "UniqueID": "1.2", "Disposition": "BUSY"})
+    program.until("Zoë' to .*: BUSY\n")
+    assert program.end(signal.SIGTERM) == 0
+    assert program.output.endswith("ANSWERED: 1 calls, 41 s\nBUSY: 1 calls, 41 s\n")
+    database = sqlite3.connect(tmp_path / "calls.db")
+    stored = database.execute("SELECT UniqueID, CallerID, BillableSeconds FROM cdr ORDER BY 1").fetchall()
+    database.close()
+    assert stored == [("1.1", "Zoë", 41), ("1.2", "Zoë", 41)]
+
+
+def test_systemd_is_told_how_the_daemon_is(start: Any, pbx: FakeAsterisk, reactor: Reactor, tmp_path: Path) -> None:
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        reactor.add_reader(systemd, lambda: told.append(systemd.recv(1000).decode()))
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "20000", "JOURNAL_STREAM": "8:1"}
+        (tmp_path / "secret").write_text("secret\n")
+        url = pbx.url.replace(":secret@", "@")
+        pbx.on("DeviceStateList", {"Response": "Error", "Message": "Permission denied"})
+        program = start("pbx_watchd", url, **environment, AMI_SECRET_FILE=str(tmp_path / "secret"))
+        program.until("no list of devices")
+        pbx.push({"Event": "DeviceStateChange", "Privilege": "call,all", "Device": "SIP/a", "State": "UNAVAILABLE"})
+        program.until("<4>pbx_watchd: SIP/a is gone\n")
+        while told.count("WATCHDOG=1") < 3:
+            reactor.run_once(PATIENCE)
+        assert program.end(signal.SIGTERM) == 0
+        while "STOPPING=1" not in told:
+            reactor.run_once(PATIENCE)
+        reactor.remove_reader(systemd)
+    assert told[:2] == ["READY=1", "WATCHDOG=1"]
+    assert f"STATUS=Connected to tcp://admin@{pbx.host}:{pbx.port}" in told
+    assert "secret" not in program.output
+
+
+def test_the_daemon_asks_what_it_missed(start: Any, pbx: FakeAsterisk) -> None:
+    program = start("pbx_watchd", pbx.url)
+    states = {"SIP/a": "UNAVAILABLE"}
+
+    def devices(request: object) -> Any:
+        entries = [{"Event": "DeviceStateChange", "Device": name, "State": state} for name, state in states.items()]
+        end = {"Event": "DeviceStateListComplete", "EventList": "Complete", "ListItems": len(entries)}
+        return [{"Response": "Success", "EventList": "start"}, *entries, end]
+
+    pbx.on("DeviceStateList", devices)
+    program.until("SIP/a is gone")
+    states["SIP/a"] = "NOT_INUSE"
+    pbx.drop()
+    program.until("SIP/a is back")
+
+
+def test_systemd_accepts_the_unit_file() -> None:
+    lines = (EXAMPLES / "pbx-watchd.service").read_text(encoding="utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    # What the program relies on.
+    assert settings["Type"] == "notify"
+    assert settings["RestartPreventExitStatus"] == "78"
+    assert settings["WatchdogSec"] == "30"
+    assert settings["ExecStart"].endswith("/pbx_watchd.py")
+
+
+def test_the_tests_of_the_tutorial_pass() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_callback_robot.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=EXAMPLES, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
+
+
+def test_the_web_application_shows_and_places_calls(expect_log: Any) -> None:
+    expect_log("WARNING: .*connecting again")
+    web_app = load("web_app")
+
+    async def main() -> None:
+        with FakeAsterisk(asyncio.get_running_loop(), ring_time=0.01, call_length=0.01) as pbx:
+            async with TestClient(TestServer(web_app.make_app(pbx.url, "office"))) as browser:
+                assert "EventSource" in await (await browser.get("/")).text()
+                assert await (await browser.get("/channels")).json() == []
+                stream = await browser.get("/events")
+                answer = await browser.post("/calls", data={"channel": "Local/101@office", "exten": "102"})
+                assert (answer.status, await answer.text()) == (200, "answered")
+                first = await stream.content.readuntil(b"\n\n")
+                assert first == b'data: ["Newchannel", "Local/101@office-00000000;1", "Down"]\n\n'
+                answer = await browser.post("/calls", data={"channel": "Local/111@office", "exten": "102"})
+                assert (answer.status, await answer.text()) == (409, "the call was not answered (reason 5)")
+                answer = await browser.post("/calls", data={"channel": "Local/1\r\nAction: Logoff", "exten": "102"})
+                assert answer.status == 409
+                pbx.refuse_logins("Asterisk is shutting down")
+                pbx.drop()
+                answer = await browser.get("/channels")
+                assert (answer.status, await answer.text()) == (503, "login refused: Asterisk is shutting down")
+            assert "Logoff" not in pbx.received_actions
+
+    asyncio.run(main())
+
+
+def test_the_web_application_ends_with_a_logoff() -> None:
+    web_app = load("web_app")
+
+    async def main() -> None:
+        with FakeAsterisk(asyncio.get_running_loop()) as pbx:
+            async with TestClient(TestServer(web_app.make_app(pbx.url, "office"))) as browser:
+                assert (await browser.get("/channels")).status == 200
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert pbx.received_actions[-1] == "Logoff"
+
+    asyncio.run(main())

@@ -1,10 +1,10 @@
-"""``python -m ami_client``: see :mod:`ami_client.demo`."""
+"""``python -m ami_client``: the command ``ami-client``, and :mod:`ami_client.demo` without what that needs."""
 
 from __future__ import annotations
 
 import sys
 
-from .demo import main
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
 from .connection import Connection
@@ -13,6 +13,8 @@ from .pool import Pool
 from .reactor import Reactor
 
 PATIENCE = 60.0  # seconds that the whole demonstration may take
+CHANNEL = "Local/101@office"
+EXTEN = "100@office"
 TALK = 0.5  # seconds that the call lasts before we hang up
 
 # What is worth showing of an event, if it has it.
@@ -32,17 +34,27 @@ SHOWN = [
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; returns the exit status: 0 when all went well, 1 when not, 2 for wrong arguments."""
     args = _arguments(argv)
+    return run(args.url, args.channel, args.exten)
+
+
+def run(
+    url: Optional[str], channel: str = CHANNEL, exten: str = EXTEN, options: Optional[Mapping[str, object]] = None
+) -> int:
+    """Run the demonstration; returns the exit status.
+
+    ``url`` None means the embedded server; ``options`` are those of the pool.
+    """
     reactor = Reactor()
-    demo = _Demo(reactor, args.channel, args.exten)
+    demo = _Demo(reactor, channel, exten)
     try:
-        if args.url is None:
+        if url is None:
             from .testing import FakeAsterisk  # only the embedded server needs it
 
             with FakeAsterisk(reactor) as server:
                 demo.say(f"embedded server listening on {server.host}:{server.port}")
-                demo.run(server.url)
+                demo.run(server.url, {})
         else:
-            demo.run(args.url)
+            demo.run(url, options or {})
     except ValueError as error:  # a malformed URL
         demo.fail(str(error))
     except KeyboardInterrupt:
@@ -57,8 +69,8 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo")
     demo = commands.add_parser("demo", help="show the library at work", description=__doc__)
     demo.add_argument("url", nargs="?", help="tcp://user:secret@host:5038; without it, the embedded server")
-    demo.add_argument("--channel", default="Local/101@office", help="whom to call (default: %(default)s)")
-    demo.add_argument("--exten", default="100@office", help="where the answered call goes (default: %(default)s)")
+    demo.add_argument("--channel", default=CHANNEL, help="whom to call (default: %(default)s)")
+    demo.add_argument("--exten", default=EXTEN, help="where the answered call goes (default: %(default)s)")
     return parser.parse_args(argv)
 
 
@@ -74,9 +86,9 @@ class _Demo:
         self._events = 0
         self._steps: list[Callable[[Connection], object]] = [self._list_peers, self._list_channels, self._call]
 
-    def run(self, url: str) -> None:
+    def run(self, url: str, options: Mapping[str, object]) -> None:
         """The whole demonstration."""
-        pool = Pool(reactor=self._reactor)
+        pool = Pool(options, reactor=self._reactor)
         pool.on("event", self._on_event)
         pool.on("disconnect", self._on_disconnect)
         self._reactor.call_later(PATIENCE, self._out_of_patience)

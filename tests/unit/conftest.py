@@ -1,6 +1,7 @@
 """Fixtures of the unit tests."""
 
+from cli_pbx import ami, clean_environment, pbx
 from outage import daemon, highest, make_daemon
 from wire import peer, wire
 
-__all__ = ["daemon", "highest", "make_daemon", "peer", "wire"]
+__all__ = ["ami", "clean_environment", "daemon", "highest", "make_daemon", "pbx", "peer", "wire"]

@@ -1,0 +1,137 @@
+"""What every command that asks a server is told: which server, who logs in, for how long, and how to show it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from . import config, target
+from .client import Client
+from .failures import CommandError
+from .output import Output, note
+from .progress import Progress
+from .target import Given, Target
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class Access:
+    """Options of one call of the command; ``server`` is the argument, where a command has it."""
+
+    def __init__(self, options: dict[str, Any], server: Optional[str] = None) -> None:
+        self.timeout: Optional[float] = options["timeout"]
+        self.output = Output(bool(options["json"]))
+        self.given = Given(
+            server=server or options["server"],
+            username=options["username"],
+            secret_file=options["secret_file"],
+            ca_file=options["ca_file"],
+            insecure=bool(options["insecure"]),
+            config=options["config"],
+        )
+        _log_to_stderr(options["verbose"] or 0)
+
+    def target(self, server: Optional[str] = None, *, login: bool = True) -> Target:
+        """The server that is meant, unless ``server`` is; asks for what a login lacks if somebody sits there."""
+        given = replace(self.given, server=server) if server else self.given
+        return target.find(given, os.environ, _ask if sys.stdin.isatty() else None, note, login=login)
+
+    def client(
+        self, *, timeout: Optional[float] = None, events: str = "off", reconnect: bool = False, endless: bool = False
+    ) -> Client:
+        """A client to enter. ``timeout`` is the limit for everything, in seconds, unless the user gave another.
+
+        An ``endless`` command has a limit of its own.
+        """
+        limit = None if endless else self.timeout or timeout
+        waiting = Progress if sys.stderr.isatty() and not endless else None
+        return Client(self.target(), timeout=limit, events=events, reconnect=reconnect, waiting=waiting)
+
+
+def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        profiles = config.load(ctx.params.get("config"), os.environ).profiles
+    except CommandError:
+        return []
+    return [CompletionItem(name, help=one.url) for name, one in profiles.items() if name.startswith(incomplete)]
+
+
+OPTIONS = [
+    click.option(
+        "-s",
+        "--server",
+        metavar="SERVER",
+        shell_complete=_complete_profile,
+        help="A URL (tcp://user@host:5038, tls://user@host:5039, unix:/path), a host, or a profile of the "
+        "config file. A secret in it works, but others on the machine can see it.",
+    ),
+    click.option("-u", "--username", metavar="NAME", help="Who logs in, unless the URL says so."),
+    click.option("--secret-file", metavar="FILE", help="Take the secret from the first line of FILE; - is stdin."),
+    click.option("--ca-file", metavar="FILE", help="Authorities that vouch for a tls:// server."),
+    click.option("--insecure", is_flag=True, default=None, help="Trust whoever answers on tls://."),
+    click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Another config file than ~/.config/ami-client/config.ini.",
+    ),
+    click.option(
+        "-t", "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End after so long."
+    ),
+    click.option("--json", is_flag=True, default=None, help="One JSON object a line, for programs."),
+    click.option("-v", "--verbose", count=True, default=None, help="Log on stderr what goes on; -vv: each step."),
+]
+NAMES = ("server", "username", "secret_file", "ca_file", "insecure", "config", "timeout", "json", "verbose")
+
+server_argument = click.argument("address", metavar="[SERVER]", required=False, shell_complete=_complete_profile)
+
+
+def access_options(command: Command) -> Command:
+    """Give a function all options above."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def asks_server(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command's function the options above, as one argument ``access``.
+
+    An argument ``address``, if it has one, is the server as well.
+    """
+
+    @wraps(command)
+    def with_access(**given: Any) -> object:
+        options = {name: given.pop(name) for name in NAMES}
+        return command(Access(options, given.pop("address", None)), **given)
+
+    return access_options(with_access)
+
+
+def defaults_of(given: dict[str, Any], commands: Iterable[str]) -> dict[str, Any]:
+    """A default map for click: what was given before the name of the command holds for the command."""
+    named = {name: value for name, value in given.items() if value}
+    return dict.fromkeys(commands, named)
+
+
+def _ask(what: str, hide: bool) -> str:
+    answer: str = click.prompt(what, hide_input=hide, err=True)
+    return answer
+
+
+def _log_to_stderr(verbose: int) -> None:
+    if not verbose:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("ami_client")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)

@@ -1,0 +1,151 @@
+"""All commands together, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from .._version import __version__
+from .access import access_options, defaults_of
+from .ask import action, command
+from .events import events
+from .failures import CommandError, Ended, OutputClosed, Signalled, Status
+from .lists import channels, peers, queues
+from .originate import originate
+from .output import note
+from .ping import ping
+from .showing import demo
+from .taping import record, replay
+from .top import top
+
+PROGRAM = "ami-client"
+SIGNALLED = 128  # a shell's status for what died of signal n is 128 + n
+INTERRUPTED, PIPE_CLOSED = SIGNALLED + signal.SIGINT, SIGNALLED + signal.SIGPIPE
+
+EPILOG = """
+\b
+Which server: a URL or a profile as SERVER or -s, else AMI_URL, else the config file's default.
+Who logs in: --username or the URL, else the profile, else AMI_USERNAME. The secret: --secret-file or the URL, else
+the profile, else AMI_SECRET, else you are asked. Best keep it out of the URL: others can see a command line.
+
+\b
+Config file, ~/.config/ami-client/config.ini:
+  [ami-client]
+  default = pbx1
+  [pbx1]
+  url = tls://pbx1.example.com:5039
+  username = monitor
+  secret_file = pbx1.secret
+
+\b
+Exit status: 0 done, 1 the server said no, 2 wrong usage, 3 no connection, 4 login refused, 5 too late,
+130 Ctrl-C, 141 the reader of a pipe is gone.
+
+\b
+Completion, for bash (zsh and fish alike):
+  eval "$(_AMI_CLIENT_COMPLETE=bash_source ami-client)"
+"""
+
+
+class _Commands(click.Group):
+    """A group whose errors reach us before click makes its own of them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise OutputClosed from None
+        except KeyboardInterrupt:
+            raise Signalled(signal.SIGINT) from None
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # click would indent it.
+        formatter.write_paragraph()
+        for line in EPILOG.replace("\b\n", "").strip().split("\n"):
+            formatter.write(f"{line}\n")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name=PROGRAM)
+@access_options
+@click.pass_context
+def cli(ctx: click.Context, /, **given: Any) -> None:
+    """Ask an Asterisk server, by its manager interface (AMI), and watch it.
+
+    All options but --version stand behind the command's name as well: ami-client channels --json
+    """
+    ctx.default_map = defaults_of(given, cli.commands)
+
+
+for one in (ping, action, command, events, originate, channels, peers, queues, top, record, replay, demo):
+    cli.add_command(one)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command; returns the exit status. Errors are one line on stderr."""
+    try:
+        status = cli.main(list(args), prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else Status.OK
+    except Ended as ended:
+        return ended.status
+    except Signalled as signalled:
+        return SIGNALLED + signalled.number
+    except CommandError as error:
+        note(str(error))
+        return error.status
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        note(_usage(error))
+        return Status.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except (OutputClosed, BrokenPipeError):
+        _mute()
+        return PIPE_CLOSED
+    except OSError as error:  # the disk is full, for one
+        _mute()
+        note(f"cannot write: {error.strerror or error}")
+        return Status.REFUSED
+
+
+def run_and_end(args: Sequence[str]) -> int:
+    """As :func:`run`, but an interrupted command dies of its signal, as others do: so a shell sees that it was one."""
+    status = run(args)
+    if status > SIGNALLED:
+        _die_of(status - SIGNALLED)
+    return status
+
+
+def _usage(error: click.ClickException) -> str:
+    """What was wrong with the arguments, in one line."""
+    message = error.format_message().rstrip(".")
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    return message if ctx is None else f"{message}; see '{ctx.command_path} --help'"
+
+
+def _mute() -> None:
+    """Give standard output nowhere to write to: what is left in its buffer cannot be written any more."""
+    try:
+        stdout = sys.stdout.fileno()
+    except ValueError:  # no file at all
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stdout)
+    os.close(nowhere)
+
+
+def _die_of(number: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _mute()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

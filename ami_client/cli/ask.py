@@ -1,0 +1,90 @@
+"""``action`` and ``command``: any question to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import CompletionItem
+
+from .access import Access, asks_server
+from .failures import CommandError, Ended, Status, explain
+from .names import ACTIONS
+from .text import clean, packet_object, plural
+
+TIMEOUT = 60.0  # seconds
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``NAME=VALUE``, taken apart; the value may hold further ``=`` and may be empty."""
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _complete_action(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    folded = incomplete.lower()
+    return [CompletionItem(name) for name in ACTIONS if name.lower().startswith(folded)]
+
+
+@click.command(short_help="Send any action, show its answer.")
+@click.argument("name", shell_complete=_complete_action)
+@click.argument("headers", metavar="[NAME=VALUE]...", nargs=-1, type=pair)
+@asks_server
+def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> None:
+    """Send the action NAME with the headers NAME=VALUE, and show the answer and its list.
+
+    A header may be given several times. Ends with 1 if the server answers with an error.
+
+    With --json: an object for the response, one for each entry of its list, one for the list's end. Headers that
+    repeat are lists.
+
+    \b
+    Examples:
+      ami-client action QueuePause Interface=PJSIP/100 Paused=true Reason=lunch
+      ami-client action Setvar Variable=GREETING 'Value=Hello, world'
+      ami-client action DBGetTree --json | jq -r 'select(.Key) | "\\(.Key)=\\(.Val)"'
+    """
+    output = access.output
+    with access.client(timeout=TIMEOUT) as client:
+        packet = client.action(name, headers)
+    for one in [packet, *packet.events, *([packet.complete] if packet.complete else [])]:
+        output.packet(one)
+    if packet.complete and output.terminal and not output.json:
+        output.write(output.paint("dim", plural(len(packet.events), "entry").replace("entrys", "entries")))
+    output.flush()
+    if packet.suspect:
+        raise CommandError("the list may have lost parts: the server counted more entries than came")
+    if packet.error is not None:
+        raise explain(packet.error)
+
+
+@click.command(short_help="Run a command of Asterisk's own command line.")
+@click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
+@asks_server
+def command(access: Access, words: Sequence[str]) -> None:
+    """Run a COMMAND of Asterisk's own command line and print what it says.
+
+    The user needs the class "command" in manager.conf. Ends with 1 if the server refuses it.
+
+    With --json: one object, whose "Output" is the list of lines.
+
+    \b
+    Examples:
+      ami-client command core show channels
+      ami-client command "database show registrar" | grep -c contact
+    """
+    output = access.output
+    with access.client(timeout=TIMEOUT) as client:
+        packet = client.action("Command", {"Command": " ".join(words)})
+    if output.json:
+        output.object(packet_object(packet))
+    else:
+        for line in packet.output:
+            output.write(clean(line.expandtabs()) if output.terminal else line)
+    output.flush()
+    if packet.error is not None and not packet.output:
+        raise explain(packet.error)
+    if packet.error is not None:
+        raise Ended(Status.REFUSED)

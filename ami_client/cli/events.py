@@ -1,0 +1,204 @@
+"""``events``: what happens on the server, as it happens, for hours if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Optional
+
+import click
+
+from ..connection import Connection
+from ..packet import Packet
+from .access import Access, asks_server, server_argument
+from .client import Client
+from .failures import CommandError, OutputClosed, Status
+from .filters import Condition, Wanted
+from .output import Output, note
+from .text import clean, headers_of, object_of, plural, quote
+
+# Where a call begins, what it comes to, and where it ends.
+STYLES = {
+    "newchannel": "green",
+    "dialbegin": "green",
+    "hangup": "red",
+    "hanguprequest": "red",
+    "softhanguprequest": "red",
+    "userevent": "yellow",
+}
+
+
+def condition(text: str) -> Condition:
+    """``HEADER=GLOB`` or ``HEADER!=GLOB``, taken apart."""
+    try:
+        return Condition.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(short_help="Watch what happens, as it happens.")
+@server_argument
+@click.option("-n", "--name", "names", metavar="GLOB", multiple=True, help="Only events of this name; several: of any.")
+@click.option(
+    "-w",
+    "--where",
+    "conditions",
+    metavar="HEADER=GLOB",
+    type=condition,
+    multiple=True,
+    help="Only those with such a header (!= for without); several headers: with all of them, several of the "
+    "same header: with any.",
+)
+@click.option(
+    "-c",
+    "--class",
+    "classes",
+    metavar="CLASS",
+    multiple=True,
+    help="Have the server send these classes only: call, agent, system, ... [default: all]",
+)
+@click.option("-m", "--count", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("-f", "--full", is_flag=True, help="All headers of each event, one a line.")
+@click.option("--time", "with_time", is_flag=True, help='With --json: when it came, as "@time".')
+@asks_server
+def events(
+    access: Access,
+    names: Sequence[str],
+    conditions: Sequence[Condition],
+    classes: Sequence[str],
+    count: Optional[int],
+    full: bool,
+    with_time: bool,
+) -> None:
+    """Show events until Ctrl-C, --count or --timeout. Globs compare without case.
+
+    A lost connection is opened again, as often as it takes. Without --count --timeout ends it with 0, with --count it
+    ends with 5 if fewer events came. Ctrl-C ends it with 130.
+
+    With --json: one object an event, with the server's own headers; those that repeat are lists.
+
+    \b
+    Examples:
+      ami-client events --name hangup --name 'dial*' --where 'channel=PJSIP/*'
+      ami-client events --name hangup --json | jq -r '[.Channel, ."Cause-txt"] | @tsv'
+      ami-client events --name FullyBooted --count 1 --timeout 120 && echo "booted"
+    """
+    client = access.client(events=",".join(classes) or "on", reconnect=True, endless=True)
+    watch = _Watch(client, access.output, Wanted(names, conditions), count, full, with_time)
+    with client:
+        watch.run(access.timeout)
+
+
+class _Watch:
+    """Writes events; what comes in one go is written in one go."""
+
+    def __init__(
+        self,
+        client: Client,
+        output: Output,
+        wanted: Wanted,
+        count: Optional[int],
+        full: bool,
+        with_time: bool,
+    ) -> None:
+        self._client = client
+        self._output = output
+        self._wanted = wanted
+        self._left = count
+        self._full = full
+        self._with_time = with_time
+        self._flushing = False
+        self._lost = False
+        client.pool.on(list(wanted.bound_names), client.guard(self._event))
+        client.pool.on("reconnecting", self._reconnecting)
+        client.pool.on_login(self._logged_in)
+
+    def run(self, timeout: Optional[float]) -> None:
+        """Until there are enough, for ``timeout`` seconds, or for ever."""
+        client = self._client
+        pipe = self._output.pipe
+        if pipe is not None:  # "readable" when its reader is gone: we need not wait for the next event to notice
+            client.reactor.add_reader(pipe, client.fail, OutputClosed())
+        if timeout is not None:
+            client.reactor.call_later(timeout, self._time_is_over, timeout)
+        try:
+            if self._left != 0:  # they may have come with the answer to the login
+                client.run()
+        finally:
+            if pipe is not None:
+                client.reactor.remove_reader(pipe)
+        self._output.flush()
+
+    def _event(self, conn: Connection, packet: Packet) -> None:
+        if self._left == 0 or not self._wanted.matches(packet):
+            return
+        self._write(packet)
+        if not self._flushing:
+            self._flushing = True
+            self._client.reactor.call_soon(self._client.guard(self._flush))
+        if self._left is not None:
+            self._left -= 1
+            if self._left == 0:
+                self._client.stop()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._output.flush()
+
+    def _time_is_over(self, timeout: float) -> None:
+        if self._left is None:
+            self._client.stop()
+        else:
+            text = f"{plural(self._left, 'more event')} did not come within {timeout:g} s"
+            self._client.fail(CommandError(text, Status.TIMEOUT))
+
+    def _reconnecting(self, url: str, delay: float, attempt: int) -> None:
+        if self._client.conn is not None and not self._lost:
+            self._lost = True
+            note(f"{self._client.target}: the connection is lost; trying again until it is back")
+
+    def _logged_in(self, conn: Connection) -> None:
+        if self._lost:
+            self._lost = False
+            note(f"{self._client.target}: connected again; what happened meanwhile was not seen")
+
+    # -- how an event is written
+
+    def _write(self, packet: Packet) -> None:
+        headers = headers_of(packet)
+        if self._output.json:
+            time = {"@time": datetime.now().astimezone().isoformat(timespec="milliseconds")} if self._with_time else {}
+            self._output.object({**time, **object_of(headers)})
+        elif self._full:
+            self._output.packet(packet)
+        else:
+            self._output.write(self._line(headers))
+
+    def _line(self, headers: Sequence[tuple[str, str]]) -> str:
+        paint = self._output.paint
+        now = datetime.now().strftime("%H:%M:%S.%f")[:-3]
+        name = clean(next((value for key, value in headers if key.lower() == "event"), ""))
+        shown = [(key, value) for key, value in headers if key.lower() not in ("event", "privilege") and value]
+        if not self._output.terminal:
+            return " ".join([now, name, *(f"{clean(key)}={quote(value)}" for key, value in shown)])
+        room = max(self._output.width - len(now) - max(len(name), 18) - 2, 10)
+        pairs = [(clean(key), quote(value)) for key, value in shown]
+        told = " ".join(paint("dim", key + "=") + value for key, value in _cut(pairs, room))
+        return f"{paint('dim', now)} {paint(STYLES.get(name.lower(), 'cyan'), name.ljust(18))} {told}"
+
+
+def _cut(pairs: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+    """The first of some pairs, as many as there is room for; the last one is cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    kept: list[tuple[str, str]] = []
+    for key, value in pairs:
+        needed = cell_len(key) + 1 + cell_len(value)
+        if needed > room:
+            rest = room - cell_len(key) - 2
+            if rest > 0:
+                kept.append((key, set_cell_size(value, rest).rstrip() + "…"))
+            break
+        kept.append((key, value))
+        room -= needed + 1
+    return kept

@@ -1,0 +1,109 @@
+"""``channels``, ``peers`` and ``queues``."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import click
+
+from . import views
+from .access import Access, asks_server, server_argument
+from .failures import CommandError
+from .output import Output
+from .text import clean, packet_object, plural
+
+TIMEOUT = 60.0  # seconds: a big server has long lists
+
+
+@click.command(short_help="The channels that are up.")
+@server_argument
+@asks_server
+def channels(access: Access) -> None:
+    """Show the channels that are up.
+
+    With --json: one object for each channel, with the headers of the server's CoreShowChannel.
+
+    \b
+    Examples:
+      ami-client channels
+      ami-client channels --json | jq -r 'select(.ChannelStateDesc == "Ringing").Channel'
+    """
+    with access.client(timeout=TIMEOUT) as client:
+        found = views.channels(client)
+    output = access.output
+    if output.json:
+        for packet in found:
+            output.object(packet_object(packet))
+        return
+    if found:
+        output.table(views.CHANNELS, found)
+    calls = len({packet.get("linkedid") or packet.get("uniqueid") for packet in found})
+    output.line(output.paint("dim", f"{plural(len(found), 'channel')}, {plural(calls, 'call')}"))
+
+
+@click.command(short_help="The peers and endpoints of all channel drivers.")
+@server_argument
+@asks_server
+def peers(access: Access) -> None:
+    """Show the peers of PJSIP, SIP and IAX2, whichever the server has.
+
+    With --json: one object for each, with the server's own headers behind "Technology".
+
+    \b
+    Examples:
+      ami-client peers
+      ami-client peers --json | jq -r 'select(.DeviceState == "Unavailable").ObjectName'
+    """
+    with access.client(timeout=TIMEOUT) as client:
+        found = views.peers(client)
+    output = access.output
+    if output.json:
+        for peer in found:
+            output.object({"Technology": peer.technology, **packet_object(peer.packet)})
+        return
+    if found:
+        output.table(views.PEERS, found)
+    output.line(output.paint("dim", plural(len(found), "peer")))
+
+
+@click.command(short_help="The queues, their members and who waits.")
+@server_argument
+@click.option("-q", "--queue", metavar="NAME", help="Only this queue.")
+@click.option("-d", "--details", is_flag=True, help="Members and callers too; with --queue they are shown anyway.")
+@asks_server
+def queues(access: Access, queue: Optional[str], details: bool) -> None:
+    """Show the queues, their members and who waits in them.
+
+    With --json: one object for each QueueParams, QueueMember and QueueEntry of the server's answer.
+
+    \b
+    Examples:
+      ami-client queues
+      ami-client queues --queue support
+      ami-client queues --json | jq -r 'select(.Event == "QueueEntry" and (.Wait | tonumber) > 60).Channel'
+    """
+    with access.client(timeout=TIMEOUT) as client:
+        entries = client.events_of("QueueStatus", {"Queue": queue})
+    if queue and not entries:
+        raise CommandError(f"there is no queue {queue!r}")
+    output = access.output
+    if output.json:
+        for packet in entries:
+            output.object(packet_object(packet))
+        return
+    found = views.group_queues(entries)
+    if found:
+        output.table(views.QUEUES, found)
+    for one in found:
+        if (details or queue) and (one.members or one.callers):
+            _show_details(output, one)
+    waiting = sum(len(one.callers) for one in found)
+    output.line(output.paint("dim", f"{plural(len(found), 'queue')}, {plural(waiting, 'caller')} waiting"))
+
+
+def _show_details(output: Output, queue: views.Queue) -> None:
+    output.write(f"\n{output.paint('bold', clean(queue.name))}")
+    if queue.members:
+        output.table(views.MEMBERS, queue.members)
+    if queue.callers:
+        output.table(views.CALLERS, queue.callers)

@@ -1,0 +1,126 @@
+"""``originate``: place a call and wait for what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import click
+
+from ..encode import Params
+from ..packet import Kind, Packet
+from .access import Access, asks_server
+from .ask import pair
+from .client import Client
+from .failures import CommandError, Status, explain
+from .output import Output
+from .text import clean, packet_object
+
+PATIENCE = 30.0  # seconds, besides the time to ring
+
+# OriginateResponse's Reason is the control frame that ended the attempt (Asterisk frame.h, ast_control_frame_type).
+REASONS = {
+    "0": "it cannot be called, or does not exist",
+    "1": "it hung up",
+    "3": "nobody answered in time",
+    "5": "busy",
+    "8": "congestion",
+}
+
+
+@click.command(short_help="Place a call, wait for the result.")
+@click.argument("channel")
+@click.argument("place", metavar="[EXTEN@CONTEXT]", required=False)
+@click.option("-a", "--application", metavar="NAME", help="Run an application instead of going to an extension.")
+@click.option("-d", "--data", metavar="TEXT", help="What the application is given.")
+@click.option("-C", "--caller-id", metavar="TEXT", help='Who is shown to be calling: "Name" <number>.')
+@click.option(
+    "-V",
+    "--variable",
+    "variables",
+    metavar="NAME=VALUE",
+    type=pair,
+    multiple=True,
+    help="A channel variable; may be given several times.",
+)
+@click.option(
+    "-r",
+    "--ring-time",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="How long it may ring.",
+)
+@click.option("--no-wait", is_flag=True, help="End once the server has taken the order.")
+@asks_server
+def originate(
+    access: Access,
+    channel: str,
+    place: Optional[str],
+    application: Optional[str],
+    data: Optional[str],
+    caller_id: Optional[str],
+    variables: Sequence[tuple[str, str]],
+    ring_time: float,
+    no_wait: bool,
+) -> None:
+    """Call CHANNEL; when it answers, connect it to EXTEN@CONTEXT or to an application.
+
+    Without @CONTEXT the context is "default".
+
+    Ends with 0 if the call was answered, 1 if not. The user needs write=originate and, for the result, read=call in
+    manager.conf.
+
+    With --json: the server's OriginateResponse.
+
+    \b
+    Examples:
+      ami-client originate PJSIP/100 200@internal --caller-id '"Door" <8>'
+      ami-client originate PJSIP/100 --application Playback --data demo-congrats
+      ami-client originate Local/100@internal 600@internal -V ORDER=4711 --ring-time 15 || echo "nobody there"
+    """
+    if bool(place) == bool(application):
+        raise click.UsageError("Name either EXTEN@CONTEXT or --application.")
+    if data and not application:
+        raise click.UsageError("--data is for --application.")
+    exten, _, context = (place or "").partition("@")
+    params = {
+        "Channel": channel,
+        "Context": (context or "default") if place else None,
+        "Exten": exten or None,
+        "Priority": 1 if place else None,
+        "Application": application,
+        "Data": data,
+        "CallerID": caller_id,
+        "Timeout": round(ring_time * 1000),
+        "Variable": dict(variables) or None,
+    }
+    with access.client(timeout=ring_time + PATIENCE, events="call") as client:
+        if no_wait:
+            client.doing = "waiting for the answer to Originate"
+            packet = client.answer(lambda cb: client.connection.originate(params, cb))
+        else:
+            packet = _result(client, params)
+    _tell(access.output, packet)
+
+
+def _result(client: Client, params: Params) -> Packet:
+    client.doing = "waiting for the call's result, which needs read=call in manager.conf,"
+    return client.answer(lambda cb: client.connection.originate(params, None, on_result=cb))
+
+
+def _tell(output: Output, packet: Packet) -> None:
+    if output.json:
+        output.object(packet_object(packet))
+    elif packet.error is None:
+        channel = packet.get("channel")
+        text = f"answered: {clean(channel)}" if channel else clean(packet.get("message", ""))
+        output.write(output.paint("green", text))
+    output.flush()
+    if packet.error is None:
+        return
+    if packet.kind is not Kind.EVENT:
+        raise explain(packet.error)
+    reason = packet.get("reason", "")
+    raise CommandError(f"not answered: {REASONS.get(reason, f'reason {reason}')}", Status.REFUSED)

@@ -1,0 +1,100 @@
+"""``ping``: is the server there, and how fast does it answer?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Optional
+
+import click
+
+from .access import Access, asks_server, server_argument
+from .client import Client
+from .failures import Ended, Status
+from .output import Output
+
+PATIENCE = 20.0  # seconds, besides the intervals
+
+
+@click.command(short_help="Measure round trips to the server.")
+@server_argument
+@click.option("-c", "--count", type=click.IntRange(min=0), default=4, show_default=True, help="0: until Ctrl-C.")
+@click.option("-i", "--interval", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Seconds between.")
+@click.option("-q", "--quiet", is_flag=True, help="The summary alone.")
+@asks_server
+def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
+    """Log in, send Pings and measure how long each answer takes.
+
+    Ends with 0 if all were answered; after Ctrl-C if any was.
+
+    \b
+    Examples:
+      ami-client ping pbx1
+      ami-client ping -c 1 -q tcp://monitor@pbx.example.com || echo "the PBX is down"
+    """
+    limit = count * interval + PATIENCE if count else None
+    with access.client(timeout=limit) as client:
+        series = _Series(client, access.output, quiet)
+        try:
+            series.run(count, interval)
+        except KeyboardInterrupt:
+            if not series.times:
+                raise Ended(Status.REFUSED) from None
+        finally:
+            series.summarize()
+
+
+class _Series:
+    """Pings, one after the other."""
+
+    def __init__(self, client: Client, output: Output, quiet: bool) -> None:
+        self.sent = 0
+        self.times: list[float] = []  # seconds
+        self._client = client
+        self._output = output
+        self._quiet = quiet
+
+    def run(self, count: int, interval: float) -> None:
+        while True:
+            self.sent += 1
+            took = self._client.ping()
+            self.times.append(took)
+            if not self._quiet:
+                self._tell(took)
+            if self.sent == count:
+                return
+            self._client.sleep(interval)
+
+    def _tell(self, took: float) -> None:
+        if self._output.json:
+            self._output.object({"seq": self.sent, "seconds": round(took, 6)})
+            self._output.flush()
+            return
+        conn = self._client.conn
+        where = conn.addr if conn is not None else ""
+        milliseconds = self._output.paint("green", f"{took * 1000:.3f} ms")
+        self._output.line(f"pong from {where}: seq={self.sent} time={milliseconds}")
+
+    def summarize(self) -> None:
+        output, answered = self._output, len(self.times)
+        if output.json:
+            output.object({"sent": self.sent, "answered": answered, **statistics(self.times)})
+            output.flush()
+            return
+        if not self._quiet:
+            output.write("")
+        output.write(output.paint("bold", f"{self._client.target}: {self.sent} sent, {answered} answered"))
+        if self.times:
+            named = [f"{name} {took * 1000:.3f}" for name, took in statistics(self.times).items() if took is not None]
+            output.write(f"round trip in ms: {', '.join(named)}")
+        output.flush()
+
+
+def statistics(times: Sequence[float]) -> dict[str, Optional[float]]:
+    """The least, the mean and the most of some times, and their standard deviation, in seconds; None of no times."""
+    if not times:
+        return dict.fromkeys(("min", "avg", "max", "mdev"))
+    mean = sum(times) / len(times)
+    deviation = math.sqrt(sum((one - mean) ** 2 for one in times) / len(times))
+    named = {"min": min(times), "avg": mean, "max": max(times), "mdev": deviation}
+    return {name: round(took, 6) for name, took in named.items()}

@@ -1,0 +1,30 @@
+"""``demo``: the library at work; without a server, on the embedded one."""
+
+from __future__ import annotations
+
+import click
+
+from .. import demo as demonstration
+from .access import Access, asks_server, server_argument
+from .failures import Ended, Status
+
+
+@click.command(short_help="Show the library at work, on an embedded server or on yours.")
+@server_argument
+@click.option("--channel", default=demonstration.CHANNEL, show_default=True, help="Whom to call.")
+@click.option("--exten", default=demonstration.EXTEN, show_default=True, help="Where the answered call goes.")
+@asks_server
+def demo(access: Access, channel: str, exten: str) -> None:
+    """Log in, list peers and channels, place a call and watch it.
+
+    Without a server it works on an embedded one; it asks yours only if you name it here.
+
+    \b
+    Examples:
+      ami-client demo
+      ami-client demo pbx1 --channel PJSIP/100 --exten 200@internal
+    """
+    target = access.target() if access.given.server else None
+    status = demonstration.run(target.url if target else None, channel, exten, target.options if target else {})
+    if status:
+        raise Ended(Status.REFUSED)

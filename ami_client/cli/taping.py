@@ -1,0 +1,179 @@
+"""``record`` and ``replay``: a session with a server as a file, and played back."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from typing import Optional, Union
+
+import click
+
+from ..errors import AMIError
+from ..reactor import Reactor
+from ..testing import FakeAsterisk, Recorder, Recording
+from ..url import format_address
+from .access import Access, asks_server
+from .client import Client
+from .failures import CommandError, Status, explain
+from .output import Output, note
+from .target import Target
+from .text import plural
+
+GRACE = 0.2  # seconds, for what a client has not read yet
+
+
+def address(text: str) -> tuple[str, int]:
+    """``[HOST:]PORT``, taken apart; the host is 127.0.0.1 without it."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise click.BadParameter(f"{text!r} is not [HOST:]PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def factor(text: str) -> float:
+    """A speed: a number, or ``max``."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise click.BadParameter(f"{text!r} is neither a number above 0 nor max")
+    return speed
+
+
+@click.command(short_help="Write a session with a server to a file.")
+@click.argument("arguments", metavar="[SERVER] FILE", nargs=-1, required=True)
+@click.option(
+    "-l",
+    "--listen",
+    metavar="[HOST:]PORT",
+    type=address,
+    default="127.0.0.1:0",
+    help="Where clients connect to. [default: any free port of 127.0.0.1]",
+)
+@click.option("--login", is_flag=True, help="Log in too, so that all events are recorded without another client.")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+@asks_server
+def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], login: bool, force: bool) -> None:
+    """Write what passes between a client and a server to FILE, with its times; - is stdout.
+
+    Listens as a proxy: have your program connect here instead of to the server, with its own credentials. Ends after
+    Ctrl-C or --timeout. Secrets are replaced by "[removed]", as far as they can be known for secrets: read the file
+    before you give it away.
+
+    \b
+    Examples:
+      ami-client record pbx1 session.jsonl --listen 15038
+      ami-client record pbx1 evening.jsonl --login --timeout 3600
+    """
+    *servers, file = arguments
+    if len(servers) > 1:
+        raise click.UsageError("Give one SERVER and one FILE.")
+    target = access.target(servers[0] if servers else None, login=login)
+    if file != "-" and os.path.exists(file) and not force:
+        raise CommandError(f"{file} exists; --force overwrites it", Status.USAGE)
+    say = note if file == "-" else access.output.line
+    with Reactor() as reactor:
+        recorder = Recorder(
+            reactor,
+            target.url,
+            sys.stdout if file == "-" else file,
+            host=listen[0],
+            port=listen[1],
+            on_lost=_tell_loss,
+            **target.options,
+        )
+        with _opened(recorder):
+            here = format_address(recorder.host, recorder.port)
+            say(f"recording {target}: connect to {here} instead; Ctrl-C ends it")
+            _run(reactor, access.timeout, replace(target, url=f"tcp://{here}", ssl=None) if login else None)
+        say(f"{plural(recorder.packets, 'packet')} recorded")
+
+
+@click.command(short_help="Play a recording to any client.")
+@click.argument("file")
+@click.option(
+    "-p",
+    "--port",
+    "listen",
+    metavar="[HOST:]PORT",
+    type=address,
+    default="127.0.0.1:0",
+    help="Where clients connect to. [default: any free port of 127.0.0.1]",
+)
+@click.option(
+    "--speed",
+    metavar="FACTOR",
+    type=factor,
+    default="1",
+    show_default=True,
+    help="2 is twice as fast, max without any pause.",
+)
+@click.option("--once", is_flag=True, help="End when a client has been played all of it.")
+@click.option(
+    "-t", "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End after so long."
+)
+def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout: Optional[float]) -> None:
+    """Be the server of a recording: clients get the answers and events that are in FILE, at their pace.
+
+    Any user and secret may log in. What a client asks that is not in the recording is answered as the embedded server
+    answers it, and told on stderr. Ends after Ctrl-C, --timeout or --once.
+
+    \b
+    Examples:
+      ami-client replay session.jsonl --port 5038
+      ami-client replay session.jsonl --port 5038 --speed max --once
+    """
+    try:
+        recording = Recording.load(file)
+    except ValueError as error:
+        raise CommandError(str(error), Status.USAGE) from None
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}", Status.USAGE) from None
+    output = Output()
+    with Reactor() as reactor:
+        server = FakeAsterisk(reactor, host=listen[0], port=listen[1])
+        with _opened(server):
+            playing = server.replay(recording, speed=speed)
+            if once:
+                playing.on_end = lambda number: reactor.call_later(GRACE, reactor.stop)
+            what = f"{plural(len(recording.records), 'packet')}, {recording.duration:.1f} s"
+            output.line(f"replaying {what}: connect to {format_address(server.host, server.port)}; Ctrl-C ends it")
+            _run(reactor, timeout)
+        for request in playing.unmatched:
+            note(f"the recording has no answer to {request.action}")
+
+
+@contextmanager
+def _opened(listening: AbstractContextManager[object]) -> Iterator[None]:
+    """Open what needs a port and a file."""
+    try:
+        listening.__enter__()
+    except OSError as error:
+        raise CommandError(f"cannot listen or write: {error.strerror or error}", Status.USAGE) from None
+    try:
+        yield
+    finally:
+        listening.__exit__(None, None, None)
+
+
+def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = None) -> None:
+    """Run until Ctrl-C, the end of the time or a stop; meanwhile be logged in if there is a ``login``."""
+    if timeout is not None:
+        reactor.call_later(timeout, reactor.stop)
+    with suppress(KeyboardInterrupt):
+        if login is None:
+            reactor.run()
+            return
+        with Client(login, events="on", reactor=reactor) as client:
+            if timeout is not None:
+                reactor.call_later(timeout, client.stop)
+            client.run()
+
+
+def _tell_loss(error: Union[AMIError, OSError]) -> None:
+    note(str(explain(error)) if isinstance(error, AMIError) else f"cannot write: {error.strerror or error}")

@@ -1,0 +1,152 @@
+"""Which server is meant, and who logs in there: from options, environment, configuration file and prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from ..link import USUAL_PORT
+from ..url import ServerURL, format_address
+from . import config
+from .config import Config, Profile
+from .failures import CommandError, Status
+
+if TYPE_CHECKING:
+    import ssl
+
+#: ``ask(what)`` asks the user for a user name or a secret, None where nobody can be asked.
+Ask = Optional[Callable[[str, bool], str]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says; None and ``""`` where it says nothing."""
+
+    server: Optional[str] = None
+    username: Optional[str] = None
+    secret_file: Optional[str] = None
+    ca_file: Optional[str] = None
+    insecure: bool = False
+    config: Optional[Path] = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One server, ready to be connected to; its text form shows no secret."""
+
+    url: str
+    username: str = ""
+    secret: str = field(default="", repr=False)
+    ssl: Optional[ssl.SSLContext] = None
+    ssl_verify: bool = True
+
+    def __str__(self) -> str:
+        return str(replace(ServerURL.parse(self.url), username=self.username or None))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of a pool for it."""
+        options: dict[str, Any] = {"username": self.username, "secret": self.secret}
+        if not self.ssl_verify:
+            options["ssl_verify"] = False
+        # A context makes any URL a TLS one.
+        if self.ssl is not None:
+            options["ssl"] = self.ssl
+        return options
+
+
+def find(
+    given: Given,
+    environ: Mapping[str, str],
+    ask: Ask = None,
+    warn: Callable[[str], object] = print,
+    *,
+    login: bool = True,
+) -> Target:
+    """The server that is meant.
+
+    Its URL or profile: the command line's, else ``AMI_URL``, else the default profile. User and secret: the command
+    line's, else the URL's, else the profile's, else ``AMI_USERNAME`` and ``AMI_SECRET``, else who sits there is asked;
+    without ``login`` they are not looked for.
+
+    ``ask(what, hide)`` asks for a text, ``warn(text)`` tells of a secret that others can read. Raises CommandError.
+    """
+    file = config.load(given.config, environ)
+    profile = _profile(given.server or environ.get("AMI_URL") or file.default, file)
+    url = _parsed(profile.url, file)
+    verify = profile.verify and not given.insecure
+    ca_file = given.ca_file or (str(file.path.parent / Path(profile.ca_file).expanduser()) if profile.ca_file else "")
+    target = Target(
+        url=_text(url),
+        ssl=_context(ca_file, verify) if ca_file and url.scheme == "tls" else None,
+        ssl_verify=verify,
+    )
+    if not login:
+        return target
+    if profile.open_to:
+        warn(f"{file.path} holds a secret, and {profile.open_to} can read it: chmod 600 {file.path}")
+    username = given.username or url.username or profile.username or environ.get("AMI_USERNAME")
+    if not username:
+        if ask is None:
+            raise _missing("no user", "in the URL, by --username, AMI_USERNAME or the config file's username")
+        username = ask(f"User at {url}", False)
+    secret = _secret(given, url, profile, file, environ)
+    if secret is None:
+        if ask is None:
+            raise _missing("no secret", "by AMI_SECRET, --secret-file FILE or the config file's secret_file")
+        secret = ask(f"Secret of {replace(url, username=username)}", True)
+    return replace(target, username=username, secret=secret)
+
+
+def _profile(server: str, file: Config) -> Profile:
+    if not server:
+        raise CommandError(
+            f"no server: name one by a URL (tcp://user@host), with -s, AMI_URL or a profile in {file.path}",
+            Status.USAGE,
+        )
+    return file.profiles.get(server) or Profile(url=server)
+
+
+def _parsed(url: str, file: Config) -> ServerURL:
+    try:
+        return ServerURL.parse(url)
+    except ValueError as error:
+        known = f"; profiles in {file.path}: {', '.join(file.profiles)}" if file.profiles else ""
+        raise CommandError(f"malformed server: {error}{known}", Status.USAGE) from None
+
+
+def _secret(given: Given, url: ServerURL, profile: Profile, file: Config, environ: Mapping[str, str]) -> Optional[str]:
+    if given.secret_file:
+        return config.read_secret_file(given.secret_file)
+    if url.secret is not None:
+        return url.secret
+    if profile.secret_file:
+        return config.read_secret_file(profile.secret_file, file.path.parent)
+    return profile.secret or environ.get("AMI_SECRET") or None
+
+
+def _text(url: ServerURL) -> str:
+    """A URL that names the port, and nobody: what stands in it would win over --username and --secret-file."""
+    if url.scheme == "unix":
+        address = f"unix:{url.host}"
+    else:
+        address = f"{url.scheme}://{format_address(url.host, url.port or USUAL_PORT)}"
+    return address + "".join(f"#{name}={value}" for name, value in url.params)
+
+
+def _context(ca_file: str, verify: bool) -> Optional[ssl.SSLContext]:
+    if not verify:
+        return None
+    import ssl  # costs many milliseconds: only for those who use it
+
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # SSLError is one
+        reason = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate"
+        raise CommandError(f"CA file {ca_file}: {reason}", Status.USAGE) from None
+
+
+def _missing(what: str, where: str) -> CommandError:
+    return CommandError(f"{what} is known: give it {where}", Status.USAGE)

@@ -1,0 +1,76 @@
+"""Packets and values as text: for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Union
+
+from ..encode import TRIMMED, ascii_lower
+from ..packet import Packet
+
+Value = Union[str, int, float, bool, None, Sequence[str]]
+
+_PLAIN = re.compile(r"[^\s\"'=]+")
+
+
+def clean(value: str) -> str:
+    """A value fit for a terminal and for one line: control characters, which could drive it, are escaped."""
+    if value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else _escape(one) for one in value)
+
+
+def quote(value: str) -> str:
+    """A value that ends where it seems to end: in quotes if it holds blanks, quotes or nothing."""
+    return value if _PLAIN.fullmatch(value) and value.isprintable() else json_text(value)
+
+
+def json_text(value: object) -> str:
+    """JSON in one line. Bytes that were no UTF-8 are lone surrogates, as escapes; so is what no terminal should see."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(one if one.isprintable() else _json_escape(one) for one in text)
+
+
+def headers_of(packet: Packet) -> list[tuple[str, str]]:
+    """All headers as sent, names and values trimmed; the ActionID, which is ours, is left out."""
+    pairs = ((name.strip(TRIMMED), value.strip(TRIMMED)) for name, value in packet.headers)
+    return [(name, value) for name, value in pairs if ascii_lower(name) != "actionid"]
+
+
+def object_of(headers: Iterable[tuple[str, str]]) -> dict[str, Value]:
+    """Headers as an object; those that repeat are lists."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def packet_object(packet: Packet) -> dict[str, Value]:
+    """A packet as an object for JSON. What a Command printed is always a list, ``Output``."""
+    made = object_of(headers_of(packet))
+    output = packet.output
+    if output:
+        made["Output"] = output
+    return made
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, ``2:03``, ``0:03``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plural(count: int, what: str) -> str:
+    """``1 channel``, ``2 channels``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _escape(one: str) -> str:
+    return repr(one)[1:-1]
+
+
+def _json_escape(one: str) -> str:
+    return json.dumps(one)[1:-1]

@@ -1,0 +1,388 @@
+"""The commands, in this process, against the embedded server in a thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_pbx import Ami, ExpectLog, Pbx
+
+from ami_client.cli import client as client_module
+from ami_client.testing.office import Caller
+
+CALL = {"Event": "Newchannel", "Privilege": "call,all", "Channel": "PJSIP/100-01", "CallerIDName": "A B", "Empty": ""}
+HANGUP = {"Event": "Hangup", "Privilege": "call,all", "Channel": "Local/1", "Cause-txt": "Normal", "V": ["a", "b"]}
+
+
+# -- ping
+
+
+def test_ping(pbx: Pbx, ami: Ami) -> None:
+    said = ami("ping", "-c", "2", "-i", "0")
+    assert (said.status, said.err) == (0, "")
+    assert [line.split(" time=")[0] for line in said.lines[:2]] == [
+        f"pong from {pbx.address}: seq={number}" for number in (1, 2)
+    ]
+    assert said.lines[3] == f"tcp://admin@{pbx.address}: 2 sent, 2 answered"
+    assert said.lines[4].startswith("round trip in ms: min ")
+
+
+def test_ping_for_programs(pbx: Pbx, ami: Ami) -> None:
+    first, summary = ami("ping", "-c", "1", "--json").objects
+    assert first["seq"] == 1
+    assert 0 < first["seconds"] < 20
+    assert (summary["sent"], summary["answered"], summary["min"]) == (1, 1, first["seconds"])
+
+
+def test_ping_tells_what_it_had_when_the_server_stops_answering(pbx: Pbx, ami: Ami) -> None:
+    pbx.do(pbx.server.on, "Ping", None)
+    said = ami("ping", "-c", "3", "--timeout", "0.1")
+    assert said.status == 5
+    assert said.err == "ami-client: still waiting for the answer to Ping after 0.1 s; --timeout gives it more time\n"
+    assert "1 sent, 0 answered" in said.out
+
+
+# -- action and command
+
+
+def test_an_action_and_its_answer(pbx: Pbx, ami: Ami) -> None:
+    said = ami("action", "Setvar", "Variable=X", "Value=a=b", "variable=Y")
+    assert said.status == 0
+    assert said.lines[:2] == ["Response: Success", "Message: Variable Set"]
+    request = pbx.do(lambda: pbx.server.requests("Setvar")[0])
+    assert (request.getall("Variable"), request.get("Value")) == (["X", "Y"], "a=b")
+
+
+def test_a_list_comes_as_the_server_sent_it(pbx: Pbx, ami: Ami) -> None:
+    packets = ami("action", "QueueStatus").out.split("\n\n")
+    assert packets[1].startswith("Event: QueueParams\nQueue: helpline\n")
+    assert packets[-2].startswith("Event: QueueStatusComplete\n")
+    objects = ami("action", "QueueStatus", "--json").objects
+    assert [one.get("Event", "response") for one in objects] == [
+        "response", "QueueParams", "QueueMember", "QueueMember", "QueueParams", "QueueStatusComplete",
+    ]  # fmt: skip
+    assert objects[1]["Strategy"] == "ringall"
+    assert all("ActionID" not in one for one in objects)
+
+
+def test_a_refusal_is_shown_and_said(pbx: Pbx, ami: Ami) -> None:
+    said = ami("action", "Nonesuch", "--json")
+    assert said.status == 1
+    assert said.objects[0]["Response"] == "Error"
+    assert "unknown command: Nonesuch" in said.err
+    assert "is the module that has it loaded?" in said.err
+
+
+def test_an_answer_that_never_comes(pbx: Pbx, ami: Ami) -> None:
+    pbx.do(pbx.server.on, "Status", None)
+    said = ami("action", "Status", "--timeout", "0.1")
+    assert said.status == 5
+    assert "waiting for the answer to Status after 0.1 s" in said.err
+
+
+def test_the_end_of_the_connection_instead_of_an_answer(pbx: Pbx, ami: Ami) -> None:
+    pbx.do(pbx.server.on, "Status", lambda request: pbx.server.drop())
+    said = ami("action", "Status")
+    assert (said.status, said.err) == (3, "ami-client: the server closed the connection\n")
+
+
+def test_a_list_that_lost_parts_is_told(pbx: Pbx, ami: Ami, expect_log: ExpectLog) -> None:
+    expect_log("WARNING: .*: the answer to Status may have lost parts")
+    answer = [
+        {"Response": "Success", "EventList": "start"},
+        {"Event": "StatusComplete", "EventList": "Complete", "ListItems": 3},
+    ]
+    pbx.do(pbx.server.on, "Status", answer)
+    said = ami("action", "Status")
+    assert said.status == 1
+    assert "may have lost parts" in said.err
+
+
+def test_a_command(pbx: Pbx, ami: Ami) -> None:
+    said = ami("command", "core", "show", "uptime")
+    assert (said.status, said.out) == (0, "System uptime: 2 hours, 5 minutes\nLast reload: 2 hours, 5 minutes\n")
+    (made,) = ami("command", "core show uptime", "--json").objects
+    assert made["Output"] == ["System uptime: 2 hours, 5 minutes", "Last reload: 2 hours, 5 minutes"]
+
+
+def test_a_command_that_fails(pbx: Pbx, ami: Ami) -> None:
+    said = ami("command", "bogus")
+    assert (said.status, said.err) == (1, "")
+    assert said.out.startswith("No such command 'bogus'")
+
+
+# -- lists
+
+
+def test_channels(pbx: Pbx, ami: Ami) -> None:
+    assert ami("channels").out == "0 channels, 0 calls\n"
+    ami("originate", "Local/100@office", "101@office")
+    head, first, _, foot = ami("channels").lines
+    assert head.split() == ["CHANNEL", "STATE", "CALLER", "CONNECTED", "EXTENSION", "APPLICATION", "DURATION"]
+    assert first.split()[:2] == ["Local/100@office-00000000;1", "Up"]
+    assert first.split()[4:6] == ["101@office", "Echo()"]
+    assert foot == "2 channels, 1 call"
+    assert [one["Application"] for one in ami("channels", "--json").objects] == ["Echo", "Wait"]
+
+
+def test_peers(pbx: Pbx, ami: Ami) -> None:
+    said = ami("peers")
+    rows = [line.split() for line in said.lines]
+    assert ["PJSIP", "nomad", "Unavailable", "-"] in rows
+    assert ["SIP", "front-desk", "OK", "(4", "ms)", "192.0.2.11:5060"] in rows
+    assert ["IAX2", "branch-south", "UNKNOWN", "-"] in rows
+    assert rows[-1] == ["8", "peers"]
+    objects = ami("peers", "--json").objects
+    assert (objects[0]["Technology"], objects[0]["ObjectName"]) == ("PJSIP", "front-desk")
+
+
+def test_peers_of_a_server_without_some_drivers(pbx: Pbx, ami: Ami) -> None:
+    unknown = {"Response": "Error", "Message": "Invalid/unknown command: X."}
+    pbx.do(pbx.server.on, "SIPpeers", unknown)
+    pbx.do(pbx.server.on, "IAXpeerlist", unknown)
+    pbx.do(pbx.server.office.endpoints.clear)
+    said = ami("peers")
+    assert (said.status, said.out, said.err) == (0, "0 peers\n", "")
+
+
+def test_peers_that_nobody_may_see(pbx: Pbx, ami: Ami) -> None:
+    for action in ("SIPpeers", "IAXpeerlist", "PJSIPShowEndpoints"):
+        pbx.do(pbx.server.on, action, {"Response": "Error", "Message": "Permission denied"})
+    said = ami("peers")
+    assert said.status == 1
+    assert "Permission denied; does your user have the right write= class" in said.err
+
+
+def test_queues(pbx: Pbx, ami: Ami) -> None:
+    def busy() -> None:
+        queue = pbx.server.office.queues[0]
+        queue.callers.append(Caller("PJSIP/nomad-01", number="555", name="Eve", wait=75))
+        queue.members[0].paused = True
+
+    pbx.do(busy)
+    said = ami("queues")
+    assert said.lines[1].split()[:6] == ["helpline", "ringall", "1", "1:15", "2", "1"]
+    assert said.lines[-1] == "2 queues, 1 caller waiting"
+    details = ami("queues", "--queue", "helpline").out
+    assert "paused" in details
+    assert "Eve <555>" in details
+    assert "night" not in details
+    assert [one["Event"] for one in ami("queues", "--json").objects] == [
+        "QueueParams", "QueueMember", "QueueMember", "QueueEntry", "QueueParams",
+    ]  # fmt: skip
+
+
+def test_a_queue_that_is_not_there(pbx: Pbx, ami: Ami) -> None:
+    said = ami("queues", "-q", "nosuch")
+    assert (said.status, said.err) == (1, "ami-client: there is no queue 'nosuch'\n")
+
+
+# -- originate
+
+
+def test_a_call_that_is_answered(pbx: Pbx, ami: Ami) -> None:
+    said = ami("originate", "Local/100@office", "101", "-C", '"Door" <8>', "-V", "A=1,2", "-V", "B=", "-r", "5")
+    assert "Extension does not exist" in said.err  # there is no context "default" here
+    said = ami("originate", "Local/100@office", "101@office", "-C", '"Door" <8>', "-V", "A=1,2", "-V", "B=", "-r", "5")
+    assert (said.status, said.out) == (0, "answered: Local/100@office-00000000;1\n")
+    first, second = pbx.do(pbx.server.requests, "Originate")
+    assert (first.get("Context"), second.get("Context"), second.get("Exten")) == ("default", "office", "101")
+    assert second.getall("Variable") == ["A=1\\,2", "B="]
+    assert (second.get("CallerID"), second.get("Timeout")) == ('"Door" <8>', "5000")
+
+
+def test_an_application(pbx: Pbx, ami: Ami) -> None:
+    (made,) = ami("originate", "PJSIP/front-desk", "-a", "Playback", "-d", "demo", "--json").objects
+    assert (made["Event"], made["Response"]) == ("OriginateResponse", "Success")
+
+
+@pytest.mark.parametrize(
+    ("channel", "reason"),
+    [
+        ("Local/111@office", "busy"),
+        ("Local/112@office", "congestion"),
+        ("Local/110@office", "nobody answered in time"),
+        ("PJSIP/nomad", "it cannot be called, or does not exist"),
+    ],
+)
+def test_a_call_that_is_not_answered(pbx: Pbx, ami: Ami, channel: str, reason: str) -> None:
+    said = ami("originate", channel, "101@office", "--ring-time", "0.02")
+    assert (said.status, said.err) == (1, f"ami-client: not answered: {reason}\n")
+
+
+def test_a_result_that_never_comes(pbx: Pbx, ami: Ami) -> None:
+    pbx.do(pbx.server.on, "Originate", {"Response": "Success", "Message": "Originate successfully queued"})
+    said = ami("originate", "Local/100@office", "101@office", "--timeout", "0.1")
+    assert said.status == 5
+    assert "needs read=call in manager.conf" in said.err
+    said = ami("originate", "Local/100@office", "101@office", "--no-wait")
+    assert (said.status, said.out) == (0, "Originate successfully queued\n")
+
+
+# -- events
+
+
+def test_events_in_a_pipe_are_lines(pbx: Pbx, ami: Ami) -> None:
+    pbx.bustle(CALL, HANGUP)
+    said = ami("events", "--name", "newchannel", "--name", "hangup", "--count", "2")
+    assert (said.status, said.err) == (0, "")
+    assert [line.split(" ", 1)[1] for line in said.lines] == [
+        'Newchannel Channel=PJSIP/100-01 CallerIDName="A B"',
+        "Hangup Channel=Local/1 Cause-txt=Normal V=a V=b",
+    ]
+
+
+def test_events_for_programs(pbx: Pbx, ami: Ami) -> None:
+    pbx.bustle(CALL, HANGUP)
+    (made,) = ami("events", "--json", "--where", "channel=LOCAL/*", "--count", "1").objects
+    assert made == HANGUP
+    (made,) = ami("events", "--json", "--time", "-n", "hang*", "--count", "1").objects
+    assert made.pop("@time").startswith("20")
+    assert made == HANGUP
+
+
+def test_whole_events(pbx: Pbx, ami: Ami) -> None:
+    pbx.bustle(HANGUP)
+    said = ami("events", "--full", "-n", "hangup", "-m", "1")
+    assert said.lines == [
+        "Event: Hangup", "Privilege: call,all", "Channel: Local/1", "Cause-txt: Normal", "V: a", "V: b", "",
+    ]  # fmt: skip
+
+
+def test_only_some_classes(pbx: Pbx, ami: Ami) -> None:
+    ami("events", "--class", "call", "-c", "agent", "-t", "0.01")
+    login = pbx.do(lambda: pbx.server.requests("Login")[0])
+    assert login.get("Events") == "call,agent"
+
+
+def test_events_for_a_time(pbx: Pbx, ami: Ami) -> None:
+    assert ami("events", "-n", "nothing", "--timeout", "0.01").status == 0
+    said = ami("events", "-n", "nothing", "--timeout", "0.01", "--count", "2")
+    assert (said.status, said.err) == (5, "ami-client: 2 more events did not come within 0.01 s\n")
+
+
+def test_events_go_on_after_a_loss(pbx: Pbx, ami: Ami, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog) -> None:
+    expect_log("WARNING: .*: connecting again in")
+    monkeypatch.setattr(client_module, "RECONNECT", 0.02)
+    pbx.bustle(*({**CALL, "N": number} for number in range(100)), drop_after=3)
+    said = ami("events", "--json", "-n", "newchannel", "-m", "6")
+    assert said.status == 0
+    assert [int(one["N"]) for one in said.objects] == [0, 1, 2, 3, 4, 5]
+    where = f"ami-client: tcp://admin@{pbx.address}"
+    assert said.err.splitlines() == [
+        f"{where}: the connection is lost; trying again until it is back",
+        f"{where}: connected again; what happened meanwhile was not seen",
+    ]
+
+
+def test_events_end_when_a_later_login_is_refused(
+    pbx: Pbx, ami: Ami, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
+    monkeypatch.setattr(client_module, "RECONNECT", 0.02)
+
+    def turn_away() -> None:
+        if pbx.server.push(CALL):
+            pbx.server.refuse_logins()
+            pbx.server.drop()
+        else:
+            pbx.reactor.call_later(0.002, turn_away)
+
+    pbx.do(turn_away)
+    expect_log("WARNING: .*: connecting again in")
+    expect_log("ERROR: .*Authentication failed; it is not opened again")
+    said = ami("events")
+    assert said.status == 4
+    assert "Authentication failed; check user and secret in manager.conf" in said.err.splitlines()[-1]
+
+
+# -- what is common to all
+
+
+def test_options_may_stand_before_the_command(pbx: Pbx, ami: Ami, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMI_URL", "tcp://nobody:x@127.0.0.1:1")
+    assert ami("--json", "-s", pbx.url, "ping", "-c", "1").objects[0]["seq"] == 1
+
+
+def test_a_wrong_secret(pbx: Pbx, ami: Ami) -> None:
+    said = ami("ping", pbx.url.replace(":secret@", ":hushhush@"))
+    assert said.status == 4
+    assert said.err.startswith(
+        "ami-client: login refused: Authentication failed; check user and secret in manager.conf"
+    )
+    assert "hushhush" not in said.err + said.out
+
+
+def test_a_profile_and_its_secret_file(pbx: Pbx, ami: Ami, clean_environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret\n")
+    profile = f"[home]\nurl = tcp://{pbx.address}\nusername = admin\nsecret_file = secret\n"
+    clean_environment.write_text(profile)
+    assert ami("ping", "home", "-c", "1").status == 0
+
+
+def test_nobody_listens(ami: Ami) -> None:
+    said = ami("channels", "tcp://a:b@127.0.0.1:1")
+    assert said.status == 3
+    assert said.err.count("\n") == 1
+    assert "Connection refused" in said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nosuch"], "No such command 'nosuch'"),
+        (["ping", "--nosuch"], "No such option"),
+        (["ping", "-c", "x"], "'x' is not a valid integer"),
+        (["action"], "Missing argument 'NAME'; see 'ami-client action --help'"),
+        (["action", "Ping", "novalue"], "'novalue' is not NAME=VALUE; see 'ami-client action --help'"),
+        (["action", "Ping", "A=b\nAction: Logoff"], "CR, LF or NUL in header 'A'"),
+        (["originate", "PJSIP/1"], "Name either EXTEN@CONTEXT or --application"),
+        (["originate", "PJSIP/1", "2@x", "-d", "x"], "--data is for --application"),
+        (["events", "-w", "x"], "'x' is not HEADER=GLOB"),
+        (["top"], "top needs a terminal"),
+        (["ping", "--timeout", "0"], "0"),
+        (["replay", "/no/such/file"], "/no/such/file: No such file"),
+        (["replay", "x", "--speed", "0"], "'0' is neither a number above 0 nor max"),
+        (["record", "a", "b", "c"], "Give one SERVER and one FILE"),
+        (["record", "f", "--listen", "nowhere"], "'nowhere' is not [HOST:]PORT"),
+    ],
+)
+def test_wrong_usage_is_one_line(pbx: Pbx, ami: Ami, args: list[str], says: str) -> None:
+    said = ami(*args)
+    assert said.status == 2
+    assert said.err.startswith("ami-client: ")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+
+
+COMMANDS = "ping action command events originate channels peers queues top record replay demo".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(ami: Ami, command: str) -> None:
+    said = ami(command, "--help")
+    assert said.status == 0
+    assert f"Usage: ami-client {command}" in said.out
+    assert f"\n    ami-client {command} " in said.out.replace("Examples:", "Examples:\n")
+
+
+def test_the_help_of_all(ami: Ami) -> None:
+    said = ami("--help")
+    assert said.status == 0
+    assert all(f"\n  {command} " in said.out for command in COMMANDS)
+    assert "Exit status: 0 done" in said.out
+    assert "secret_file = pbx1.secret" in said.out
+
+
+def test_the_version(ami: Ami) -> None:
+    import ami_client
+
+    assert ami("--version").out == f"ami-client, version {ami_client.__version__}\n"
+
+
+def test_the_demonstration(pbx: Pbx, ami: Ami) -> None:
+    said = ami("demo")
+    assert said.status == 0
+    assert "embedded server listening" in said.lines[0]
+    said = ami("demo", pbx.url)
+    assert said.status == 0
+    assert f"{pbx.address} as admin" in said.lines[0]

@@ -1,0 +1,253 @@
+"""The parts of the command line that need no server: filters, text, tables, the board, explanations."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+
+import pytest
+
+from ami_client import (
+    ActionFailed,
+    ActionTimeout,
+    AMIError,
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    LoginRefused,
+    Packet,
+    ProtocolError,
+    TLSFailed,
+)
+from ami_client.cli import text, views
+from ami_client.cli.board import Board, draw, share, sparkline
+from ami_client.cli.failures import Status, explain
+from ami_client.cli.filters import Condition, Wanted
+from ami_client.cli.output import Column, choose
+from ami_client.cli.ping import statistics
+
+
+def packet(*lines: str) -> Packet:
+    return Packet.parse("\r\n".join(lines).encode("utf-8", "surrogateescape"), fold_case=False)
+
+
+HANGUP = packet("Event: Hangup", "Channel: PJSIP/100-0001", "Cause: 16", "ChanVariable: A=1", "ChanVariable: B=2")
+
+
+@pytest.mark.parametrize(
+    ("names", "conditions", "wanted"),
+    [
+        ([], [], True),
+        (["hangup"], [], True),
+        (["HANG*"], [], True),
+        (["newchannel"], [], False),
+        (["newchannel", "h?ngup"], [], True),
+        ([], ["channel=PJSIP/*"], True),
+        ([], ["CHANNEL=pjsip/100-*"], True),
+        ([], ["channel=PJSIP"], False),
+        ([], ["channel!=Local/*"], True),
+        ([], ["channel!=PJSIP/*"], False),
+        ([], ["channel=SIP/*", "channel=PJSIP/*"], True),
+        ([], ["channel=PJSIP/*", "cause=17"], False),
+        ([], ["channel=PJSIP/*", "cause=16"], True),
+        ([], ["cause!=16", "cause!=17"], False),
+        ([], ["chanvariable=a=1"], True),
+        ([], ["chanvariable=B=*"], True),
+        ([], ["queue=*"], False),
+        ([], ["queue!=*"], True),
+        (["newchannel"], ["channel=PJSIP/*"], False),
+    ],
+)
+def test_which_events_are_wanted(names: Sequence[str], conditions: Sequence[str], wanted: bool) -> None:
+    assert Wanted(names, map(Condition.parse, conditions)).matches(HANGUP) is wanted
+
+
+def test_only_names_without_globs_spare_the_others() -> None:
+    assert Wanted(["Hangup", "hangup", "newchannel"]).bound_names == ["event_hangup", "event_newchannel"]
+    assert Wanted(["hangup", "dial*"]).bound_names == ["event"]
+    assert Wanted().bound_names == ["event"]
+
+
+@pytest.mark.parametrize("condition", ["", "channel", "=x", "!=x", "  =x"])
+def test_what_is_no_condition(condition: str) -> None:
+    with pytest.raises(ValueError, match="HEADER=GLOB"):
+        Condition.parse(condition)
+
+
+def test_nothing_drives_the_terminal() -> None:
+    nasty = "\x1b]0;owned\x07 \x9b31m \u202e line\nfeed é漢"
+    assert text.clean(nasty) == "\\x1b]0;owned\\x07 \\x9b31m \\u202e line\\nfeed é漢"
+    assert text.json_text(nasty).isprintable()
+    assert json.loads(text.json_text(nasty)) == nasty
+    assert text.quote(nasty).isprintable()
+
+
+def test_values_end_where_they_seem_to() -> None:
+    assert [text.quote(one) for one in ("16", "a b", 'a"b', "", "a=b")] == ["16", '"a b"', '"a\\"b"', '""', '"a=b"']
+
+
+def test_json_keeps_all_values_and_bytes_that_are_no_utf8() -> None:
+    made = text.packet_object(packet("Event: X", "ActionID: 1", "V: a", "W: caf\udce9 ", "V: b"))
+    assert made == {"Event": "X", "V": ["a", "b"], "W": "caf\udce9"}
+    assert '"caf\\udce9"' in text.json_text(made)
+
+
+def test_the_output_of_a_command_is_always_a_list() -> None:
+    assert text.packet_object(packet("Response: Success", "Output: one line")) == {
+        "Response": "Success",
+        "Output": ["one line"],
+    }
+
+
+def test_durations_and_numbers() -> None:
+    assert [text.duration(one) for one in (0, 59.9, 61, 3723)] == ["0:00", "0:59", "1:01", "1:02:03"]
+    assert (text.plural(1, "call"), text.plural(0, "call")) == ("1 call", "0 calls")
+
+
+@pytest.mark.parametrize(
+    ("state", "style"),
+    [("Up", "green"), ("OK (4 ms)", "green"), ("Not in use", "green"), ("Ringing", "yellow"), ("In use", "yellow"),
+     ("UNREACHABLE", "red"), ("Unavailable", "red"), ("paused: lunch", "yellow"), ("Unmonitored", "")],
+)  # fmt: skip
+def test_states_have_colours(state: str, style: str) -> None:
+    assert views.state_style(state) == style
+
+
+def test_the_statistics_of_pings() -> None:
+    assert statistics([0.001, 0.003]) == {"min": 0.001, "avg": 0.002, "max": 0.003, "mdev": 0.001}
+    assert set(statistics([]).values()) == {None}
+
+
+# -- tables
+
+
+COLUMNS = [
+    Column[int]("Name", str, keep=True),
+    Column[int]("Empty", lambda _: ""),
+    Column[int]("Middle", str),
+    Column[int]("Last", str),
+    Column[int]("State", str, keep=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [(80, [0, 2, 3, 4]), (60, [0, 2, 3, 4]), (59, [0, 2, 4]), (46, [0, 2, 4]), (45, [0, 4]), (5, [0, 4])],
+)
+def test_columns_are_left_out_from_the_right_where_there_is_no_room(room: int, shown: list[int]) -> None:
+    # Least widths: 24, (5), 12, 12, 6; two blanks between.
+    assert choose(COLUMNS, [30, 0, 30, 30, 6], room) == shown
+
+
+# -- the board of top
+
+
+def channel(number: int, seconds: int) -> Packet:
+    return packet("Event: CoreShowChannel", f"Channel: PJSIP/{number}", f"Duration: 00:00:{seconds:02}", "Linkedid: 1")
+
+
+def queue(name: str, callers: int) -> list[Packet]:
+    entries = [packet("Event: QueueEntry", f"Queue: {name}", f"Wait: {wait}") for wait in range(callers)]
+    return [packet("Event: QueueParams", f"Queue: {name}", "Strategy: ringall"), *entries]
+
+
+def drawn(board: Board, width: int, height: int) -> list[str]:
+    from rich.console import Console
+
+    console = Console(width=width, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(draw(board, "12:00:00", width, height))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board("tcp://me@pbx", "AMI 11.0.0", trouble="")
+    board.set_channels([channel(number, number) for number in range(10)])
+    board.set_queues([*queue("idle", 0), *queue("busy", 3)])
+    board.rates.extend([0.0, 2.0, 4.0])
+    return board
+
+
+def test_the_board_shows_what_matters_first(board: Board) -> None:
+    lines = drawn(board, 100, 30)
+    assert lines[0].startswith("tcp://me@pbx  AMI 11.0.0  12:00:00")
+    assert lines[1] == "10 channels, 1 call, 4.0 events/s  ▄█"
+    names = [line.split()[0] for line in lines[2:] if line]
+    assert names[:4] == ["Queue", "busy", "idle", "Channel"]
+    assert names[4:-1] == [f"PJSIP/{number}" for number in reversed(range(10))]
+    assert lines[-1] == "q: end"
+
+
+@pytest.mark.parametrize("height", [1, 5, 8, 12, 16, 24])
+@pytest.mark.parametrize("width", [10, 40, 120])
+def test_the_board_fits_any_screen(board: Board, width: int, height: int) -> None:
+    lines = drawn(board, width, height)
+    assert len(lines) <= max(height, 4)
+    assert max(map(len, lines)) <= width
+
+
+def test_the_board_says_what_it_does_not_show(board: Board) -> None:
+    assert drawn(board, 100, 12)[-1] == "q: end  not shown: 2 queues, 4 channels"
+
+
+def test_how_lines_are_shared() -> None:
+    assert share(20, 0, 10) == (0, 10)
+    assert share(20, 3, 100) == (3, 13)
+    assert share(30, 100, 100) == (8, 18)
+    assert share(30, 100, 1) == (25, 1)
+    assert share(0, 5, 5) == (0, 0)
+
+
+def test_trouble_is_told(board: Board) -> None:
+    board.trouble = "the server closed the connection"
+    assert "the server closed the connection" in drawn(board, 100, 30)[0]
+
+
+def test_bars() -> None:
+    assert sparkline([0, 1, 2, 4]) == " ▂▄█"
+    assert sparkline([0.0, 0.0]) == "  "
+    assert sparkline([]) == ""
+
+
+# -- errors
+
+
+def refused(port: int, number: int = errno.ECONNREFUSED) -> ConnectFailed:
+    return ConnectFailed("x", "pbx", port, OSError(number, "said so"))
+
+
+def certificate(message: str) -> TLSFailed:
+    cause = ssl.SSLCertVerificationError(1, message)
+    cause.verify_message = message
+    return TLSFailed("x", "pbx", 5039, cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (refused(5060), Status.UNREACHABLE, "cannot connect to pbx:5060: said so; .* port 5038"),
+        (refused(5038), Status.UNREACHABLE, "is Asterisk running there, .*manager.conf"),
+        (ConnectFailed("x", "pbx", 1, socket.gaierror(-2, "not known")), Status.UNREACHABLE, "the name of the profile"),
+        (ConnectTimeout("no connection", "pbx", 1), Status.TIMEOUT, "no connection; .*firewall"),
+        (certificate("self-signed"), Status.UNREACHABLE, "pbx:5039 failed: self-signed; --ca-file FILE"),
+        (TLSFailed("x", "h", 1, ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] w")), Status.UNREACHABLE, "tcp://"),
+        (LoginRefused("login refused: no"), Status.LOGIN, "^login refused: no; .*manager.conf.*permit="),
+        (LoginRefused("login refused: no", temporary=True), Status.LOGIN, "try again in a while"),
+        (ActionFailed("Permission denied"), Status.REFUSED, "write= class"),
+        (ActionFailed("Invalid/unknown command: X."), Status.REFUSED, "unknown command: X; is the module"),
+        (ActionFailed("Queue gone"), Status.REFUSED, "^the server refused: Queue gone$"),
+        (ActionTimeout("no answer"), Status.TIMEOUT, "^no answer$"),
+        (ConnectionLost("the end"), Status.UNREACHABLE, "^the end$"),
+        (ProtocolError("is HTTP"), Status.UNREACHABLE, "is HTTP; is it the port of the manager interface"),
+    ],
+)
+def test_each_error_is_one_line_with_what_to_try(error: AMIError, status: Status, says: str) -> None:
+    told = explain(error)
+    assert told.status == status
+    assert re.search(says, str(told)), str(told)
+    assert "\n" not in str(told)

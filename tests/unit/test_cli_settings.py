@@ -1,0 +1,193 @@
+"""Which server the command line means, and who logs in: options, environment, config file, prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ami_client.cli import config
+from ami_client.cli.failures import CommandError, Status
+from ami_client.cli.target import Given, Target, find
+
+PROFILES = """
+[ami-client]
+default = pbx2
+
+[pbx1]
+url = tls://one.example:5039
+username = monitor
+secret_file = pbx1.secret
+verify = no
+
+[pbx2]
+url = tcp://two.example
+username = watcher
+secret = 50%% off
+"""
+
+
+class Asked:
+    """Somebody at a terminal."""
+
+    def __init__(self, *answers: str) -> None:
+        self.questions: list[tuple[str, bool]] = []
+        self._answers = list(answers)
+
+    def __call__(self, what: str, hide: bool) -> str:
+        self.questions.append((what, hide))
+        return self._answers.pop(0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.ini"
+    path.write_text(PROFILES.replace("%%", "%"), encoding="utf-8")
+    path.chmod(0o600)
+    (tmp_path / "pbx1.secret").write_text("from the file\nsecond line\n", encoding="utf-8")
+    return path
+
+
+def target(given: Given, environ: Any = (), ask: Any = None) -> Target:
+    return find(given, {"AMI_CONFIG": "/no/such/file", **dict(environ)}, ask)
+
+
+def test_everything_may_stand_in_the_url() -> None:
+    found = target(Given(server="tcp://me:s%40fe@pbx.example:15038#timeout=7"))
+    assert (found.username, found.secret) == ("me", "s@fe")
+    assert found.url == "tcp://pbx.example:15038#timeout=7"
+    assert str(found) == "tcp://me@pbx.example:15038"
+
+
+@pytest.mark.parametrize(
+    ("url", "bare"),
+    [
+        ("tcp://u:p@h", "tcp://h:5038"),
+        ("u:p@h:1", "tcp://h:1"),
+        ("tls://u:p@w@[::1]:5039", "tls://[::1]:5039"),
+        ("unix:/run/a@b", "unix:/run/a@b"),
+        ("unix://u:p@/run/ami#timeout=7", "unix:/run/ami#timeout=7"),
+        ("unix:u:p@/run/ami", "unix:/run/ami"),
+    ],
+)
+def test_credentials_are_taken_out_of_any_url(url: str, bare: str) -> None:
+    assert target(Given(server=url, username="u", secret_file="/dev/null")).url == bare
+
+
+def test_no_secret_is_shown() -> None:
+    found = target(Given(server="tcp://me:hushhush@pbx.example"))
+    assert "hushhush" not in repr(found) + str(found)
+
+
+def test_the_environment_stands_in() -> None:
+    environ = {"AMI_URL": "tcp://pbx.example", "AMI_USERNAME": "me", "AMI_SECRET": "hush"}
+    found = target(Given(), environ)
+    assert (str(found), found.secret) == ("tcp://me@pbx.example:5038", "hush")
+    assert str(target(Given(server="tcp://you@other.example"), environ)) == "tcp://you@other.example:5038"
+
+
+def test_the_default_profile(file: Path) -> None:
+    found = find(Given(config=file), {})
+    assert (str(found), found.secret) == ("tcp://watcher@two.example:5038", "50% off")
+
+
+def test_a_profile_by_its_name_with_a_secret_file_beside_the_config_file(file: Path) -> None:
+    found = find(Given(server="pbx1", config=file), {"AMI_SECRET": "of another server"})
+    assert (str(found), found.secret) == ("tls://monitor@one.example:5039", "from the file")
+    assert not found.ssl_verify
+    assert found.options["ssl_verify"] is False
+
+
+def test_a_profile_may_be_named_by_the_environment(file: Path) -> None:
+    assert find(Given(config=file), {"AMI_URL": "pbx1"}).username == "monitor"
+
+
+def test_the_command_line_wins(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("my own", encoding="utf-8")
+    given = Given(server="pbx1", username="me", secret_file=str(tmp_path / "mine"), config=file)
+    found = find(given, {"AMI_USERNAME": "no", "AMI_SECRET": "no"})
+    assert (found.username, found.secret) == ("me", "my own")
+    given = Given(server="tcp://u:p@h", username="me", secret_file=str(tmp_path / "mine"))
+    assert (target(given).username, target(given).secret) == ("me", "my own")
+
+
+def test_a_single_profile_is_the_default(file: Path) -> None:
+    file.write_text("[only]\nurl = tcp://only.example\nusername = u\nsecret = s\n")
+    assert find(Given(config=file), {}).url == "tcp://only.example:5038"
+
+
+def test_who_sits_there_is_asked() -> None:
+    asked = Asked("me", "hush")
+    found = target(Given(server="pbx.example"), ask=asked)
+    assert (found.username, found.secret) == ("me", "hush")
+    assert asked.questions == [("User at tcp://pbx.example", False), ("Secret of tcp://me@pbx.example", True)]
+
+
+def test_without_a_login_nobody_is_asked() -> None:
+    found = find(Given(server="pbx.example"), {"AMI_CONFIG": "/no/such/file"}, login=False)
+    assert found.url == "tcp://pbx.example:5038"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Given(), "no server: .* AMI_URL"),
+        (Given(server="tcp://pbx.example"), "no user is known: .*--username"),
+        (Given(server="tcp://me@pbx.example"), "no secret is known: .*AMI_SECRET"),
+        (Given(server="http://x"), "malformed server: unknown URL scheme 'http'"),
+        (Given(server="tcp://me@h", secret_file="/no/such/file"), "secret file /no/such/file: No such file"),
+        (Given(server="tls://u:p@h", ca_file="/no/such/file"), "CA file /no/such/file: No such file"),
+        (Given(config=Path("/no/such/file")), "config file /no/such/file: there is no such file"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(given: Given, message: str) -> None:
+    with pytest.raises(CommandError, match=message) as caught:
+        target(given)
+    assert caught.value.status == Status.USAGE
+
+
+def test_a_file_that_is_no_certificate(file: Path) -> None:
+    with pytest.raises(CommandError, match="it holds no certificate"):
+        target(Given(server="tls://u:p@h", ca_file=str(file)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[a]\nurl = h\nsercet = x\n", r"\[a\] has an unknown key 'sercet'; did you mean 'secret'\?"),
+        ("[a]\nusername = x\n", r"\[a\] has no url"),
+        ("[a]\nurl = h\nverify = perhaps\n", r"\[a\] verify is yes or no"),
+        ("[ami-client]\ndefault = b\n[a]\nurl = h\n", "default = b: there is no such profile"),
+        ("[ami-client]\nsecret = b\n", "has an unknown key 'secret'"),
+        ("[a]\nurl = h\nhushhush\n", "line 3 is neither"),
+        ("url = h\n", "line 1 is neither"),
+        ("[a]\nurl = h\n[a]\nurl = h\n", "line 3 is neither"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said_and_where(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(CommandError, match=message) as caught:
+        config.load(file, {})
+    assert "hushhush" not in str(caught.value)
+
+
+def test_a_file_that_is_not_utf8(file: Path) -> None:
+    file.write_bytes(b"[a]\nurl = \xff\n")
+    with pytest.raises(CommandError, match="it is not UTF-8"):
+        config.load(file, {})
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o640, 1), (0o644, 1)])
+def test_a_secret_that_others_can_read_is_told(file: Path, mode: int, warnings: int) -> None:
+    file.chmod(mode)
+    told: list[str] = []
+    find(Given(config=file), {}, None, told.append)
+    assert len(told) == warnings
+    assert all("chmod 600" in text and "50%" not in text for text in told)
+
+
+def test_where_the_file_is() -> None:
+    assert config.default_path({}) == Path("~/.config/ami-client/config.ini").expanduser()
+    assert config.default_path({"XDG_CONFIG_HOME": "/etc/x"}) == Path("/etc/x/ami-client/config.ini")
+    assert config.default_path({"AMI_CONFIG": "/a/b.ini", "XDG_CONFIG_HOME": "/etc/x"}) == Path("/a/b.ini")

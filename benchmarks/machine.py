@@ -2,8 +2,8 @@
 
 Where the system lets us (Linux), client and server have a processor each. In the works in which they only ever take
 turns they share one: otherwise each turn wakes a sleeping processor, which costs more than the turn itself, is charged
-to the client, and depends on where the scheduler happened to put the two: one ping cost between 14 and 31 us without
-any rule, and within 2% the same with this one.
+to the client, and depends on where the scheduler happened to put the two. A ping of one and the same client cost
+from 14 to 41 us of processor time without any rule, and 14 us with this one, within 2%.
 """
 
 from __future__ import annotations

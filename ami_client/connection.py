@@ -78,7 +78,7 @@ class Connection(Facts, Intake, EventHandlers):
                 options.authtype,
                 str(options.events),
             ),
-            id_prefix=os.urandom(6).hex(),
+            id_prefix=str(int.from_bytes(os.urandom(6), "big")),  # no letters: see Session
             fold_case=options.fold_case,
             max_packet=options.max_packet,
             max_lines=options.max_lines,

@@ -31,14 +31,19 @@ class Cutter:
     Attributes:
         banner: the server's first line, trimmed; None before it came.
         eol: how the server ends its lines.
+        pieces: what stands between the blank lines that have come, the next one last.
+        careful: whether one of them may be large, or the answer of an old server, which has blank lines in it.
     """
 
     def __init__(self, max_packet: int = DEFAULT_MAX_PACKET) -> None:
         self.banner: Optional[str] = None
         self.eol = b"\r\n"
         self._max_packet = max_packet
+        self.pieces: list[bytes] = []
+        self.careful = True
+        self.marked = True
         self._may_be_old = True
-        self._pieces: list[bytes] = []  # between blank lines, the next one last
+        self._surely_small = max_packet  # bytes
         self._buffer = bytearray()  # behind them
         self._blank_line = b""  # the last one, as it was sent, where they are looked for one by one
         self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
@@ -47,13 +52,18 @@ class Cutter:
         """Take bytes from the server, cut anywhere."""
         self._buffer += data
 
-    def _more(self) -> bool:
-        """Fill ``_pieces`` with what stands between the blank lines that have come; False when none has.
+    def more(self, mark: Optional[bytes] = None) -> bool:
+        """Fill ``pieces``, which are used up; False when there is no blank line.
 
         A piece may be empty, begin with an end of line, or be larger than ``max_packet``. Raises ProtocolError for more
         than ``max_packet`` bytes, as soon as so many came without a blank line.
         """
-        return (self.banner is not None or self._read_banner()) and self._cut()
+        return (self.banner is not None or self._read_banner()) and self._cut(mark)
+
+    def clear(self) -> None:
+        """Forget what has come and was not read."""
+        self.pieces.clear()
+        self._remove(len(self._buffer))
 
     def put_back(self, piece: bytes) -> None:
         """Give back the rest of a piece: it comes next."""
@@ -61,7 +71,7 @@ class Cutter:
             self._buffer[:0] = piece + self._blank_line
             self._scanned = 0
         elif piece:
-            self._pieces.append(piece)
+            self.pieces.append(piece)
 
     def is_old_answer(self, piece: bytes) -> bool:
         """Whether a piece is the answer to a Command as servers up to Asterisk 13 give it, with blank lines in it."""
@@ -80,7 +90,7 @@ class Cutter:
         self._remove(end + 1)
         return True
 
-    def _cut(self) -> bool:
+    def _cut(self, mark: Optional[bytes]) -> bool:
         """Cut what has come at its blank lines; False when there is none."""
         if self._buffer.startswith((b"\r", b"\n")):
             begin = _NOT_BLANK.search(self._buffer)
@@ -89,7 +99,7 @@ class Cutter:
             return self._cut_one(_OLD_END[self.eol])
         if self._may_be_old:
             return self._cut_one(_END[self.eol])
-        return self._cut_all()
+        return self._cut_all(mark)
 
     def _cut_one(self, mark: re.Pattern[bytes]) -> bool:
         # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
@@ -97,12 +107,12 @@ class Cutter:
         if found is None:
             return self._nothing_to_cut()
         self._check_size(found.start())
-        self._pieces.append(bytes(self._buffer[: found.start()]))
+        self.pieces.append(bytes(self._buffer[: found.start()]))
         self._blank_line = found.group()
         self._remove(found.end())
         return True
 
-    def _cut_all(self) -> bool:
+    def _cut_all(self, mark: Optional[bytes]) -> bool:
         usual, unusual = _BLANK_LINES[self.eol]
         begin = max(0, self._scanned - _LONGEST_END)
         end = _end_of_last(usual, self._buffer, begin)
@@ -110,12 +120,14 @@ class Cutter:
         end = max(end, unusual_end)
         if not end:
             return self._nothing_to_cut()
+        self.careful = end > self._surely_small
         block = bytes(self._buffer[:end])
+        self.marked = mark is not None and mark in block
         self._remove(end)
         # Cutting everything at once is several times as fast as looking for one end after the other.
-        self._pieces = _END[self.eol].split(block) if unusual_end else block.split(usual)
-        self._pieces.pop()  # behind the last end there is nothing, or a blank line
-        self._pieces.reverse()
+        self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
+        self.pieces.pop()  # behind the last end there is nothing, or a blank line
+        self.pieces.reverse()
         return True
 
     def _nothing_to_cut(self) -> bool:

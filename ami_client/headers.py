@@ -10,8 +10,8 @@ from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
 KEEP_CASE = ("dialstring", "callerid", "connectedline")
 
 # Of the header lines of a busy server 96% were there a moment ago, and looking one up costs a tenth of reading it. The
-# memos are shared by all connections; what they may hold is bounded, as a server may send anything.
-MEMO_SIZE = 4096  # lines
+# memos are shared by all connections; what they may hold is bounded, as a server may send anything: 3 MB at most.
+MEMO_SIZE = 8192  # lines
 MEMO_LONGEST = 128  # bytes of a line
 
 
@@ -40,6 +40,22 @@ def fold_value(value: bytes) -> str:
     return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
 
 
+class _Names(dict[str, Optional[str]]):
+    """Names in lower case to the same trimmed, one object for all lines of that name; None if values keep their case."""
+
+    def __missing__(self, name: str) -> Optional[str]:
+        trimmed = name.strip(TRIMMED)
+        known = None if trimmed.startswith(KEEP_CASE) else trimmed
+        if len(name) <= MEMO_LONGEST:
+            if len(self) >= MEMO_SIZE:
+                self.clear()
+            self[name] = known
+        return known
+
+
+_NAMES = _Names()
+
+
 class HeaderMemo(dict[bytes, tuple[str, str]]):
     """Lines to name and value for the dict view, trimmed and in lower case: computed at the first look; bounded."""
 
@@ -50,7 +66,10 @@ class HeaderMemo(dict[bytes, tuple[str, str]]):
     def __missing__(self, line: bytes) -> tuple[str, str]:
         # bytes.lower() knows ASCII letters only, which is the rule; str.lower() would change others too.
         low = line.lower().decode(ENCODING, ENCODING_ERRORS)
-        header = _fold(line, low, self._fold_case)
+        name, separator, value = low.partition(": ")
+        value = value.strip(TRIMMED)
+        known = _NAMES[name] if separator and self._fold_case and not value.startswith(KEEP_CASE) else None
+        header = _fold(line, low, self._fold_case) if known is None else (known, value)
         # A line with a secret in it is not kept.
         if len(line) <= MEMO_LONGEST and not ("secret" in low or "passw" in low or "md5" in low):
             if len(self) >= MEMO_SIZE:

@@ -81,29 +81,6 @@ class Intake(Dispatch):
             logger.debug("%s: dropped %d packets that belong to nobody", self, self._stats.dropped - dropped)
         self._flush()
 
-    def _emit_event(self, packet: Packet) -> None:
-        # What emit() does, for both names and both emitters, and what the guard does: this is the way that each event
-        # takes, and a call more for each of these would make it longer by a tenth.
-        routes, guard = self._routes, self.guard
-        began = guard.clock()
-        for emitter, name, handlers in routes[packet.event_name]:
-            emitter._last_event_name = name
-            for handler in handlers:
-                try:
-                    stop = handler(self, packet) is True
-                except Exception:
-                    guard.count_raised(handler)
-                    stop = False
-                now = guard.clock()
-                if now - began >= guard.threshold:
-                    guard.count_slow(handler, now - began)
-                began = now
-                if stop:
-                    break
-            if self._session.state is FINISHED:
-                return
-        routes.refresh()
-
     def _take_outcome(self, outcome: Union[Done, LoginDone]) -> None:
         if isinstance(outcome, Done):
             self._answer(outcome)

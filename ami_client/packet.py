@@ -222,61 +222,36 @@ class PacketReader(Cutter):
         self, *, fold_case: bool = True, max_packet: int = DEFAULT_MAX_PACKET, max_lines: int = DEFAULT_MAX_LINES
     ) -> None:
         super().__init__(max_packet)
-        self.skipped = 0  # events that nobody wanted
+        self.read_line = MEMOS[fold_case].__getitem__
+        self.form: Optional[_Form] = None  # of packets, if it is not the usual one
         self._fold_case = fold_case
         self._max_lines = max_lines
-        self._small = min(max_packet, max_lines)  # bytes; a line has more than one
-        self._read_line = MEMOS[fold_case].__getitem__
+        self._surely_small = min(max_packet, max_lines)  # a line has more than one byte
 
     def _read_banner(self) -> bool:
         if not super()._read_banner():
             return False
-        self._form = _Form(self.eol, self._fold_case)
+        form = _Form(self.eol, self._fold_case)
+        self.form = None if form == _Form() else form
         return True
 
-    def next_packet(
-        self, unwanted: Optional[Mapping[bytes, bool]] = None, keep_answers: bool = True
-    ) -> Optional[Packet]:
+    def next_packet(self) -> Optional[Packet]:
         """The next packet whose end has come, or None.
-
-        ``unwanted`` tells of the first line of an event whether such events are passed over: they are counted in
-        ``skipped`` and not parsed, which costs most. With ``keep_answers`` those that carry an ActionID are not.
 
         Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end, or
         of more than ``max_lines`` header lines.
         """
-        while self._pieces or self._more():
-            raw, eol = self._pieces.pop(), self.eol
-            if len(raw) <= self._small:
-                if (
-                    unwanted is not None
-                    and unwanted[raw.partition(eol)[0]]
-                    and not (keep_answers and b"actionid" in raw.lower())
-                ):
-                    self.skipped += 1
-                    continue
-                lines = raw.split(eol)
-                event_name = FIRST_LINES[lines[0]]
-                if event_name or (event_name is not None and not self._may_be_old):
-                    # What each packet goes through; parse() does the same for those that are written in another way.
-                    packet = Packet(map(self._read_line, lines))
-                    packet.raw = raw
-                    packet._form = self._form
-                    packet.event_name = event_name
-                    if event_name:
-                        packet.kind = EVENT
-                    else:
-                        packet.kind = RESPONSE
-                        packet.error = packet.complete = None
-                        packet.suspect = False
-                    return packet
-            odd = self._read_closely(raw)
-            if odd is not None:
-                return odd
+        while self.pieces or self.more():
+            packet = self.read(self.pieces.pop())
+            if packet is not None:
+                return packet
         return None
 
-    def _read_closely(self, raw: bytes) -> Optional[Packet]:
-        """A packet that is large or written in an unusual way, or no packet at all."""
+    def read(self, raw: bytes) -> Optional[Packet]:
+        """The packet in a piece, whatever its size and however it is written; None if there is none.
+
+        What stands behind it in the same piece comes next. Raises as :meth:`next_packet`.
+        """
         raw = raw.lstrip(b"\r\n")
         if not raw:
             return None

@@ -22,9 +22,10 @@ from .encode import (
     take_action_id,
 )
 from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
+from .headers import FIRST_LINES
 from .inflight import Done, InFlight
 from .login import Login
-from .packet import DEFAULT_MAX_LINES, EVENT, Kind, Packet, PacketReader
+from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Kind, Packet, PacketReader
 from .pending import (
     DEFAULT_MAX_ANSWER,
     Assertion,
@@ -72,7 +73,6 @@ class Session(StateMachine):
         state, banner: where it is in its life; the server's first line, None before it came.
         stats: what it counts: events, responses, logins, malformed, dropped.
         logged_off: whether the server has said Goodbye to a Logoff of ours.
-        last_list: the list answer behind which nothing has come yet, else None.
     """
 
     def __init__(
@@ -96,9 +96,11 @@ class Session(StateMachine):
         self.login = login
         self.logged_off = False
         self._asked_to_log_off = False
-        self.last_list: Optional[Packet] = None
+        self._last_list: tuple[Optional[Packet], int] = None, 0  # and the number of events before
         self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
         self._id_prefix = id_prefix
+        # What is in each part of an answer, if anything is. With letters it might come back in another case.
+        self._id_mark = id_prefix.encode() if id_prefix.isdecimal() else b""
         self._numbers = count(1)
         self._max_pending = max_pending
         self._max_waiting = max_waiting
@@ -115,6 +117,12 @@ class Session(StateMachine):
     def ami_version(self) -> Optional[str]:
         """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
+
+    @property
+    def last_list(self) -> Optional[Packet]:
+        """The list answer behind which nothing has come yet, else None."""
+        packet, events = self._last_list
+        return packet if self.stats.events == events else None
 
     @property
     def pending(self) -> int:
@@ -181,6 +189,9 @@ class Session(StateMachine):
         return f"{self._id_prefix}-{next(self._numbers)}"
 
     def _queue(self, action_id: str, data: bytes) -> None:
+        self._reader.marked = True
+        if not action_id.startswith(self._id_prefix):  # a caller's own, or another session's
+            self._id_mark = b""
         key = ascii_lower(action_id)
         if key in self._in_flight or key in self._waiting:
             raise ValueError(f"ActionID {action_id!r} is already in flight")
@@ -216,6 +227,7 @@ class Session(StateMachine):
         With ``keep_retries`` those that were sent with ``retry`` stay, and can be given up, until :meth:`take_retries`.
         """
         self.move(Move.FINISH)
+        self._reader.clear()
         self._waiting.clear()
         owed = self._in_flight.clear()
         kept = {pending.action_id for pending in owed if keep_retries and pending.request}  # and the calls' results
@@ -239,37 +251,73 @@ class Session(StateMachine):
 
         Raises ProtocolError for what is no AMI at all.
         """
-        next_packet, in_flight = self._reader.next_packet, self._in_flight
+        yield from self._log_in()
+        if self.state is not CONNECTED:
+            return
+        # What each packet goes through: a call for each of these steps would make it longer by a sixth. What is written
+        # in an unusual way goes through the reader's read(), with the same result.
+        reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
+        pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
+        while pieces or reader.more(self._mark()):  # finish() leaves nothing
+            if not reader.careful and in_flight.open_list is None and wanted.unwanted is not None:
+                self._pass_over(wanted.unwanted)
+                if not pieces:
+                    continue
+            raw = pieces.pop()
+            lines = raw.split(eol)
+            event_name = None if reader.careful else FIRST_LINES[lines[0]]
+            if event_name is None:
+                closely = reader.read(raw)
+                if closely is not None:
+                    yield from self._receive(closely)
+                continue
+            packet = Packet(map(read_line, lines))
+            packet.raw = raw
+            packet.event_name = event_name
+            if form is not None:
+                packet._form = form
+            if event_name:
+                packet.kind = EVENT
+                if "actionid" not in packet and in_flight.open_list is None:
+                    stats.events += 1
+                    yield packet
+                    continue
+            else:
+                packet.kind = RESPONSE
+                packet.error = packet.complete = None
+                packet.suspect = False
+            yield from self._receive(packet)
+
+    def _pass_over(self, unwanted: Mapping[bytes, bool]) -> None:
+        """Count the next events if nobody listens to them, and leave it at that."""
+        reader = self._reader
+        eol, marked = reader.eol, reader.marked
+        count = 0
+        for raw in reversed(reader.pieces):
+            if not unwanted[raw.partition(eol)[0]] or (marked and self._may_be_ours(raw)):
+                break
+            count += 1
+        if count:
+            del reader.pieces[-count:]
+            self.stats.events += count
+
+    def _mark(self) -> Optional[bytes]:
+        """What to look for in all that has come, so as to pass over events: it is in each part of an answer."""
+        if self._wanted.unwanted is None:
+            return b""
+        return self._id_mark if self._in_flight.awaits_something else None
+
+    def _may_be_ours(self, raw: bytes) -> bool:
+        return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
+
+    def _log_in(self) -> Iterator[LoginDone]:
         while self.state not in (CONNECTED, FINISHED):
-            packet = next_packet()
+            packet = self._reader.next_packet()
             if self.state is BANNER and self.banner is not None:
                 self._start_login()
             if packet is None:
                 return
             yield from self._receive_before_login(packet)
-        while self.state is CONNECTED:
-            unwanted = self._wanted.unwanted
-            if unwanted is None or in_flight.open_list is not None:
-                packet = next_packet()
-            else:
-                packet = self._next_wanted(unwanted)
-            if packet is None:
-                return
-            if packet.kind is EVENT and "actionid" not in packet and in_flight.open_list is None:
-                self.stats.events += 1
-                self.last_list = None
-                yield packet
-            else:
-                yield from self._receive(packet)
-
-    def _next_wanted(self, unwanted: Mapping[bytes, bool]) -> Optional[Packet]:
-        reader = self._reader
-        packet = reader.next_packet(unwanted, self._in_flight.awaits_something)
-        if reader.skipped:
-            self.stats.events += reader.skipped
-            reader.skipped = 0
-            self.last_list = None
-        return packet
 
     def _start_login(self) -> None:
         if self.login.authtype == "md5":
@@ -316,10 +364,10 @@ class Session(StateMachine):
         done, owned = self._in_flight.receive(packet)
         if packet.kind is Kind.RESPONSE and self._asked_to_log_off:
             self.logged_off |= header_is(packet, "response", "goodbye")
-        self.last_list = None
+        self._last_list = None, 0
         for one in done:
             if one.is_list and one.packet.error is None:
-                self.last_list = one.packet
+                self._last_list = one.packet, self.stats.events
         yield from done
         if owned:
             return

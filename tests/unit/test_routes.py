@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 from wire import Calls, Peer, Wire
 
-from ami_client import Packet
-from ami_client.packet import PacketReader
+from ami_client import Packet, session
 from ami_client.routes import MAX_NAMES, Routes
 
 
 @pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Packet]:
     """What was made a packet of."""
-    heads: list[bytes] = []
-    next_packet = PacketReader.next_packet
+    packets: list[Packet] = []
 
-    def counting(reader: PacketReader, *args: Any) -> Optional[Packet]:
-        packet = next_packet(reader, *args)
-        if packet is not None:
-            heads.append(packet.raw)
-        return packet
+    class Counted(Packet):
+        __slots__ = ()
 
-    monkeypatch.setattr(PacketReader, "next_packet", counting)
-    return heads
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            packets.append(self)
+
+    monkeypatch.setattr(session, "Packet", Counted)
+    return packets
 
 
-def test_what_nobody_listens_to_is_counted_and_not_parsed(peer: Peer, parsed: list[bytes]) -> None:
+def test_what_nobody_listens_to_is_counted_and_not_parsed(peer: Peer, parsed: list[Packet]) -> None:
     peer.conn.bind("event_hangup", Calls())
     peer.say("Event: Newchannel|X: 1", "Event: Hangup|X: 2", "Event: Newchannel|X: 3")
-    assert parsed == [b"Event: Hangup\r\nX: 2"]
+    assert parsed == [{"event": "hangup", "x": "2"}]
     assert peer.conn.stats.events == 3
 
 
@@ -71,7 +70,7 @@ def test_every_way_to_bind(peer: Peer, way: str, place: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["remove_listener", "remove_all_listeners", "unbind", "off"])
-def test_every_way_to_unbind(peer: Peer, way: str, parsed: list[bytes]) -> None:
+def test_every_way_to_unbind(peer: Peer, way: str, parsed: list[Packet]) -> None:
     heard = Calls()
     peer.conn.bind("event_one", heard)
     peer.say("Event: One")

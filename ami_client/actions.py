@@ -201,7 +201,7 @@ class Actions(ABC):
 
     def ping(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Ask for a sign of life: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
-        return self.action("Ping", cb, timeout=timeout, retry=retry)
+        return self._send("Ping", cb, None, None, timeout, retry)
 
     def logoff(self, cb: Callback = None, *, timeout: Optional[float] = None) -> str:
         """End the session: ``cb(conn, packet)`` with ``response: goodbye``; then the server closes.

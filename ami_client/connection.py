@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .callbacks import Guard, StackCallbacks, require_callable, trim_arguments
+from .deadlines import Deadlines
 from .encode import printable
 from .errors import AMIError, ConnectionFinished, ConnectionLost, LimitReached, LoginTimeout
 from .events import EventHandlers
@@ -98,7 +99,7 @@ class Connection(Facts, Intake, EventHandlers):
             on_silence=self.fail,
             on_late_login=self._login_late,
         )
-        self._clock = loop.time
+        self._deadlines = Deadlines(loop, self._late)
         self._waiting = StackCallbacks(self.guard)
         self._outcome: Optional[Packet] = None  # of the login, for on_connected
         self._acquired = False
@@ -277,6 +278,8 @@ class Connection(Facts, Intake, EventHandlers):
         final = self._owner is None or isinstance(error, ConnectionFinished)
         owed = deque(self._session.finish(error, keep_retries=not final))
         self._tell_ending()
+        if not abort:
+            self._flush()
         self._link.close(abort=abort)
         self._watchdog.stop()
         if self._outcome is None or self._outcome.error is None:
@@ -299,5 +302,7 @@ class Connection(Facts, Intake, EventHandlers):
         finally:
             if not complete:  # as above
                 self._loop.call_soon(self._tell_end, owed)
+            elif not self.has_retries:
+                self._deadlines.clear()
             if self._owner is not None:
                 self._owner.connection_lost(self)

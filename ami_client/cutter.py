@@ -122,7 +122,7 @@ class Cutter:
             return self._nothing_to_cut()
         self.careful = end > self._surely_small
         block = bytes(self._buffer[:end])
-        self.marked = mark is not None and mark in block
+        self.marked = mark is not None and block.rfind(mark) >= 0
         self._remove(end)
         # Cutting everything at once is several times as fast as looking for one end after the other.
         self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .actions import Actions, Callback
 from .callbacks import Guard, logger, require_callable
+from .deadlines import Deadlines
 from .encode import Params, printable
 from .errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, LimitReached
 from .inflight import Done
@@ -32,8 +34,11 @@ class Dispatch(Actions):
     guard: Guard
     _link: Link
     _loop: Loop
+    _deadlines: Deadlines
     _session: Session
+    _handling = False  # of what has arrived; it ends with a flush
     _stats: Stats
+    _room = 0  # bytes that may be sent, at least, before it has to be looked how many wait for the server
     _round_trip: Optional[float] = None  # seconds
 
     def _send(
@@ -51,19 +56,22 @@ class Dispatch(Actions):
             require_callable(cb)
         limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
         try:
-            self._check_room()
+            if len(self._session.outgoing) >= self._room:
+                self._make_room()
             pending = self._session.send(action, params, cb, assertions, retry=retry)
         except LimitReached as error:
             self._stats.count_error(error)
             raise
         if cb is not None:
             self._watch(pending, limit)
-        self._flush()
+        if not self._handling:
+            self._flush()
         return pending.action_id
 
-    def _check_room(self) -> None:
+    def _make_room(self) -> None:
         limit = self.options.max_outgoing
-        if self._link.buffered >= limit:
+        self._room = limit - self._link.buffered
+        if len(self._session.outgoing) >= self._room:
             raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
 
     def _ping_for_life(self) -> None:
@@ -81,17 +89,18 @@ class Dispatch(Actions):
     def _flush(self) -> None:
         data = self._session.take_outgoing()
         self._stats.bytes_out += len(data)
+        self._room -= len(data)
         self._link.write(data)
 
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
         now = self._loop.time()
         pending.sent_at = now if self._session.state is State.CONNECTED else None
-        if limit is not None:
+        if limit is not None and limit < inf:
             pending.limit, pending.deadline = limit, now + limit
-            pending.timer = self._loop.call_later(limit, self._late, pending, limit)
+            self._deadlines.add(pending, limit)
 
-    def _late(self, pending: Pending, limit: float) -> None:
-        error = ActionTimeout(f"no complete answer to {pending.action} within {limit:g} s")
+    def _late(self, pending: Pending) -> None:
+        error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")
         self._give_up(pending, error)
 
     def _give_up(self, pending: Pending, error: AMIError) -> None:
@@ -102,13 +111,12 @@ class Dispatch(Actions):
 
     def _answer(self, done: Done) -> None:
         pending, packet = done.pending, done.packet
-        if pending.timer is not None:
-            pending.timer.cancel()
-        if isinstance(packet.error, LimitReached):
-            self._stats.count_error(packet.error)
         if packet.suspect:
             self._count_suspect(pending.action)
-        if packet.error is None and pending.sent_at is not None and pending.action == "Ping":
+        error = packet.error
+        if isinstance(error, LimitReached):
+            self._stats.count_error(error)
+        if error is None and pending.action == "Ping" and pending.sent_at is not None:
             self._round_trip = self._loop.time() - pending.sent_at
         callback, pending.callback, pending.request = pending.callback, None, b""  # its late answer may be awaited yet
         if callback is not None:
@@ -154,16 +162,12 @@ class Dispatch(Actions):
     def _watch_again(self, pending: Pending) -> None:
         pending.sent_at = self._loop.time()
         if pending.limit is not None:
-            left = max(0.0, pending.deadline - pending.sent_at)
-            pending.timer = self._loop.call_later(left, self._late, pending, pending.limit)
+            self._deadlines.add(pending, max(0.0, pending.deadline - pending.sent_at))
 
     def take_retries(self) -> list[Pending]:
         """Let go of the actions that are to be sent again: they are no concern of this connection any more."""
-        taken = self._session.take_retries()
-        for pending in taken:
-            if pending.timer is not None:
-                pending.timer.cancel()
-        return taken
+        self._deadlines.clear()
+        return self._session.take_retries()
 
     def fail_retries(self, error: AMIError) -> None:
         """Tell the actions that were to be sent again that no connection is coming. Called by the owner."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Optional, Union
 
 # Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive both ways.
@@ -57,7 +58,13 @@ def unescape(value: str) -> str:
     return "".join(out)
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9-]{1,67}").fullmatch
+@lru_cache(maxsize=256)
+def start_of(action: str) -> str:
+    """The bytes of an action without params, as text and up to its ActionID; empty for a name that takes a closer look.
+
+    Most actions are such; encoded by :func:`encode_action` they would cost four times as much.
+    """
+    return f"Action: {action}\r\nActionID: " if re.fullmatch(r"[A-Za-z]{1,50}", action) else ""
 
 
 def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:
@@ -70,8 +77,6 @@ def encode_action(action: str, params: Optional[Params] = None, action_id: Optio
     would cut off: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than 67 bytes. Raises
     TypeError for values of other types. The message never shows a value.
     """
-    if not params and action_id is not None and _PLAIN(action) and _PLAIN(action_id):
-        return f"Action: {action}\r\nActionID: {action_id}\r\n\r\n".encode("ascii")  # most need no closer look
     headers = [("Action", _text("Action", action))]
     for name, value in pairs_of(params):
         headers += [(_text("header name", name), text) for text in _values(name, value)]

@@ -41,11 +41,11 @@ def fold_value(value: bytes) -> str:
 
 
 class _Names(dict[str, Optional[str]]):
-    """Names in lower case to the same trimmed, one object for all lines of that name; None if values keep their case."""
+    """Names in lower case to the same trimmed, one object for all lines; None for those that take a closer look."""
 
     def __missing__(self, name: str) -> Optional[str]:
         trimmed = name.strip(TRIMMED)
-        known = None if trimmed.startswith(KEEP_CASE) else trimmed
+        known = None if trimmed.startswith(KEEP_CASE) or _is_secret(trimmed) else trimmed
         if len(name) <= MEMO_LONGEST:
             if len(self) >= MEMO_SIZE:
                 self.clear()
@@ -56,29 +56,56 @@ class _Names(dict[str, Optional[str]]):
 _NAMES = _Names()
 
 
-class HeaderMemo(dict[bytes, tuple[str, str]]):
-    """Lines to name and value for the dict view, trimmed and in lower case: computed at the first look; bounded."""
+def _is_secret(low: str) -> bool:
+    return "secret" in low or "passw" in low or "md5" in low
 
-    def __init__(self, fold_case: bool) -> None:
-        super().__init__()
-        self._fold_case = fold_case
+
+class HeaderMemo(dict[bytes, tuple[str, str]]):
+    """Lines to name and value for the dict view, trimmed, with the case they were sent in: computed at the first look.
+
+    It is bounded, and lines with a secret in them are not kept.
+    """
+
+    _fold_case = False
 
     def __missing__(self, line: bytes) -> tuple[str, str]:
         # bytes.lower() knows ASCII letters only, which is the rule; str.lower() would change others too.
         low = line.lower().decode(ENCODING, ENCODING_ERRORS)
-        name, separator, value = low.partition(": ")
+        header = _fold(line, low, self._fold_case)
+        if not _is_secret(low):
+            self._keep(line, header)
+        return header
+
+    def _keep(self, line: bytes, header: tuple[str, str]) -> None:
+        if len(line) <= MEMO_LONGEST:
+            if len(self) >= MEMO_SIZE:
+                self.clear()
+            self[line] = header
+
+
+class FoldingMemo(HeaderMemo):
+    """As its base, in lower case but for what keeps its case."""
+
+    _fold_case = True
+
+    def __missing__(self, line: bytes) -> tuple[str, str]:
+        try:
+            name, value = line.lower().decode().split(": ", 1)
+        except ValueError:  # no such separator, or no UTF-8
+            return super().__missing__(line)
+        known = _NAMES[name]
         value = value.strip(TRIMMED)
-        known = _NAMES[name] if separator and self._fold_case and not value.startswith(KEEP_CASE) else None
-        header = _fold(line, low, self._fold_case) if known is None else (known, value)
-        # A line with a secret in it is not kept.
-        if len(line) <= MEMO_LONGEST and not ("secret" in low or "passw" in low or "md5" in low):
+        if known is None or value.startswith(KEEP_CASE) or "secret" in value or "passw" in value or "md5" in value:
+            return super().__missing__(line)
+        header = known, value
+        if len(line) <= MEMO_LONGEST:  # written out: a third of a busy server's packets have a line that is new
             if len(self) >= MEMO_SIZE:
                 self.clear()
             self[line] = header
         return header
 
 
-MEMOS = {fold_case: HeaderMemo(fold_case) for fold_case in (True, False)}
+MEMOS: dict[bool, HeaderMemo] = {True: FoldingMemo(), False: HeaderMemo()}
 
 
 class FirstLines(dict[bytes, Optional[str]]):

@@ -58,7 +58,7 @@ class InFlight:
 
     def __contains__(self, action_id: str) -> bool:
         key = ascii_lower(action_id)
-        return any(key in table for table in (self._pending, self._results, self._abandoned, self._fences))
+        return key in self._pending or key in self._results or key in self._abandoned or key in self._fences
 
     @property
     def awaits_something(self) -> bool:
@@ -67,7 +67,7 @@ class InFlight:
 
     def add(self, pending: Pending) -> None:
         """Remember an action, or who waits for the OriginateResponse of one."""
-        key = ascii_lower(pending.action_id)
+        key = pending.key
         if isinstance(pending, PendingResult):
             self._results[key] = pending
             return
@@ -77,7 +77,7 @@ class InFlight:
 
     def forget(self, pending: Pending) -> bool:
         """Take an action out that will not be answered; False if it was not there any more."""
-        key = ascii_lower(pending.action_id)
+        key = pending.key
         if self._pending.get(key) is pending:
             del self._pending[key]
             self._kept -= pending.size
@@ -94,7 +94,7 @@ class InFlight:
     def abandon(self, pending: Pending) -> None:
         """Recognise what may still come for an action that was sent and then forgotten, and throw it away."""
         pending.abandon()
-        self._abandoned[ascii_lower(pending.action_id)] = pending
+        self._abandoned[pending.key] = pending
         if len(self._abandoned) > MAX_ABANDONED:
             _, oldest = self._abandoned.popitem(last=False)
             self._fences.pop(ascii_lower(oldest.fence_id), None)
@@ -108,19 +108,31 @@ class InFlight:
         self._kept = 0
         return owed
 
+    def take_answer(self, response: Packet) -> Optional[Done]:
+        """The action of which a Response is the plain answer, as nearly all are; None for what takes a closer look."""
+        key = response.get("actionid", "")
+        pending = self._pending.get(key)
+        if pending is None or not pending.is_answered_by(response) or key in self._results:
+            return None
+        del self._pending[key]
+        return Done(pending, response)
+
+    def take_entry(self, event: Packet) -> bool:
+        """Whether an event with an ActionID was an entry of an ordinary list, and was added to it."""
+        key = event["actionid"]
+        pending = self._pending.get(key)
+        if pending is None or self._kept >= self._max_answer or key in self._results:
+            return False
+        size = pending.add_entry(event)
+        self._kept += size
+        return size > 0
+
     def receive(self, packet: Packet) -> tuple[list[Done], bool]:
         """Give a packet to the action that it belongs to.
 
         Returns the answers that it completes, and whether it was a part of an answer and nothing else.
         """
         key = packet.get("actionid", "")
-        pending = self._pending.get(key)
-        if pending is not None and pending.is_answered_by(packet) and key not in self._results:
-            del self._pending[key]  # as nearly all answers come; whatever is more than this takes a closer look
-            return [Done(pending, packet)], True
-        if pending is not None and pending.has_as_entry(packet) and self._kept < self._max_answer and not self._results:
-            self._kept += pending.add_entry(packet)
-            return [], True
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
         key = ascii_lower(key)
@@ -131,7 +143,7 @@ class InFlight:
         done: list[Done] = []
         if pending is not None:
             done += self._deliver(pending, packet)
-            owned = not pending.oddity.gathers_events or key == ascii_lower(pending.action_id)
+            owned = not pending.oddity.gathers_events or key == pending.key
         result = self._results.get(key)
         if result is not None and result.wants(packet):
             del self._results[key]
@@ -174,7 +186,7 @@ class InFlight:
         if self.open_list is pending:
             self.open_list = None
         if pending.abandoned:
-            self._abandoned.pop(ascii_lower(pending.action_id), None)
+            self._abandoned.pop(pending.key, None)
             return []
         if not self.forget(pending):
             return []
@@ -186,7 +198,7 @@ class InFlight:
         pending = next(iter(self._fences.values()), None)  # answers come in the order of sending
         if pending is None:
             return [], False
-        if ascii_lower(pending.action_id) not in self._pending:  # answered by an error, or abandoned
+        if pending.key not in self._pending:  # answered by an error, or abandoned
             return [], True
         size = pending.size
         pending.keep(pending.packets, packet)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Union
 
 from .callbacks import logger
 from .dispatch import Dispatch
@@ -16,7 +15,7 @@ from .events import BINDINGS
 from .inflight import Done
 from .packet import Packet
 from .routes import Routes
-from .session import LoginDone, Outcome
+from .session import Outcome
 from .state import FINISHED
 from .watchdog import Watchdog
 
@@ -48,28 +47,32 @@ class Intake(Dispatch):
         dropped = self._stats.dropped
         session, routes, guard = self._session, self._routes, self.guard
         clock, threshold = guard.clock, guard.threshold
+        self._handling = True
         try:
             now = clock()
             for outcome in outcomes:
-                if not isinstance(outcome, Packet):
-                    self._take_outcome(outcome)
-                    now = clock()
-                    continue
-                for emitter, name, handlers in routes[outcome.event_name]:
-                    if session.state is FINISHED:  # looked at again after each chain
-                        break
-                    emitter._last_event_name = name
-                    for handler in handlers:
-                        try:
-                            stop = handler(self, outcome) is True
-                        except Exception:
-                            guard.count_raised(handler)
-                            stop = False
-                        began, now = now, clock()
-                        if now - began >= threshold:
-                            guard.count_slow(handler, now - began)
-                        if stop:
+                if isinstance(outcome, Packet):
+                    for emitter, name, handlers in routes[outcome.event_name]:
+                        if session.state is FINISHED:  # looked at again after each chain
                             break
+                        emitter._last_event_name = name
+                        for handler in handlers:
+                            try:
+                                stop = handler(self, outcome) is True
+                            except Exception:
+                                guard.count_raised(handler)
+                                stop = False
+                            began, now = now, clock()
+                            if now - began >= threshold:
+                                guard.count_slow(handler, now - began)
+                            if stop:
+                                break
+                else:
+                    if isinstance(outcome, Done):
+                        self._answer(outcome)
+                    else:
+                        self._login_done(outcome.packet)
+                    now = clock()
                 if routes.seen != BINDINGS.count:
                     routes.refresh()
         except ProtocolError as error:
@@ -77,13 +80,8 @@ class Intake(Dispatch):
         except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
             self._loop.call_soon(self._handle, outcomes)
             raise
+        finally:
+            self._handling = False
+            self._flush()
         if self._stats.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self._stats.dropped - dropped)
-        self._flush()
-
-    def _take_outcome(self, outcome: Union[Done, LoginDone]) -> None:
-        if isinstance(outcome, Done):
-            self._answer(outcome)
-        else:
-            self._login_done(outcome.packet)
-        self._routes.refresh()

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple, Optional, Union, overload
 
 from .cutter import DEFAULT_MAX_PACKET, Cutter
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
 from .errors import AMIError, ProtocolError
-from .headers import FIRST_LINES, MEMOS, fold_value, split_line
+from .headers import MEMOS, fold_value, split_line
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from functools import lru_cache
+from typing import Callable, Optional, Union
 
 from .encode import TRIMMED, ascii_lower, printable
 from .errors import ActionFailed, AMIError
-from .packet import EVENT, RESPONSE, Kind, Packet
-
-if TYPE_CHECKING:
-    from .loop import Handle
+from .packet import Kind, Packet
 
 Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]
@@ -31,10 +29,12 @@ class Oddity:
     gathers_events: bool = False  # any event before the end belongs to the answer, and stays an event
     merged: bool = False  # several events come as one packet, a blank line is missing
     raw_text: bool = False  # no Response at all
+    logs_off: bool = False  # the answer is a Goodbye, and the last one
 
 
 # By action name in lower case. Seen live on 16 and 22, and in their source.
 ODDITIES: dict[str, Oddity] = {
+    "logoff": Oddity(logs_off=True),  # manager.c, action_logoff
     "iaxpeers": Oddity(anonymous_entry="peerentry"),  # chan_iax2.c, manager_iax2_show_peers
     "waitevent": Oddity(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
     "faxsession": Oddity(single_event=True),  # res_fax.c, manager_fax_session
@@ -46,6 +46,13 @@ ODDITIES: dict[str, Oddity] = {
     "skinnyshowline": Oddity(raw_text=True),  # chan_skinny.c of 16
 }
 REGULAR = Oddity()
+
+
+@lru_cache(maxsize=256)
+def oddity_of(action: str) -> Oddity:
+    """How the answer to an action is odd."""
+    return ODDITIES.get(ascii_lower(action), REGULAR)
+
 
 DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
 # What packets take of memory, about: each at least, and each header.
@@ -69,13 +76,13 @@ class Pending:
         "callback",
         "deadline",
         "fence_id",
+        "key",
         "limit",
         "oddity",
         "packets",
         "request",
         "sent_at",
         "size",
-        "timer",
     )
 
     def __init__(
@@ -86,10 +93,11 @@ class Pending:
         assertions: Optional[Sequence[Assertion]] = None,
     ) -> None:
         self.action_id = action_id
+        self.key = ascii_lower(action_id)
         self.action = action.strip(TRIMMED)
-        self.callback = callback
+        self.callback = callback  # None once it was called
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
-        self.oddity = ODDITIES.get(ascii_lower(self.action), REGULAR)
+        self.oddity = oddity_of(self.action)
         self.fence_id = ""  # the ActionID of the Ping behind a raw-text action
         self.request = b""  # what to send again after a loss; empty: nothing
         self.abandoned = False  # timed out: what still comes belongs to nobody, and is not kept
@@ -97,46 +105,38 @@ class Pending:
         self.sent_at: Optional[float] = None
         self.limit: Optional[float] = None
         self.deadline = 0.0
-        self.timer: Optional[Handle] = None
-        self.restart()
+        # What has arrived of the answer:
+        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.size = 0  # bytes
+        self._response: Optional[Packet] = None  # the Response that opened a list
 
     def restart(self) -> None:
         """Forget what has arrived of the answer."""
-        self.packets: list[Packet] = []  # of a composite answer, or raw text
-        self.size = 0  # of what is kept of the answer, bytes
-        self._response: Optional[Packet] = None  # the Response that opened a list
+        self.packets = []
+        self.size = 0
+        self._response = None
 
     @property
     def collecting(self) -> bool:
         """Whether a list has begun."""
         return self._response is not None
 
-    def is_answered_by(self, packet: Packet) -> bool:
-        """Whether a packet with our ActionID is the whole answer, plainly: a success and no list."""
+    def is_answered_by(self, response: Packet) -> bool:
+        """Whether a Response with our ActionID is the whole answer, plainly: a success and no list."""
         return (
-            packet.get("response") == "success"
-            and packet.kind is RESPONSE
-            and "eventlist" not in packet
+            response.get("response") == "success"
+            and "eventlist" not in response
             and self._response is None
             and self.assertions is None
             and self.oddity is REGULAR
         )
 
-    def has_as_entry(self, packet: Packet) -> bool:
-        """Whether a packet with our ActionID is one more entry of an ordinary list, and nothing else."""
-        return (
-            self._response is not None
-            and packet.kind is EVENT
-            and "eventlist" not in packet
-            and self.oddity is REGULAR
-            and not self.abandoned
-        )
-
-    def add_entry(self, packet: Packet) -> int:
-        """Add what :meth:`has_as_entry`; returns its size."""
-        assert self._response is not None
-        self._response.events.append(packet)
-        size = _size(packet)
+    def add_entry(self, event: Packet) -> int:
+        """Add an event with our ActionID if it is one more entry of an ordinary list; returns its size, else 0."""
+        if self._response is None or "eventlist" in event or self.oddity is not REGULAR:
+            return 0
+        self._response.events.append(event)
+        size = _size(event)
         self.size += size
         return size
 

@@ -9,42 +9,20 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Callable, Optional, Protocol, Union
 
 from .cutter import DEFAULT_MAX_PACKET
-from .encode import (
-    TRIMMED,
-    Params,
-    ascii_lower,
-    encode_action,
-    take_action_id,
-)
-from .errors import AMIError, LimitReached, LoginRefused, ProtocolError
+from .encode import Params, encode_action, start_of, take_action_id
+from .errors import AMIError, LimitReached
+from .greeting import Greeting, LoginDone
 from .headers import FIRST_LINES
 from .inflight import Done, InFlight
 from .login import Login
-from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Kind, Packet, PacketReader
-from .pending import (
-    DEFAULT_MAX_ANSWER,
-    Assertion,
-    Pending,
-    PendingResult,
-    Result,
-    header_is,
-    mark_error,
-    server_reason,
-)
-from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
+from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Kind, Packet
+from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, header_is
+from .state import CONNECTED, FINISHED, Move, State
 from .stats import Stats
-
-
-@dataclass(frozen=True)
-class LoginDone:
-    """The login is over; ``packet.error`` says why it failed."""
-
-    packet: Packet
 
 
 class Wanted(Protocol):
@@ -61,18 +39,13 @@ class _All:
 
 Outcome = Union[LoginDone, Done, Packet]  # a Packet is an event that is no part of an answer
 
-# What a login is refused with while Asterisk stops, and while the session that was lost is still open there
-# (manager.c, process_message and authenticate): the next attempt may succeed.
-TEMPORARY_REFUSALS = ("shutting down", "already in use")
+_NO_LIST = None, 0
 
 
-class Session(StateMachine):
+class Session(Greeting):
     """The protocol engine behind a connection.
 
-    Attributes:
-        state, banner: where it is in its life; the server's first line, None before it came.
-        stats: what it counts: events, responses, logins, malformed, dropped.
-        logged_off: whether the server has said Goodbye to a Logoff of ours.
+    Attributes: those of a :class:`Greeting`; ``logged_off``, whether the server has said Goodbye to a Logoff of ours.
     """
 
     def __init__(
@@ -90,33 +63,20 @@ class Session(StateMachine):
         on_state: Optional[Callable[[State], object]] = None,
         wanted: Optional[Wanted] = None,
     ) -> None:
-        super().__init__(on_state)
-        self._wanted: Wanted = _All() if wanted is None else wanted
-        self.stats = Stats() if stats is None else stats
-        self.login = login
+        super().__init__(
+            login, fold_case=fold_case, max_packet=max_packet, max_lines=max_lines, stats=stats, on_state=on_state
+        )
         self.logged_off = False
         self._asked_to_log_off = False
-        self._last_list: tuple[Optional[Packet], int] = None, 0  # and the number of events before
-        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
-        self._id_prefix = id_prefix
+        self._wanted: Wanted = _All() if wanted is None else wanted
+        self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the number of events before
+        self._id_prefix = f"{id_prefix}-"
         # What is in each part of an answer, if anything is. With letters it might come back in another case.
         self._id_mark = id_prefix.encode() if id_prefix.isdecimal() else b""
         self._numbers = count(1)
         self._max_pending = max_pending
         self._max_waiting = max_waiting
-        self._outgoing: list[bytes] = []
-        self._waiting: dict[str, bytes] = {}  # written before login, by folded ActionID
         self._in_flight = InFlight(max_answer)
-
-    @property
-    def banner(self) -> Optional[str]:
-        """The server's first line, trimmed; None before it came."""
-        return self._reader.banner
-
-    @property
-    def ami_version(self) -> Optional[str]:
-        """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
-        return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
 
     @property
     def last_list(self) -> Optional[Packet]:
@@ -130,12 +90,6 @@ class Session(StateMachine):
         return len(self._in_flight)
 
     # -- outgoing
-
-    def take_outgoing(self) -> bytes:
-        """The bytes that are ready for the server; they are ours no more."""
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
-        return data
 
     def send(
         self,
@@ -156,47 +110,48 @@ class Session(StateMachine):
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
-        if callback is not None and bounded:
-            self._check_pending()
-        own_id, others = take_action_id(params)
-        pending = Pending(own_id or self._new_id(), action, callback, assertions)
-        data = encode_action(pending.action, others, pending.action_id)
-        if callback is not None and pending.oddity.raw_text:
-            pending.fence_id = self._new_id()
+        if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
+            raise self._too_many()
+        own_id, others = (None, None) if params is None else take_action_id(params)
+        pending = Pending(own_id or f"{self._id_prefix}{next(self._numbers)}", action, callback, assertions)
+        oddity = pending.oddity
+        start = "" if others or own_id else start_of(pending.action)
+        if start:
+            data = f"{start}{pending.action_id}\r\n\r\n".encode()
+        else:
+            data = encode_action(pending.action, others, pending.action_id)
+        if callback is not None and oddity.raw_text:
+            pending.fence_id = f"{self._id_prefix}{next(self._numbers)}"
             data += encode_action("Ping", None, pending.fence_id)
-        self._queue(pending.action_id, data)
-        logoff = ascii_lower(pending.action) == "logoff"
-        self._asked_to_log_off |= logoff
+        self._queue(pending, data)
+        self._asked_to_log_off |= oddity.logs_off
         if callback is not None:
             self._in_flight.add(pending)
-        if retry and not logoff:
+        if retry and not oddity.logs_off:
             pending.request = data
         return pending
 
-    def _check_pending(self) -> None:
-        if len(self._in_flight) >= self._max_pending:
-            raise LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
+    def _too_many(self) -> LimitReached:
+        return LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
 
     def send_again(self, pending: Pending) -> None:
         """Send what another session left: see :meth:`finish`. Raises as :meth:`send`."""
         pending.restart()
         if pending.request:
-            self._check_pending()
-            self._queue(pending.action_id, pending.request)
+            if len(self._in_flight) >= self._max_pending:
+                raise self._too_many()
+            self._queue(pending, pending.request)
         self._in_flight.add(pending)
 
-    def _new_id(self) -> str:
-        return f"{self._id_prefix}-{next(self._numbers)}"
-
-    def _queue(self, action_id: str, data: bytes) -> None:
+    def _queue(self, pending: Pending, data: bytes) -> None:
         self._reader.marked = True
-        if not action_id.startswith(self._id_prefix):  # a caller's own, or another session's
+        key = pending.key
+        if not key.startswith(self._id_prefix):  # a caller's own, or another session's
             self._id_mark = b""
-        key = ascii_lower(action_id)
-        if key in self._in_flight or key in self._waiting:
-            raise ValueError(f"ActionID {action_id!r} is already in flight")
-        if self.state is State.CONNECTED:
-            self._outgoing.append(data)
+        if not self._id_mark and (key in self._in_flight or key in self._waiting):
+            raise ValueError(f"ActionID {pending.action_id!r} is already in flight")
+        if self.state is CONNECTED:
+            self.outgoing += data
             return
         if len(self._waiting) >= self._max_waiting:
             raise LimitReached(f"{self._max_waiting} actions (max_waiting) already wait for the login", "max_waiting")
@@ -213,9 +168,9 @@ class Session(StateMachine):
         if not self._in_flight.forget(pending):
             return None
         failure = pending.fail(error)
-        if isinstance(pending, PendingResult) or self.state is State.FINISHED:
+        if isinstance(pending, PendingResult) or self.state is FINISHED:
             return failure  # what still comes, if anything, is an event like others
-        if self._waiting.pop(ascii_lower(pending.action_id), None) is None:
+        if self._waiting.pop(pending.key, None) is None:
             self._in_flight.abandon(pending)  # it was sent: an answer may still come
         else:
             self._in_flight.remove_fence(pending)
@@ -242,10 +197,6 @@ class Session(StateMachine):
 
     # -- incoming
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the server, cut anywhere; then go through :meth:`outcomes`."""
-        self._reader.feed(data)
-
     def outcomes(self) -> Iterator[Outcome]:
         """What the bytes fed so far mean, one by one; stops when the session is finished meanwhile.
 
@@ -259,7 +210,7 @@ class Session(StateMachine):
         reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
-            if not reader.careful and in_flight.open_list is None and wanted.unwanted is not None:
+            if wanted.unwanted is not None and pieces[-1].startswith(b"Event") and in_flight.open_list is None:
                 self._pass_over(wanted.unwanted)
                 if not pieces:
                     continue
@@ -278,19 +229,31 @@ class Session(StateMachine):
                 packet._form = form
             if event_name:
                 packet.kind = EVENT
-                if "actionid" not in packet and in_flight.open_list is None:
-                    stats.events += 1
-                    yield packet
-                    continue
+                if in_flight.open_list is None:
+                    if "actionid" not in packet:
+                        stats.events += 1
+                        yield packet
+                        continue
+                    if in_flight.take_entry(packet):
+                        self._last_list = _NO_LIST
+                        continue
             else:
                 packet.kind = RESPONSE
                 packet.error = packet.complete = None
                 packet.suspect = False
+                done = in_flight.take_answer(packet)
+                if done is not None:
+                    stats.responses += 1
+                    self._last_list = _NO_LIST
+                    yield done
+                    continue
             yield from self._receive(packet)
 
     def _pass_over(self, unwanted: Mapping[bytes, bool]) -> None:
         """Count the next events if nobody listens to them, and leave it at that."""
         reader = self._reader
+        if reader.careful:
+            return
         eol, marked = reader.eol, reader.marked
         count = 0
         for raw in reversed(reader.pieces):
@@ -310,61 +273,12 @@ class Session(StateMachine):
     def _may_be_ours(self, raw: bytes) -> bool:
         return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
 
-    def _log_in(self) -> Iterator[LoginDone]:
-        while self.state not in (CONNECTED, FINISHED):
-            packet = self._reader.next_packet()
-            if self.state is BANNER and self.banner is not None:
-                self._start_login()
-            if packet is None:
-                return
-            yield from self._receive_before_login(packet)
-
-    def _start_login(self) -> None:
-        if self.login.authtype == "md5":
-            self.move(Move.ASK_CHALLENGE)
-            self._outgoing.append(self.login.ask_challenge())
-        else:
-            self.move(Move.SEND_LOGIN)
-            self._outgoing.append(self.login.plain())
-
-    def _receive_before_login(self, packet: Packet) -> Iterator[LoginDone]:
-        self.stats.responses += packet.kind is Kind.RESPONSE
-        if packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
-            yield from self._receive_challenge(packet)
-        elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
-            yield self._end_login(packet)
-        else:
-            self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
-
-    def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
-        challenge = (packet.original("challenge") or "").strip(TRIMMED)
-        if mark_error(packet) or not challenge:
-            packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
-            yield self._end_login(packet)
-            return
-        self.move(Move.SEND_LOGIN)
-        self._outgoing.append(self.login.md5(challenge))
-
-    def _end_login(self, packet: Packet) -> LoginDone:
-        if packet.error is None and header_is(packet, "response", "success"):
-            self.stats.logins += 1
-            self.move(Move.ACCEPTED)
-            self._outgoing += self._waiting.values()
-            self._waiting.clear()
-        else:
-            if not isinstance(packet.error, ProtocolError):
-                reason = server_reason(packet)
-                temporary = any(sign in ascii_lower(reason) for sign in TEMPORARY_REFUSALS)
-                packet.error = LoginRefused(f"login refused: {reason}", temporary=temporary)
-            self.move(Move.REFUSED)
-        return LoginDone(packet)
-
     def _receive(self, packet: Packet) -> Iterator[Union[Done, Packet]]:
         self.stats.responses += packet.kind is Kind.RESPONSE
         done, owned = self._in_flight.receive(packet)
         if packet.kind is Kind.RESPONSE and self._asked_to_log_off:
             self.logged_off |= header_is(packet, "response", "goodbye")
-        self._last_list = None, 0
+        self._last_list = _NO_LIST
         for one in done:
             if one.is_list and one.packet.error is None:
                 self._last_list = one.packet, self.stats.events
@@ -376,8 +290,3 @@ class Session(StateMachine):
             yield packet
         elif not done:
             self._drop(packet)
-
-    def _drop(self, packet: Packet) -> None:
-        self.stats.dropped += 1
-        if packet.kind is Kind.TEXT:
-            self.stats.malformed += packet.raw.count(b"\n") + 1

@@ -101,6 +101,29 @@ def test_parts_of_answers_are_never_passed_over(peer: Peer) -> None:
     assert [packet.error for packet in results] == [None]
 
 
+def test_parts_of_answers_with_an_action_id_of_the_callers_own_are_never_passed_over(peer: Peer) -> None:
+    peer.conn.bind("event_other", Calls())
+    answers = Calls()
+    peer.conn.action("QueueStatus", answers, {"ActionID": "Mine"})
+    peer.answer("Mine", "Response: Success|EventList: start")
+    peer.say("Event: QueueMember|X: 1|ACTIONID: mINE")
+    peer.answer("Mine", "Event: QueueStatusComplete|EventList: Complete")
+    assert [len(packet.events) for packet in answers] == [1]
+
+
+def test_an_answer_to_what_a_handler_sends_may_come_along_with_the_event(peer: Peer) -> None:
+    answers = Calls()
+
+    def ask(conn: Any, packet: Packet) -> None:
+        conn.action("QueueStatus", answers, {"ActionID": "mine"})
+
+    peer.conn.bind("event_one", ask)
+    start, entry = "Response: Success|EventList: start|ActionID: mine", "Event: QueueMember|ActionID: mine"
+    peer.say("Event: One", "Event: Two", start, entry, "Event: Three", "Event: Done|ActionID: mine|EventList: Complete")
+    assert [len(packet.events) for packet in answers] == [1]
+    assert peer.conn.stats.events == 3
+
+
 def test_a_list_behind_which_an_unwanted_event_came_is_no_suspect(peer: Peer) -> None:
     listing = peer.conn.action("QueueStatus", Calls())
     peer.answer(listing, "Response: Success|EventList: start")

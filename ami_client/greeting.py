@@ -1,0 +1,131 @@
+"""The beginning of a session: the server's first line and the login. No I/O here.
+
+Sources: Asterisk main/manager.c (authenticate, process_message); phpDaemon Clients/Asterisk/Connection.php.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from .cutter import DEFAULT_MAX_PACKET
+from .encode import TRIMMED, ascii_lower
+from .errors import LoginRefused, ProtocolError
+from .login import Login
+from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader
+from .pending import header_is, mark_error, server_reason
+from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
+from .stats import Stats
+
+# What a login is refused with while Asterisk stops, and while the session that was lost is still open there
+# (manager.c, process_message and authenticate): the next attempt may succeed.
+TEMPORARY_REFUSALS = ("shutting down", "already in use")
+
+
+@dataclass(frozen=True)
+class LoginDone:
+    """The login is over; ``packet.error`` says why it failed."""
+
+    packet: Packet
+
+
+class Greeting(StateMachine):
+    """A session up to the end of its login.
+
+    Attributes:
+        state, banner: where it is in its life; the server's first line, None before it came.
+        stats: what it counts: events, responses, logins, malformed, dropped.
+        outgoing: the bytes that are ready for the server.
+    """
+
+    def __init__(
+        self,
+        login: Login,
+        *,
+        fold_case: bool = True,
+        max_packet: int = DEFAULT_MAX_PACKET,
+        max_lines: int = DEFAULT_MAX_LINES,
+        stats: Optional[Stats] = None,
+        on_state: Optional[Callable[[State], object]] = None,
+    ) -> None:
+        super().__init__(on_state)
+        self.login = login
+        self.stats = Stats() if stats is None else stats
+        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
+        self.outgoing = bytearray()
+        self._waiting: dict[str, bytes] = {}  # actions written before the login, by folded ActionID
+
+    @property
+    def banner(self) -> Optional[str]:
+        """The server's first line, trimmed; None before it came."""
+        return self._reader.banner
+
+    @property
+    def ami_version(self) -> Optional[str]:
+        """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
+        return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
+
+    def take_outgoing(self) -> bytes:
+        """The bytes that are ready for the server; they are ours no more."""
+        data = bytes(self.outgoing)
+        self.outgoing.clear()
+        return data
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the server, cut anywhere."""
+        self._reader.feed(data)
+
+    def _log_in(self) -> Iterator[LoginDone]:
+        while self.state not in (CONNECTED, FINISHED):
+            packet = self._reader.next_packet()
+            if self.state is BANNER and self.banner is not None:
+                self._start_login()
+            if packet is None:
+                return
+            yield from self._receive_before_login(packet)
+
+    def _start_login(self) -> None:
+        if self.login.authtype == "md5":
+            self.move(Move.ASK_CHALLENGE)
+            self.outgoing += self.login.ask_challenge()
+        else:
+            self.move(Move.SEND_LOGIN)
+            self.outgoing += self.login.plain()
+
+    def _receive_before_login(self, packet: Packet) -> Iterator[LoginDone]:
+        self.stats.responses += packet.kind is Kind.RESPONSE
+        if packet.kind is Kind.RESPONSE and self.state is State.CHALLENGE:
+            yield from self._receive_challenge(packet)
+        elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
+            yield self._end_login(packet)
+        else:
+            self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
+
+    def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
+        challenge = (packet.original("challenge") or "").strip(TRIMMED)
+        if mark_error(packet) or not challenge:
+            packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
+            yield self._end_login(packet)
+            return
+        self.move(Move.SEND_LOGIN)
+        self.outgoing += self.login.md5(challenge)
+
+    def _end_login(self, packet: Packet) -> LoginDone:
+        if packet.error is None and header_is(packet, "response", "success"):
+            self.stats.logins += 1
+            self.move(Move.ACCEPTED)
+            self.outgoing += b"".join(self._waiting.values())
+            self._waiting.clear()
+        else:
+            if not isinstance(packet.error, ProtocolError):
+                reason = server_reason(packet)
+                temporary = any(sign in ascii_lower(reason) for sign in TEMPORARY_REFUSALS)
+                packet.error = LoginRefused(f"login refused: {reason}", temporary=temporary)
+            self.move(Move.REFUSED)
+        return LoginDone(packet)
+
+    def _drop(self, packet: Packet) -> None:
+        self.stats.dropped += 1
+        if packet.kind is Kind.TEXT:
+            self.stats.malformed += packet.raw.count(b"\n") + 1

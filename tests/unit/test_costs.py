@@ -1,0 +1,127 @@
+"""What a packet costs, counted in instructions of Python and in calls: the same on a slow machine and on a busy one.
+
+A bound is what was counted on the dearest of the supported Pythons, and a tenth. Who makes the way of a packet longer
+sees it here; how long the way takes is for ``benchmarks/`` to say.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, Callable
+
+from wire import Peer, message
+
+from ami_client import Connection, Packet
+
+COUNT = 200  # packets
+COUNTED = sys.version_info < (3, 12)  # later Pythons leave out some of the instructions
+
+# An event as they are: 17 headers. The same each time: what the memo of lines saves is not the point here.
+EVENT = """Event: Newstate|Privilege: call,all|Channel: PJSIP/100-0000002a|ChannelState: 6|ChannelStateDesc: Up|\
+CallerIDNum: 100|CallerIDName: Joe|ConnectedLineNum: 200|ConnectedLineName: Jim|Language: en|AccountCode: |\
+Context: default|Exten: 200|Priority: 3|Uniqueid: 1795401651.84|Linkedid: 1795401651.84|X: y"""
+
+
+def count_calls(work: Callable[[], object]) -> int:
+    """Calls, of Python functions and of others, while ``work`` runs."""
+    count = 0
+
+    def called(_frame: FrameType, what: str, _argument: object) -> None:
+        nonlocal count
+        count += what in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def count_instructions(work: Callable[[], object]) -> int:
+    """Instructions of Python while ``work`` runs."""
+    count = 0
+
+    def entered(frame: FrameType, _what: str, _argument: object) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return executed
+
+    def executed(_frame: FrameType, what: str, _argument: object) -> Any:
+        nonlocal count
+        count += what == "opcode"
+        return executed
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def nothing(*_args: object) -> None:
+    """A handler."""
+
+
+def assert_costs(work: Callable[[], object], instructions: float, calls: float) -> None:
+    """Of each of the ``COUNT`` packets, at most."""
+    work()  # once for the memos
+    assert count_calls(work) / COUNT <= calls
+    if COUNTED:
+        assert count_instructions(work) / COUNT <= instructions
+
+
+def test_an_event_with_a_handler(peer: Peer) -> None:
+    peer.conn.on("event", nothing)
+    data = message(EVENT) * COUNT
+    assert_costs(lambda: peer.conn._received(data), 158, 7)
+    assert peer.conn.stats.events == (2 + COUNTED) * COUNT
+
+
+def test_an_event_that_nobody_wants(peer: Peer) -> None:
+    peer.conn.on("event_hangup", nothing)
+    data = message(EVENT) * COUNT
+    assert_costs(lambda: peer.conn._received(data), 25, 1.4)
+    assert peer.conn.stats.events == (2 + COUNTED) * COUNT
+
+
+def test_an_event_that_nobody_wants_while_an_answer_is_awaited(peer: Peer) -> None:
+    peer.conn.on("event_hangup", nothing)
+    peer.conn.ping(nothing)
+    data = message(EVENT) * COUNT
+    assert_costs(lambda: peer.conn._received(data), 25, 1.4)
+
+
+def test_a_ping_and_its_answer(peer: Peer) -> None:
+    answered: list[object] = []
+    ids: list[str] = []
+
+    def ask(conn: Connection, packet: Packet) -> None:
+        ids[:] = [conn.ping(lambda conn, packet: answered.append(packet)) for _ in range(COUNT)]
+
+    def pings() -> None:
+        peer.conn._received(b"Event: Go\r\n\r\n")
+        peer.conn._received(b"".join(message(f"Response: Success|ActionID: {one}|Ping: Pong") for one in ids))
+
+    peer.conn.on("event_go", ask)
+    assert_costs(pings, 940, 72)
+    assert len(answered) == (2 + COUNTED) * COUNT
+
+
+def test_an_entry_of_a_list(peer: Peer) -> None:
+    answers: list[Any] = []
+
+    def listing() -> None:
+        own = peer.conn.action("CoreShowChannels", lambda conn, packet: answers.append(packet), {"ActionID": "mine"})
+        entries = message(f"{EVENT}|ActionID: {own}") * COUNT
+        peer.conn._received(
+            message(f"Response: Success|ActionID: {own}|EventList: start")
+            + entries
+            + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")
+        )
+
+    assert_costs(listing, 275, 18)
+    assert [len(packet.events) for packet in answers] == [COUNT] * (2 + COUNTED)

@@ -102,6 +102,8 @@ class Dispatch(Actions):
     def _late(self, pending: Pending) -> None:
         error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")
         self._give_up(pending, error)
+        if self._session.state is State.FINISHED and not self.has_retries:  # it was the last that was to be sent again
+            self._deadlines.clear()
 
     def _give_up(self, pending: Pending, error: AMIError) -> None:
         result = self._session.give_up(pending, error)

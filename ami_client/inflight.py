@@ -13,7 +13,7 @@ from typing import Optional
 from .encode import ascii_lower
 from .errors import LimitReached
 from .packet import Kind, Packet
-from .pending import DEFAULT_MAX_ANSWER, Pending, PendingResult, Result
+from .pending import DEFAULT_MAX_ANSWER, Pending, PendingResult, Result, memory_of
 
 # Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
 MAX_ABANDONED = 1000
@@ -117,15 +117,19 @@ class InFlight:
         del self._pending[key]
         return Done(pending, response)
 
-    def take_entry(self, event: Packet) -> bool:
-        """Whether an event with an ActionID was an entry of an ordinary list, and was added to it."""
+    def take_entry(self, event: Packet, length: int) -> bool:
+        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if it is one."""
         key = event["actionid"]
         pending = self._pending.get(key)
-        if pending is None or self._kept >= self._max_answer or key in self._results:
+        if pending is None or pending.entries is None or "eventlist" in event:
             return False
-        size = pending.add_entry(event)
+        if self._kept >= self._max_answer or key in self._results:
+            return False
+        pending.entries.append(event)
+        size = memory_of(length, len(event))
+        pending.size += size
         self._kept += size
-        return size > 0
+        return True
 
     def receive(self, packet: Packet) -> tuple[list[Done], bool]:
         """Give a packet to the action that it belongs to.

@@ -75,6 +75,7 @@ class Pending:
         "assertions",
         "callback",
         "deadline",
+        "entries",
         "fence_id",
         "key",
         "limit",
@@ -109,12 +110,13 @@ class Pending:
         self.packets: list[Packet] = []  # of a composite answer, or raw text
         self.size = 0  # bytes
         self._response: Optional[Packet] = None  # the Response that opened a list
+        self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
 
     def restart(self) -> None:
         """Forget what has arrived of the answer."""
         self.packets = []
         self.size = 0
-        self._response = None
+        self._response = self.entries = None
 
     @property
     def collecting(self) -> bool:
@@ -130,15 +132,6 @@ class Pending:
             and self.assertions is None
             and self.oddity is REGULAR
         )
-
-    def add_entry(self, event: Packet) -> int:
-        """Add an event with our ActionID if it is one more entry of an ordinary list; returns its size, else 0."""
-        if self._response is None or "eventlist" in event or self.oddity is not REGULAR:
-            return 0
-        self._response.events.append(event)
-        size = _size(event)
-        self.size += size
-        return size
 
     def take(self, packet: Packet) -> Optional[Result]:
         """Take the next packet with our ActionID; returns the answer when it is complete."""
@@ -156,6 +149,7 @@ class Pending:
         """Nobody waits any more: what has arrived is let go, and what still comes will not be kept."""
         self.abandoned = True
         self.packets = []
+        self.entries = None
         if self._response is not None:
             self._response = Packet()  # the list is still open
 
@@ -163,7 +157,7 @@ class Pending:
         """Add a part of the answer to those that have arrived."""
         if not self.abandoned:
             packets.append(packet)
-            self.size += _size(packet)
+            self.size += memory_of(len(packet.raw), len(packet))
 
     def _take_composite(self, packet: Packet) -> Optional[Result]:
         self.keep(self.packets, packet)
@@ -183,7 +177,8 @@ class Pending:
         if opens_list or self.oddity.ends_with or self.oddity.single_event:
             self._response = packet
             if not self.abandoned:
-                self.size += _size(packet)
+                self.size += memory_of(len(packet.raw), len(packet))
+                self.entries = packet.events if self.oddity is REGULAR else None
             return None
         return packet
 
@@ -248,8 +243,9 @@ def mark_error(packet: Packet) -> bool:
     return True
 
 
-def _size(packet: Packet) -> int:
-    return max(len(packet.raw), MIN_PACKET_SIZE, HEADER_SIZE * len(packet))
+def memory_of(length: int, headers: int) -> int:
+    """What a packet of so many bytes and headers takes of memory, about."""
+    return max(length, MIN_PACKET_SIZE, HEADER_SIZE * headers)
 
 
 def lacks_entries(complete: Packet, arrived: int) -> bool:

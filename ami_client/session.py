@@ -209,8 +209,14 @@ class Session(Greeting):
         # in an unusual way goes through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
+        in_list = False  # then what comes next is wanted, most likely
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
-            if wanted.unwanted is not None and pieces[-1].startswith(b"Event") and in_flight.open_list is None:
+            if (
+                wanted.unwanted is not None
+                and not in_list
+                and pieces[-1].startswith(b"Event")
+                and in_flight.open_list is None
+            ):
                 self._pass_over(wanted.unwanted)
                 if not pieces:
                     continue
@@ -231,10 +237,12 @@ class Session(Greeting):
                 packet.kind = EVENT
                 if in_flight.open_list is None:
                     if "actionid" not in packet:
+                        in_list = False
                         stats.events += 1
                         yield packet
                         continue
-                    if in_flight.take_entry(packet):
+                    in_list = in_flight.take_entry(packet, len(raw))
+                    if in_list:
                         self._last_list = _NO_LIST
                         continue
             else:

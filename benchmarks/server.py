@@ -1,7 +1,7 @@
 """The server of the benchmarks: the load tests' replay server with more work to give.
 
 ``Replay`` is answered when all its events are out, so that a client knows by the answer that it has seen everything.
-``CoreShowChannels`` answers with a long list in the form of a real one. ``Trickle`` sends single events to all
+``CoreShowChannels`` answers with a long list of the same events. ``Trickle`` sends single events to all
 connections that are logged in, and answers behind the last one. ``Usage`` tells how busy the server itself was.
 """
 
@@ -12,10 +12,11 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from tests.load.replay import END, EOL, Peer, Playlist, ReplayServer, main
+from tests.load.replay import END, EOL, Peer, Playlist, ReplayServer, main, split_events
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST_ENTRIES = 10_000
@@ -25,7 +26,9 @@ TRICKLE_AT_ONCE = 10  # events, each to another connection
 TRICKLE_PAUSE = 0.002  # seconds
 
 _CHAN_VARIABLES = re.compile(rb"(?m)^[^:\r\n]*ChanVariable[^\r]*\r\n")
-_ID = b"@"  # stands for the ActionID in an answer that is made beforehand
+_OWN_HEADERS = re.compile(rb"\r\n(?:ActionID|EventList|Event|Response): [^\r]*")
+_ID = b"\0"  # stands for the ActionID in an answer that is made beforehand
+_ACTION_ID = b"ActionID: " + _ID
 
 
 def without_chan_variables(stream: bytes) -> bytes:
@@ -33,50 +36,32 @@ def without_chan_variables(stream: bytes) -> bytes:
     return _CHAN_VARIABLES.sub(b"", stream)
 
 
-def list_answer(entries: int) -> bytes:
-    """An answer to CoreShowChannels with so many entries in Asterisk 22's form; ``@`` stands for its ActionID.
+def list_answer(events: Sequence[bytes]) -> bytes:
+    """An answer to CoreShowChannels with these events as its entries; a NUL stands for the ActionID.
 
-    Three headers are left out, so that an entry is as long as the events are: 400 bytes in 17 headers.
+    So an entry can be compared with an event: it is one, but for its name and the ActionID.
     """
-    packets = [[b"Response: Success", b"ActionID: " + _ID, b"EventList: start", b"Message: Channels will follow"]]
-    for number in range(entries):
-        packets.append(_list_entry(number))
-    complete = [b"Event: CoreShowChannelsComplete", b"ActionID: " + _ID, b"EventList: Complete"]
-    packets.append([*complete, b"ListItems: %d" % entries])
-    return b"".join(EOL.join(packet) + END for packet in packets)
-
-
-def _list_entry(number: int) -> list[bytes]:
-    caller, callee = b"%d" % (100 + number % 200), b"%d" % (300 + number % 170)
-    seconds = number * 7 % 3600
-    return [
-        b"Event: CoreShowChannel",
-        b"ActionID: " + _ID,
-        b"Channel: PJSIP/%s-%08x" % (caller, number),
-        b"ChannelState: 6",
-        b"ChannelStateDesc: Up",
-        b"CallerIDNum: " + caller,
-        b"CallerIDName: Extension " + caller,
-        b"ConnectedLineNum: " + callee,
-        b"Context: from-internal",
-        b"Exten: " + callee,
-        b"Priority: 3",
-        b"Uniqueid: 1795400135.%d" % number,
-        b"Linkedid: 1795400135.%d" % (number & ~1),
-        b"Application: Dial",
-        b"ApplicationData: PJSIP/%s,20,tT" % callee,
-        b"Duration: 00:%02d:%02d" % divmod(seconds, 60),
-        b"BridgeId: 071c8dff-b890-47bc-9d91-%012x" % (number // 2),
-    ]
+    packets = [b"Response: Success" + EOL + _ACTION_ID + EOL + b"EventList: start"]
+    for event in events:
+        headers = _OWN_HEADERS.sub(b"", event).partition(EOL)[2]
+        packets.append(b"Event: CoreShowChannel" + EOL + _ACTION_ID + EOL + headers)
+    complete = [b"Event: CoreShowChannelsComplete", _ACTION_ID, b"EventList: Complete", b"ListItems: %d" % len(events)]
+    return b"".join(packet + END for packet in [*packets, EOL.join(complete)])
 
 
 class Bench:
     """What all connections share: the answers made beforehand, and who is logged in."""
 
     def __init__(self) -> None:
-        self.list_answer = list_answer(LIST_ENTRIES)
         self.logged_in: dict[BenchPeer, None] = {}  # in order
         self._plain: dict[Playlist, Playlist] = {}
+        self._lists: dict[Playlist, bytes] = {}
+
+    def list_answer(self, playlist: Playlist) -> bytes:
+        """See :func:`list_answer`."""
+        if playlist not in self._lists:
+            self._lists[playlist] = list_answer(split_events(bytes(playlist.stream))[:LIST_ENTRIES])
+        return self._lists[playlist]
 
     def plain(self, playlist: Playlist) -> Playlist:
         """The same events without their ChanVariable headers."""
@@ -115,7 +100,7 @@ class BenchPeer(Peer):
         action_id = headers.get(b"actionid", b"")
         success = b"Response: Success\r\nActionID: %s\r\n" % action_id
         if action == b"coreshowchannels":
-            return self._bench.list_answer.replace(_ID, action_id)
+            return self._bench.list_answer(self._all_events).replace(_ID, action_id)
         if action == b"replay":
             self._playlist = self._bench.plain(self._all_events) if b"plain" in headers else self._all_events
             self._answer_to_replay = success + EOL

@@ -96,6 +96,21 @@ def test_time_runs_out_while_nobody_is_connected(daemon: Daemon) -> None:
     assert sock.take() == b"" and len(calls) == 1
 
 
+def test_when_time_ran_out_for_the_last_one_no_timer_is_left(daemon: Daemon) -> None:
+    daemon.conn.ping(Calls())
+    answers = Calls()
+    daemon.conn.ping(answers, timeout=3, retry=True)
+    daemon.lose()
+    daemon.wire.wait(3.5)
+    assert len(answers) == 1
+    daemon.wire.wait(1)  # the next attempt
+    daemon.wire.sockets[-1].eof()
+    daemon.wire.pump()
+    daemon.pool.finish()
+    with pytest.raises(NothingCanHappen):
+        daemon.wire.reactor.run_once()
+
+
 def test_a_late_answer_on_the_new_connection_belongs_to_nobody(daemon: Daemon) -> None:
     calls, events = Calls(), Calls()
     action_id = daemon.conn.ping(calls, retry=True, timeout=5)

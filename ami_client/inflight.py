@@ -118,7 +118,7 @@ class InFlight:
         return Done(pending, response)
 
     def take_entry(self, event: Packet, length: int) -> bool:
-        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if it is one."""
+        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any."""
         key = event["actionid"]
         pending = self._pending.get(key)
         if pending is None or pending.entries is None or "eventlist" in event:

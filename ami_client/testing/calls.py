@@ -291,7 +291,7 @@ class Exchange:
         return True
 
     def hang_up(self, channel: Channel, cause: int) -> None:
-        """Hang up the call that a live channel belongs to."""
+        """Hang up the call that a live channel belongs to; ``cause`` is Q.931's, 16 an ordinary end."""
         self._calls[channel.name][1].hang_up(cause)
 
     def set_variable(self, channel: Optional[Channel], name: str, value: str) -> None:

@@ -17,15 +17,16 @@ from .office import Office
 from .recording import Recording
 from .replay import Playback, Replay
 from .requests import Rejected, Request
-from .script import BUILT_IN, Answer, Headers, Script, encode_answer, error
-from .scripts import Expectation, Scripts, Sequel
+from .script import BUILT_IN, Answer, Headers, Script, encode_event, error
+from .scripts import Expectation, Scripts
 from .session import Session
+from .timeline import Sequel, Timeline
 
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
 
-    from ..loop import Handle, Loop
+    from ..loop import Loop
 
 # Imported for the handlers that they register.
 _HANDLERS = (housekeeping, listings, telephony)
@@ -60,9 +61,9 @@ class FakeAsterisk:
     #: All requests that came, of all clients, in order; ``clear()`` it as you like. Called, those that are meant:
     #: ``assert server.received("Originate", Channel="PJSIP/100")``.
     received: Received
-    #: The live calls.
+    #: The live calls: ``channels`` are theirs, ``hang_up(channel, cause)`` is the other side's doing.
     exchange: Exchange
-    #: What logins are refused with, None while they are not.
+    #: What :meth:`refuse_logins` refuses them with, None while it does not.
     login_refusal: Optional[str] = None
     _muted = False
     _started = 0.0
@@ -95,8 +96,8 @@ class FakeAsterisk:
         self.exchange = Exchange(loop, self.office, self.push, ring_time=ring_time, call_length=call_length)
         self._listener = Listener(loop, host, port, unix_path, tls)
         self._sessions: list[Session] = []
+        self._timeline = Timeline(loop, self.push)
         self._scripts = Scripts(loop, self.play)
-        self._timers: list[Handle] = []
         self._replay: Optional[Replay] = None
         self._playbacks: dict[Session, Playback] = {}
 
@@ -108,11 +109,13 @@ class FakeAsterisk:
         self._listener.start(self._accept)
 
     def close(self) -> None:
-        """Stop listening, drop all connections and end all calls; :meth:`start` may follow."""
+        """Stop listening, drop all connections and end all calls; :meth:`start` may follow.
+
+        What :meth:`play` still has is taken back, unless this is played itself:
+        ``[(30, server.close), (90, server.start)]`` is an outage of a minute.
+        """
         self._listener.close()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._timeline.cancel()
         self.drop()
         # Those who did not read may still be there.
         for session in list(self._sessions):
@@ -209,7 +212,7 @@ class FakeAsterisk:
         often. What is expected first is met first, and goes before the answers of :meth:`on`; what
         has not come by the end fails the test (:meth:`verify`).
         """
-        return self._scripts.expect(Pattern(action, headers, **more), times)
+        return self._scripts.expect(Pattern(action, {**(headers or {}), **more}), times)
 
     def in_order(self) -> AbstractContextManager[None]:
         """Return a context manager: what is expected inside its block is to come in that order."""
@@ -258,7 +261,7 @@ class FakeAsterisk:
         as they are.
         """
         if isinstance(event, str):
-            event = encode_answer(event)
+            event = encode_event(event)
         return sum([session.deliver(event) for session in list(self._sessions)])
 
     def play(self, sequel: Sequel) -> None:
@@ -266,9 +269,7 @@ class FakeAsterisk:
 
         A function in place of an event is called: ``play([(0.0, ringing), (2.5, hangup), (3.0, server.drop)])``.
         """
-        for seconds, event in sequel:
-            happen = (event,) if callable(event) else (self.push, event)
-            self._timers.append(self.loop.call_later(seconds, *happen))
+        self._timeline.play(sequel)
 
     def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
         """Drop all connections, having sent ``after``: the beginning of a packet, perhaps.
@@ -276,7 +277,7 @@ class FakeAsterisk:
         With ``reset`` the clients see "connection reset" instead of an end.
         """
         for session in list(self._sessions):
-            session.link.drop(encode_answer(after), reset)
+            session.link.drop(encode_event(after), reset)
 
     def mute(self) -> None:
         """Send nothing more, nor to new clients, but keep the connections: a frozen server."""

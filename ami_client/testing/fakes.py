@@ -47,11 +47,15 @@ class FakeSelector(selectors.BaseSelector):
     """A selector over :class:`FakeSocket` objects (or their numbers) that never sleeps.
 
     With nothing ready, ``select(timeout)`` moves ``clock`` on by the timeout, as the wait would have;
-    without a timeout it raises :class:`NothingCanHappen`. The idea is tornado 4's FakeTimeSelect.
+    without a timeout it raises :class:`NothingCanHappen`, and so it does when it has let ``patience``
+    seconds pass, None for never. The idea is tornado 4's FakeTimeSelect.
     """
 
-    def __init__(self, clock: Optional[FakeClock] = None) -> None:
+    def __init__(self, clock: Optional[FakeClock] = None, *, patience: Optional[float] = 365 * 86_400.0) -> None:
         self.clock = FakeClock() if clock is None else clock
+        self.patience = patience
+        #: Seconds that it has let pass.
+        self.slept = 0.0
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def register(self, fileobj: FileDescriptor, events: int, data: object = None) -> selectors.SelectorKey:
@@ -81,8 +85,14 @@ class FakeSelector(selectors.BaseSelector):
         if not ready:
             if timeout is None:
                 raise NothingCanHappen("nothing is ready, no timer is set: this would hang")
-            self.clock.advance(max(timeout, 0))
+            self._sleep(max(timeout, 0.0))
         return ready
+
+    def _sleep(self, seconds: float) -> None:
+        if self.patience is not None and self.slept + seconds > self.patience:
+            raise NothingCanHappen(f"{self.patience:,.0f} seconds have passed and what is awaited does not come")
+        self.slept += seconds
+        self.clock.advance(seconds)
 
     def _ready(self) -> list[tuple[selectors.SelectorKey, int]]:
         ready = []

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional, Union
 
-from .redact import REMOVED, is_secret
+from ..encode import ENCODING, ENCODING_ERRORS
+from .redact import redact
 from .requests import Request
 
 #: What a header is to be: such a text or number, a list of all its values, a regex that is found in it, a function
 #: of its value; None: not there; ``...``: there, with whatever value.
-Wanted = Union[str, float, None, list[str], "re.Pattern[str]", Callable[[str], object], "ellipsis"]  # noqa: F821
+Wanted = Union[
+    str, float, None, Sequence[Union[str, float]], "re.Pattern[str]", Callable[[str], object], "ellipsis"  # noqa: F821
+]
 
 
 class Pattern:
     """An action and what its headers are to be; names compare without case, values exactly."""
 
-    def __init__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, **more: Wanted) -> None:
+    def __init__(self, action: str, headers: Mapping[str, Wanted]) -> None:
         self.action = action
-        self.headers: dict[str, Wanted] = {**(headers or {}), **more}
+        self.headers = headers
 
     def __str__(self) -> str:
         return " ".join([self.action, *(f"{name}={_shown(wanted)}" for name, wanted in self.headers.items())])
@@ -48,7 +51,7 @@ class Matches(list[Request]):
 
     def __repr__(self) -> str:
         if self:
-            return super().__repr__()
+            return f"<received: {', '.join(counted(map(describe, self)))}>"
         if not self._requests:
             return f"<no {self._pattern}; nothing was received>"
         # Those that come closest are told first: what follows may be cut off.
@@ -66,19 +69,18 @@ class Received(list[Request]):
         is found; with a function, one for which it is true; with a list, all these values; with ``...``, any value;
         with None, none at all.
         """
-        return Matches(Pattern(action, headers, **more), self)
+        return Matches(Pattern(action, {**(headers or {}), **more}), self)
 
 
 def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
     """Return a request in one line without its secrets; with ``names``, only these of its headers."""
     wanted = None if names is None else {name.lower() for name in names}
-    login = request.action.lower() == "login"
+    data = "\n".join(request.lines).encode(ENCODING, ENCODING_ERRORS)
     shown = [request.action or "(no action)"]
-    for name, value in request.headers:
+    for name, value in Request(redact(data).decode(ENCODING, ENCODING_ERRORS).split("\n")).headers:
         key = name.strip().lower()
-        if key == "action" or (key == "actionid" if wanted is None else key not in wanted):
-            continue
-        shown.append(f"{name}={REMOVED if is_secret(name) or (login and key == 'key') else repr(value)}")
+        if key != "action" and (key != "actionid" if wanted is None else key in wanted):
+            shown.append(f"{name}={value!r}")
     return " ".join(shown)
 
 
@@ -92,7 +94,7 @@ def _fits(request: Request, name: str, wanted: Wanted) -> bool:
     values = request.getall(name)
     if wanted is None:
         return not values
-    if isinstance(wanted, list):
+    if isinstance(wanted, (list, tuple)):
         return values == list(map(_text, wanted))
     if not values:
         return False

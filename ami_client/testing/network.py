@@ -71,23 +71,30 @@ class FakeNetwork:
         self.loop = loop
         self._listeners: dict[Place, OnAccept] = {}
         self._ports = itertools.count(_FIRST_PORT)
+        self._is_installed = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Have the library connect within this network, in all of the process, until the end of the block."""
         names = vars(connector)
-        before = names["socket"]
-        names["socket"] = _SocketModule(self)
+        module = names["socket"] = _SocketModule(self, names["socket"])
+        self._is_installed = True
         try:
             yield
         finally:
-            names["socket"] = before
+            self._is_installed = False
+            module.is_over = True
+            # Networks need not end in the order in which they were put one over the other.
+            while isinstance(names["socket"], _SocketModule) and names["socket"].is_over:
+                names["socket"] = names["socket"].beneath
 
     def listen(self, place: Place, on_accept: OnAccept) -> Place:
         """Have ``on_accept(sock)`` get the connections to a place; returns it with its port, which may be 0 for any.
 
-        Raises OSError when somebody listens there.
+        Raises OSError when somebody listens there, RuntimeError when nobody could come.
         """
+        if not self._is_installed:
+            raise RuntimeError("use the SimulatedReactor in a with block: nobody reaches its network otherwise")
         if isinstance(place, tuple):
             host, port = place
             place = (
@@ -145,9 +152,18 @@ class FakeNetwork:
 class _SocketModule:
     """The module ``socket`` as far as the library connects by it, the rest being the real one's."""
 
-    def __init__(self, network: FakeNetwork) -> None:
-        self.socket = network.socket
+    def __init__(self, network: FakeNetwork, beneath: object) -> None:
+        self.beneath = beneath
+        self.is_over = False
+        self._network = network
         self.getaddrinfo = network.getaddrinfo
+
+    @property
+    def socket(self) -> Callable[..., object]:
+        given = socket.socket
+        # What a test has patched it with goes before this network.
+        is_real = isinstance(given, type) and issubclass(given, socket.SocketType)
+        return self._network.socket if is_real else given
 
     def __getattr__(self, name: str) -> object:
         return getattr(socket, name)

@@ -65,35 +65,34 @@ def ami_pool(request: pytest.FixtureRequest, reactor: Loop, fake_asterisk: FakeA
     pool.finish()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
     """Fail a test that went well otherwise, but for requests that did not come."""
-    result = yield
     for server in item.stash.get(_SERVERS, []):
         report = server.report()
         if report:
             pytest.fail(report, pytrace=False)
-    return result
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+# The old style of wrappers: pytest 7 may come with a pluggy that knows no other.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Tell what the server has received when a test has failed."""
-    report = yield
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
     servers = item.stash.get(_SERVERS, [])
     if report.when == "call" and report.failed and servers:
         from .matching import counted, describe
 
         lines = counted(describe(request) for server in servers for request in server.received)
         report.sections.append(("Received by fake_asterisk", "\n".join(lines) or "nothing"))
-    return report
 
 
 def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
     """What a test's marks say, those nearest to it winning."""
     options: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers(name))):
+        if mark.args:
+            raise TypeError(f"the mark {name} takes options by their names, not {mark.args}")
         options.update(mark.kwargs)
     return options

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..errors import AMIError
-    from ..loop import Loop
+    from ..loop import Handle, Loop
 
 #: Bytes that wait for a client that does not read. Beyond them its connection ends, as Asterisk would have ended it.
 MAX_HELD = 64 * 1024 * 1024
+#: A client that sends no more may still read: so many seconds are left to it for the answers.
+LINGER = 2.0
 
 
 class Recorder:
@@ -55,6 +57,7 @@ class Recorder:
     #: What ``on_lost`` was told the last time.
     error: Optional[Union[AMIError, OSError]] = None
     _started = 0.0
+    _has_begun = False
 
     def __init__(
         self,
@@ -80,9 +83,12 @@ class Recorder:
         self._links = 0
 
     def start(self) -> None:
-        """Listen, and begin the file; OSError when either cannot be had, RuntimeError when it has been started."""
-        if self._out is not None:
-            raise RuntimeError("it is recording already")
+        """Listen, and begin the file; OSError when either cannot be had.
+
+        RuntimeError when it has been started, even if it was closed since: the file would begin anew.
+        """
+        if self._has_begun:
+            raise RuntimeError("it has recorded already")
         self._started = self.loop.time()
         self._listener.start(self._accept)
         try:
@@ -90,6 +96,7 @@ class Recorder:
         except OSError:
             self._listener.close()
             raise
+        self._has_begun = True
         self._out = RecordingWriter(out, {"at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
         self._out.flush()
 
@@ -190,6 +197,7 @@ class _Passage:
         self.number = number
         self._is_open = False
         self._is_over = False
+        self._linger: Optional[Handle] = None  # the client sends no more
         self._waiting = bytearray()  # what the client says before the server is reached
         self._splitters: dict[str, RequestSplitter] = {"client": RequestSplitter(), "server": PacketSplitter()}
         self.server = recorder._make_link(self)
@@ -202,7 +210,7 @@ class _Passage:
 
     def from_client(self, data: bytes) -> None:
         if not data:
-            self.client.close()
+            self._linger = self.recorder.loop.call_later(LINGER, self.client.close)
             return
         if self._is_open:
             self.server.write(data)
@@ -226,6 +234,8 @@ class _Passage:
         self.client.close()
 
     def _client_closed(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
         self._end("client", "closed")
         self.server.close()
         self.recorder._passed(self)

@@ -14,7 +14,10 @@ from ..encode import ENCODING, ENCODING_ERRORS
 REMOVED = "[removed]"
 
 # Names that what is to be kept secret goes by.
-_WORD = r"(?:secret|passw|passphrase|md5|token|auth[-_. ]?key|api[-_. ]?key)"
+_WORD = (
+    r"(?:secret|passw|passphrase|pwd|md5|token|credential|authorization|auth[-_. ]?key|api[-_. ]?key"
+    r"|(?<![a-z])pin(?![a-z]))"
+)
 _SECRET = re.compile(_WORD, re.IGNORECASE)
 # Of the security events, by which a secret could be guessed at leisure.
 _HASHES = frozenset({"challenge", "receivedchallenge", "receivedhash", "expectedresponse"})
@@ -24,18 +27,25 @@ _HARMLESS = re.compile(r"usingpassword|\w*exist", re.IGNORECASE)
 # `PASSWORD=x` and `secret : x`, anywhere in a line. What follows goes as a whole: it may hold commas and quotes.
 # Lengths are bounded here and below, so that the time taken is too, whatever somebody has a server say.
 _ASSIGNMENT = re.compile(rf"({_WORD}[\w\-.)\] \t]{{0,60}}?(?::|=>?)\s*)(\S.*)", re.IGNORECASE)
-_JSON_MEMBER = re.compile(rf'("[^"]*{_WORD}[^"]*"\s*:\s*)"(?:\\.|[^"\\])*"', re.IGNORECASE)
-# `tcp://user:x@host`, `sip:user:x@host`, `register => user:x@host`
-_IN_ADDRESS = re.compile(r"((?:://|sips?:|register\s*=>?\s*)[^:@/\s]{1,256}:)[^@\s]{1,256}(?=@)", re.IGNORECASE)
+# Asterisk escapes the quotes of some values.
+_JSON_MEMBER = re.compile(
+    rf'("[^"]*{_WORD}[^"]*"\s*:\s*)(?:(\\?")(?:(?!\2)(?:\\.|[^"\\]))*\2|-?\d[\d.eE+-]*)', re.IGNORECASE
+)
+# `tcp://user:x@host`, `sip:user:x@host`, `register => user:x@host`, `IAX2/user:x@host`
+_IN_ADDRESS = re.compile(
+    r"""((?:://|sips?:|register\s*=>?\s*|(?:pj)?sip/|iax2/)[^:@/\s"(),]{0,256}:)[^\s"]{1,256}(?=@)""", re.IGNORECASE
+)
 # The head of a table's column, as in `sip show users`.
 _COLUMN = re.compile(r"(?<=\s\s)(?:md5)?(?:secret|password)(?=\s\s|\s*$)\s*", re.IGNORECASE)
 
 # All of the above begins with one of these: a packet without any is left as it is, which takes a third of the time.
-_SUSPECT = re.compile(rf"{_WORD}|challenge|hash|expectedresponse|login|authenticate|://|sips?:|register".encode(), re.I)
+_SUSPECT = re.compile(
+    rf"{_WORD}|challenge|hash|expectedresponse|login|authenticate|://|sips?[:/]|iax2/|register".encode(), re.IGNORECASE
+)
 
 # Headers of which one names what the other holds: `Variable: PASSWORD`, `Value: x`.
 _NAMING = re.compile(r"(variable|key|var-\d+|action|application)", re.IGNORECASE)
-_HOLDERS = {"variable": "value", "key": "val"}
+_HOLDERS = {"variable": {"value"}, "key": {"val"}}
 
 
 def is_secret(name: str) -> bool:
@@ -60,7 +70,7 @@ def redact(data: bytes) -> bytes:
         else:
             text = _without_cell(text, column)
             column = _find_column(text) or column
-            text = _JSON_MEMBER.sub(rf'\1"{REMOVED}"', text)
+            text = _JSON_MEMBER.sub(_member, text)
             text = _in_value(name + colon, text[len(name + colon) :])
         lines[number] = text + end
     return "\n".join(lines).encode(ENCODING, ENCODING_ERRORS)
@@ -76,6 +86,11 @@ def _in_value(head: str, value: str) -> str:
     if not value.lstrip().startswith("{"):  # JSON, whose members are done
         value = _ASSIGNMENT.sub(_assigned, value)
     return head + _IN_ADDRESS.sub(rf"\1{REMOVED}", value)
+
+
+def _member(found: re.Match[str]) -> str:
+    quote = found.group(2) or '"'
+    return f"{found.group(1)}{quote}{REMOVED}{quote}"
 
 
 def _assigned(found: re.Match[str]) -> str:
@@ -94,9 +109,9 @@ def _holders(lines: Iterable[str]) -> set[str]:
         if name == "action":
             holders |= {"key"} if value.lower() == "login" else set()
         elif name == "application":  # its argument is the secret itself
-            holders |= {"appdata"} if value.lower() == "authenticate" else set()
+            holders |= {"appdata", "applicationdata", "data"} if value.lower() == "authenticate" else set()
         elif is_secret(value) and "=" not in value:
-            holders.add(_HOLDERS.get(name) or name.replace("var-", "value-"))
+            holders |= _HOLDERS.get(name) or {name.replace("var-", "value-"), name.replace("var-", "match-")}
     return holders
 
 

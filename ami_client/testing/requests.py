@@ -25,7 +25,7 @@ class Request:
 
     def __repr__(self) -> str:
         # No values: a Login's secret must not end up in a log or a failed assertion.
-        return f"<Request {self.action} {self.action_id}>"
+        return f"<Request {self.action} {self.action_id}".rstrip() + ">"
 
     @property
     def action(self) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Callable, Optional, Union
+from typing import Callable, Optional, Union, cast
 
 from .requests import Request
 
 #: A header's value: text or a number, a list that repeats the header, None to leave it out.
 Value = Union[str, int, float, None, Sequence[Union[str, int, float]]]
-#: One packet: a mapping, or pairs when a name repeats with others between.
-Headers = Union[Mapping[str, Value], Sequence[tuple[str, Value]]]
+#: One packet: a mapping, or pairs when a name repeats with others between. Values are not spelled out: a type checker
+#: takes a literal such as ``{"Event": "Hangup", "Cause": 19}`` for a Mapping[str, object].
+Headers = Union[Mapping[str, object], Sequence[tuple[str, object]]]
 
 
 class Later:
@@ -64,15 +65,23 @@ class Cut:
 
 #: What the server answers: nothing (None), bytes or text as they are, one packet, several packets,
 #: one of these :class:`Later`, or :class:`Cut`.
-Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, Value]], Later, Cut]
+Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, object]], Later, Cut]
 #: What stands for the answer that the server gives by itself.
 BUILT_IN: Answer = NotImplemented
 #: An answer, or a callable ``(request) -> answer``; NotImplemented means the built-in answer.
 Script = Union[Answer, Callable[[Request], Answer]]
 
 
+def check_answer(answer: Script) -> None:
+    """Raise TypeError for what is no answer: here, where a test gives it, and not when it is asked for."""
+    if isinstance(answer, Cut):
+        check_answer(answer.answer)
+    elif answer is not BUILT_IN and not callable(answer) and not isinstance(answer, Later):
+        encode_answer(answer)
+
+
 def encode_packet(headers: Headers, action_id: str = "") -> bytes:
-    """Return the bytes of one packet, its blank line included.
+    """Return the bytes of one packet, its blank line included; TypeError for what is none.
 
     ``action_id`` is put behind the first header, where Asterisk has it, unless the packet has an
     ActionID of its own (None leaves it out).
@@ -85,29 +94,30 @@ def encode_packet(headers: Headers, action_id: str = "") -> bytes:
 
 
 def encode_answer(answer: Answer, action_id: str = "") -> bytes:
-    """Return the bytes of an answer that is there; ``action_id`` goes into each of its packets."""
+    """Return the bytes of an answer that is there; ``action_id`` goes into each of its packets.
+
+    Raises TypeError for what is no answer.
+    """
     if answer is None:
         return b""
-    if isinstance(answer, bytes):
-        return answer
-    if isinstance(answer, str):
-        return answer.encode("utf-8", "surrogateescape")
     if isinstance(answer, Later):
         raise TypeError("an answer that is to come later has no bytes")
     if isinstance(answer, Cut):
         return answer.encode(action_id)
-    if isinstance(answer, Mapping):
-        return encode_packet(answer, action_id)
-    packets: list[Headers] = []
-    pairs: list[tuple[str, Value]] = []
-    for item in answer:
-        if isinstance(item, Mapping):
-            packets.append(item)
-        else:
-            pairs.append(item)
-    if pairs:
-        packets.append(pairs)
-    return b"".join(encode_packet(packet, action_id) for packet in packets)
+    if isinstance(answer, Sequence):
+        packets = [packet for packet in answer if isinstance(packet, Mapping)]
+        if len(packets) == len(answer):
+            return b"".join(encode_packet(packet, action_id) for packet in packets)
+    return encode_event(cast("Union[bytes, str, Headers]", answer), action_id)
+
+
+def encode_event(event: Union[bytes, str, Headers], action_id: str = "") -> bytes:
+    """Return the bytes of one packet, or of text as it is; TypeError for anything else."""
+    if isinstance(event, bytes):
+        return event
+    if isinstance(event, str):
+        return event.encode("utf-8", "surrogateescape")
+    return encode_packet(event, action_id)
 
 
 def find(headers: Headers, name: str) -> Optional[str]:
@@ -118,10 +128,10 @@ def find(headers: Headers, name: str) -> Optional[str]:
     return None
 
 
-def listing(message: str, entries: Sequence[Mapping[str, Value]], complete: str) -> list[dict[str, Value]]:
+def listing(message: str, entries: Sequence[Mapping[str, object]], complete: str) -> list[dict[str, object]]:
     """Return a list as Asterisk sends it: the Response, ``entries``, the event named ``complete``."""
-    start: dict[str, Value] = {"Response": "Success", "EventList": "start", "Message": message}
-    end: dict[str, Value] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
+    start: dict[str, object] = {"Response": "Success", "EventList": "start", "Message": message}
+    end: dict[str, object] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
     return [start, *map(dict, entries), end]
 
 
@@ -135,13 +145,19 @@ def success(message: str) -> Answer:
     return {"Response": "Success", "Message": message}
 
 
-def _pairs(headers: Headers) -> Iterable[tuple[str, Value]]:
-    return headers.items() if isinstance(headers, Mapping) else headers
+def _pairs(headers: Headers) -> Iterable[tuple[str, object]]:
+    if isinstance(headers, Mapping):
+        return headers.items()
+    if isinstance(headers, Sequence) and all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in headers):
+        return headers
+    raise TypeError(f"a packet is a mapping of headers, or pairs of a name and a value; not {headers!r}")
 
 
-def _texts(value: Value) -> list[str]:
+def _texts(value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, (str, int, float)):
         return [str(value)]
-    return [str(item) for item in value]
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [str(item) for item in value]
+    raise TypeError(f"a header's value is a text, a number, a list of them, or None; not {value!r}")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from .matching import Pattern, counted, describe
 from .requests import Request
-from .script import BUILT_IN, Answer, Cut, Headers, Later, Script, Value, error, listing
+from .script import BUILT_IN, Answer, Cut, Later, Script, check_answer, error, listing
+from .timeline import Sequel, check_sequel
 
 if TYPE_CHECKING:
     from ..loop import Loop
-
-logger = logging.getLogger("ami_client")
-
-#: What happens when: pairs of seconds since the beginning and an event, or a function that is called.
-Sequel = Iterable[tuple[float, Union[bytes, str, Headers, Callable[[], object]]]]
 
 # What clients send by themselves: nothing that came in the place of something else.
 _BY_ITSELF = frozenset({"challenge", "login", "ping"})
@@ -61,12 +56,13 @@ class Expectation:
 
     def answer(self, answer: Script, *, delay: float = 0.0) -> Expectation:
         """Answer it with ``answer``, all that ``FakeAsterisk.on`` takes, after ``delay`` seconds."""
+        check_answer(answer)
         self._answer, self._delay = answer, delay
         return self
 
     def answer_list(
         self,
-        entries: Sequence[Mapping[str, Value]],
+        entries: Sequence[Mapping[str, object]],
         complete: str,
         *,
         message: str = "List will follow",
@@ -89,14 +85,14 @@ class Expectation:
 
     def play(self, sequel: Sequel) -> Expectation:
         """Have these events follow the answer, as ``FakeAsterisk.play`` does; each time that it comes."""
-        self._sequel = list(sequel)
+        self._sequel = check_sequel(sequel)
         return self
 
     def report(self, received: Sequence[Request]) -> str:
         """Return in one line what is missing and what came instead."""
         line = str(self.pattern)
         if self._times not in (None, 1):
-            line += f", {self._times} times: came {len(self.requests)} times"
+            line += f": came {len(self.requests)} of {self._times} times"
         if self._after is not None:
             line += f", behind {self._after.pattern}"
         if self.too_early:
@@ -132,6 +128,7 @@ class Scripts:
 
     def on(self, action: str, answer: Script, delay: float) -> None:
         """Answer ``action`` so from now on."""
+        check_answer(answer)
         self._by_action[action.lower()] = Scripted(action, answer, delay)
 
     def off(self, action: str) -> None:
@@ -198,11 +195,7 @@ class Scripts:
     def _answer(self, scripted: Scripted, request: Request) -> Answer:
         answer = scripted.answer
         if callable(answer):
-            try:
-                answer = answer(request)
-            except Exception as exc:
-                logger.exception("FakeAsterisk: the answer to %r raised", request)
-                answer = error(f"The scripted answer raised {exc!r}")
+            answer = answer(request)
         if not scripted.delay or answer is BUILT_IN or isinstance(answer, Later):
             return answer
         later = Later()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 import random
 import socket
 from collections import deque
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Callable, Optional, Union
 from .link import Link
 from .masks import ALL, passes
 from .requests import Rejected, Request, RequestReader
-from .script import Answer, Cut, Headers, Later, encode_answer, encode_packet, find
+from .script import Answer, Cut, Headers, Later, encode_answer, encode_packet, error, find
 
 if TYPE_CHECKING:
     from ..loop import Loop
+
+
+logger = logging.getLogger("ami_client")
 
 
 class Phase(enum.Enum):
@@ -124,7 +128,10 @@ class Session:
                 self.link.drop()
                 return
             self._answering = True
-            answer = self._answer(self, request)
+            try:
+                answer = self._answer(self, request)
+            except Exception as exc:
+                answer = self._failed(request, exc)
             if isinstance(answer, Later):
                 answer.then(partial(self._answered_late, request))
             else:
@@ -132,10 +139,15 @@ class Session:
 
     def _answered(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answering = False
+        try:
+            data = encode_answer(answer, request.action_id)
+        except Exception as exc:
+            answer = self._failed(request, exc)
+            data = encode_answer(answer, request.action_id)
         if isinstance(answer, Cut):
-            self.link.drop(answer.encode(request.action_id), answer.reset)
+            self.link.drop(data, answer.reset)
             return
-        self.link.write(encode_answer(answer, request.action_id))
+        self.link.write(data)
         events, self._events = self._events, []
         if self.phase is Phase.FINISHING:
             self.link.finish()
@@ -146,6 +158,11 @@ class Session:
         self._answered(request, answer)
         # Not from here: many late answers in a row would nest as deep.
         self._loop.call_soon(self._serve)
+
+    def _failed(self, request: Union[Request, Rejected], exc: Exception) -> Answer:
+        """Log what is wrong with a script, and answer all the same: the client would wait for ever."""
+        logger.exception("FakeAsterisk: the answer to %r raised", request)
+        return error(f"The scripted answer raised {exc!r}")
 
     def _on_closed(self) -> None:
         self._move(Phase.CLOSED)

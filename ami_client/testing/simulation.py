@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import selectors
+import logging
 from contextlib import ExitStack
 from typing import Callable, Optional
 
@@ -10,8 +10,10 @@ from ..reactor import Reactor
 from .fakes import FakeClock, FakeSelector, NothingCanHappen
 from .network import FakeNetwork
 
+logger = logging.getLogger("ami_client")
+
 # So many iterations without time passing are too many.
-_RESTLESS = 10_000
+_RESTLESS = 100_000
 
 
 class SimulatedReactor(Reactor):
@@ -29,19 +31,26 @@ class SimulatedReactor(Reactor):
     anything, or when ``patience`` seconds of its clock have passed in one :meth:`run`. Threads cannot wake it, and real
     sockets cannot be watched.
 
+    Inside the block, what a callback raises comes out of the ``run`` method in which it was called, which may be called
+    again; with another reactor it is logged and no more. So an assertion in a callback can fail a test.
+
     Attributes: ``clock``, a FakeClock; ``network``.
     """
 
     def __init__(self, *, patience: float = 86_400.0) -> None:
         self.clock = FakeClock()
         self.patience = patience
-        self._sleeper = _Sleeper(self.clock)
+        self._sleeper = FakeSelector(self.clock, patience=None)
         super().__init__(self._sleeper, self.clock)
         self.network = FakeNetwork(self)
         self._installed = ExitStack()
+        self._raised = _Raised()
+        self._restless = 0
 
     def __enter__(self) -> SimulatedReactor:
         self._installed.enter_context(self.network.installed())
+        logger.addHandler(self._raised)
+        self._installed.callback(logger.removeHandler, self._raised)
         return self
 
     def close(self) -> None:
@@ -70,42 +79,49 @@ class SimulatedReactor(Reactor):
             self.settle()
 
     def settle(self) -> None:
-        """Run as long as there is something to do now; no time passes. AssertionError when that has no end."""
-        for _ in range(_RESTLESS):
-            if not self.run_once(0):
-                return
-        raise AssertionError("the loop does not come to rest: something calls itself again and again")
+        """Run as long as there is something to do now; no time passes."""
+        while self.run_once(0):
+            pass
 
     def run_until(self, condition: Callable[[], object], within: float = 60.0) -> None:
         """Run until ``condition()`` is true; AssertionError when it is not ``within`` so many seconds of its clock."""
         deadline = self.time() + within
-        while not condition():
+        while True:
+            value = condition()
+            if value:
+                return
             left = deadline - self.time()
             if left <= 0:
                 name = getattr(condition, "__name__", None) or repr(condition)
-                raise AssertionError(f"in {within:g} seconds it did not come to that: {name}")
+                raise AssertionError(f"in {within:g} seconds it did not come to that: {name} is still {value!r}")
             self.run_once(left)
 
+    def _iterate(self, limit: Optional[float]) -> bool:
+        before = self.clock.now
+        ran = super()._iterate(limit)
+        self._restless = self._restless + 1 if ran and self.clock.now == before else 0
+        if self._restless >= _RESTLESS:
+            self._restless = 0
+            raise NothingCanHappen("the loop does not come to rest: something calls itself again and again")
+        if self._raised.errors:
+            raise self._raised.errors.pop(0)
+        return ran
+
     def _run(self, patience: Optional[float]) -> None:
-        self._sleeper.until = None if patience is None else self.time() + patience
+        self._sleeper.patience, self._sleeper.slept = patience, 0.0
         try:
             super().run()
         finally:
-            self._sleeper.until = None
+            self._sleeper.patience = None
 
 
-class _Sleeper(FakeSelector):
-    """A FakeSelector that wakes up for the last time at ``until``, seconds of its clock."""
+class _Raised(logging.Handler):
+    """Keeps what callbacks have raised: the library logs it, wherever it calls them."""
 
-    until: Optional[float] = None
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException] = []
 
-    def select(self, timeout: Optional[float] = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """As ``FakeSelector.select``; raises NothingCanHappen when it is to sleep longer."""
-        if (
-            self.until is not None
-            and timeout is not None
-            and self.clock.now + timeout > self.until
-            and not self._ready()
-        ):
-            raise NothingCanHappen(f"at {self.until:g} seconds the loop still runs, for what is awaited does not come")
-        return super().select(timeout)
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self.errors.append(record.exc_info[1])

@@ -70,6 +70,19 @@ def test_select_reports_only_the_events_asked_for() -> None:
     assert [events for _, events in selector.select(0)] == [WRITE]
 
 
+def test_a_loop_that_only_ever_sleeps_is_ended() -> None:
+    clock = FakeClock()
+    with Reactor(selector=FakeSelector(clock, patience=100), clock=clock) as reactor:
+
+        def again() -> None:
+            reactor.call_later(7, again)
+
+        again()
+        with pytest.raises(NothingCanHappen, match="100 seconds have passed"):
+            reactor.run()
+    assert clock() == 98
+
+
 def test_a_socket_may_be_known_by_its_number() -> None:
     selector, sock = FakeSelector(), connected()
     key = selector.register(sock.fileno(), READ)

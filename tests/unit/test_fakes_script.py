@@ -141,11 +141,11 @@ def test_what_did_not_come_is_told_with_what_came_instead(sim: SimulatedReactor)
     assert str(caught.value).split("\n") == [
         "3 of 3 expected requests did not come:",
         "  - Originate Channel=/PJSIP/1../; instead came Originate Channel='SIP/100'",
-        "  - Ping, 3 times: came 1 times",
+        "  - Ping: came 1 of 3 times",
         "  - Status",
         "received, logins and pings apart:",
         "  - Originate Channel='SIP/100' Exten='5'",
-        "  - SetVar Variable='PASSWORD' Value='x' DBSecret=[removed]",
+        "  - SetVar Variable='PASSWORD' Value='[removed]' DBSecret='[removed]'",
     ]
 
 
@@ -203,9 +203,34 @@ def test_a_play_of_events_and_faults(server: FakeAsterisk, user: User) -> None:
     assert not user.conn.connected
 
 
+def test_the_other_side_can_hang_up(server: FakeAsterisk, user: User) -> None:
+    causes: list[str] = []
+    user.pool.on("event_hangup", lambda conn, packet: causes.append(packet["cause"]))
+    user.ask("Originate", Channel="PJSIP/front-desk", Application="Wait", Async="true")
+    user.sim.run_for(0.5)
+    (channel,) = server.exchange.channels
+    server.exchange.hang_up(channel, 17)
+    user.sim.settle()
+    assert (causes, server.exchange.channels) == (["17"], [])
+
+
+def test_an_outage_can_be_played(server: FakeAsterisk, user: User) -> None:
+    server.play([(30, server.close), (90, server.start), (100, lambda: server.play([(10, server.close)]))])
+    up: list[bool] = []
+    for seconds in (20, 25, 50, 20):
+        user.sim.run_for(seconds)
+        user.pool.get_connection(server.url, lambda conn: up.append(conn.connected))
+        user.sim.settle()
+    assert up == [True, False, True, False]
+
+
 def test_the_end_of_the_server_ends_its_play(server: FakeAsterisk, user: User) -> None:
     played: list[int] = []
-    server.play([(1, lambda: played.append(1))])
+    server.expect("Ping").play([(1, lambda: played.append(2))])
+    user.ask("Ping")
+    user.sim.settle()
+    server.play([(0, dict), (1, lambda: played.append(1))])
+    user.sim.settle()
     server.close()
     user.sim.run_for(5)
     assert played == []
@@ -223,6 +248,7 @@ def test_the_end_of_the_server_ends_its_play(server: FakeAsterisk, user: User) -
         ({"Variable": "B=2"}, True),
         ({"Variable": ["A=1", "B=2"]}, True),
         ({"Variable": ["A=1"]}, False),
+        ({"Variable": ("A=1", "B=2")}, True),
         ({"Channel": re.compile("^PJSIP/")}, True),
         ({"Channel": re.compile("SIP$")}, False),
         ({"Channel": str.isupper}, True),
@@ -249,11 +275,67 @@ def test_what_was_not_received_tells_what_was(server: FakeAsterisk, user: User) 
         "Originate Channel='PJSIP/2' (2 times), Challenge, Login, Ping>"
     )
     assert [request.get("Channel") for request in server.received("originate", Channel="PJSIP/2")] == ["PJSIP/2"] * 2
+    assert repr(server.received("Login")).startswith("<received: Login AuthType='MD5' Username='admin' Key='[removed]'")
     server.received.clear()
     assert repr(server.received("Login", Secret=str.isalpha)) == "<no Login Secret=isalpha; nothing was received>"
 
 
-def test_a_script_that_raises_is_logged(server: FakeAsterisk, user: User, expect_log: Callable[[str], None]) -> None:
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (lambda request: request.nothing, AttributeError),
+        (lambda request: 42, TypeError),
+        (lambda request: Cut({"Response": "Success"}, "Nowhere"), ValueError),
+    ],
+)
+def test_a_script_that_raises_fails_the_test_and_is_answered_all_the_same(
+    server: FakeAsterisk, user: User, expect_log: Callable[[str], None], script: Any, error: type[Exception]
+) -> None:
     expect_log("the answer to <Request A")
-    server.expect("A").answer(lambda request: request.nothing)  # type: ignore[attr-defined]
-    assert "AttributeError" in str(user.ask("A").error)
+    told: list[Packet] = []
+    server.on("A", script)
+    user.conn.action("A", lambda conn, packet: told.append(packet))
+    with pytest.raises(error):
+        user.sim.run_for(10)
+    user.sim.settle()
+    assert error.__name__ in str(told[0].error)
+
+
+def test_a_header_function_that_raises_fails_the_test(
+    server: FakeAsterisk, user: User, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("the answer to <Request A")
+    server.expect("A", Timeout=lambda text: int(text) > 5)
+    with pytest.raises(ValueError, match="invalid literal"):
+        user.ask("A", Timeout="soon")
+
+
+NO_ANSWERS: list[Any] = [42, [42], [{"Response": "Success"}, 42], {"Message": b"bytes"}]
+
+
+@pytest.mark.parametrize("answer", [*NO_ANSWERS, Cut(NO_ANSWERS[0])])
+def test_what_is_no_answer_is_refused_where_it_is_given(server: FakeAsterisk, answer: Any) -> None:
+    with pytest.raises(TypeError, match=r"not (42|b'bytes'|\[)"):
+        server.on("A", answer)
+    with pytest.raises(TypeError, match=r"not (42|b'bytes'|\[)"):
+        server.expect("A", times=None).answer(answer)
+
+
+@pytest.mark.parametrize(
+    "sequel", [[x("a")], (1, x("a")), [(x("a"), 1)], [("1", x("a"))], [(1, 42)], [(1, None)], [(1, "a", "b")]]
+)
+def test_what_is_no_sequel_is_refused_where_it_is_given(server: FakeAsterisk, user: User, sequel: Any) -> None:
+    with pytest.raises(TypeError, match=r"to be played are pairs|a packet is a mapping"):
+        server.play([(0, x("first")), *sequel])
+    with pytest.raises(TypeError, match=r"to be played are pairs|a packet is a mapping"):
+        server.expect("A", times=None).play(sequel)
+    user.sim.run_for(5)
+    assert user.got == []
+
+
+def test_whatever_a_header_is_called(server: FakeAsterisk, user: User) -> None:
+    server.expect("A", action="A", headers="x", self="y")
+    user.conn.action("A", None, {"headers": "x", "self": "y"})
+    user.sim.settle()
+    server.verify()
+    assert server.received("A", action="A", headers="x", self="y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -51,13 +54,22 @@ def test_the_fixtures_work_together(project: pytest.Pytester) -> None:
 
 def test_the_example_of_the_manual_runs(project: pytest.Pytester, expect_log: Callable[[str], None]) -> None:
     expect_log("connecting again")
-    manual = (Path(__file__).parents[2] / "docs" / "testing.rst").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "testing.rst").read_text(encoding="utf-8")
     blocks = re.findall(r"\.\. code-block:: python\n    :caption: (\w+)\.py\n\n((?:    .*\n|\n)+)", manual)
     files = {name: textwrap.dedent(code) for name, code in blocks}
     assert list(files) == ["callback", "test_callback"]
     project.makepyfile(**files)
     project.syspathinsert()
     project.runpytest_inprocess("--strict-markers", "-W", "error").assert_outcomes(passed=3)
+
+
+def test_the_tests_of_the_tutorial_pass(project: pytest.Pytester, expect_log: Callable[[str], None]) -> None:
+    expect_log("connecting again")
+    for name in ("callback_robot.py", "test_callback_robot.py"):
+        shutil.copy(ROOT / "examples" / name, project.path)
+    result = project.runpytest_inprocess("--strict-markers", "-W", "error")
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] > 5
 
 
 def test_what_was_not_received_is_told(project: pytest.Pytester) -> None:
@@ -76,8 +88,8 @@ def test_what_was_not_received_is_told(project: pytest.Pytester) -> None:
             "E*assert <no Originate Channel='PJSIP/100'; received: Originate Channel='PJSIP/7', Challenge, Login>",
             "*- Received by fake_asterisk -*",
             "Challenge AuthType='MD5'",
-            "Login *Username='admin' Key=[[]removed[]]*",
-            "Originate Channel='PJSIP/7' DialSecret=[[]removed[]]*",
+            "Login *Username='admin' Key='[[]removed[]]'*",
+            "Originate Channel='PJSIP/7' DialSecret='[[]removed[]]'*",
         ]
     )
     result.stdout.no_fnmatch_line("*hush*admin*")
@@ -108,6 +120,9 @@ def test_a_test_that_can_never_go_on_fails(project: pytest.Pytester) -> None:
     result = run(
         project,
         """
+        import pytest
+
+        @pytest.mark.ami_pool(timeout=3600)
         def test_pings_for_ever(reactor, fake_asterisk, ami_pool):
             ami_pool.get_connection(lambda conn: None)
             reactor.run()
@@ -119,7 +134,9 @@ def test_a_test_that_can_never_go_on_fails(project: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E*NothingCanHappen: at 86400 seconds the loop still runs*", "Ping (* times)"])
+    result.stdout.fnmatch_lines(
+        ["E*NothingCanHappen: 86,400 seconds have passed and what is awaited*", "Ping (* times)"]
+    )
     result.stdout.fnmatch_lines(["E*NothingCanHappen: nothing is ready, no timer is set: this would hang"])
 
 
@@ -143,6 +160,52 @@ def test_marks_hand_on_options(project: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_marks_without_names_are_refused(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        import pytest
+
+        @pytest.mark.fake_asterisk("5.0.4")
+        def test_it(fake_asterisk):
+            pass
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E *TypeError: the mark fake_asterisk takes options by their names, not ('5.0.4',)"])
+
+
+def test_an_assertion_in_a_callback_fails(project: pytest.Pytester, expect_log: Callable[[str], None]) -> None:
+    expect_log("on_ping raised")
+    result = run(
+        project,
+        """
+        def on_ping(conn, packet):
+            assert packet["ping"] == "peng"
+
+        def test_it(reactor, fake_asterisk, ami_pool):
+            ami_pool.get_connection(lambda conn: conn.ping(on_ping))
+            reactor.run_for(1)
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *AssertionError: assert 'pong' == 'peng'"])
+
+
+def test_what_is_expected_to_fail_may_fail_for_what_did_not_come(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        """
+        import pytest
+
+        @pytest.mark.xfail(strict=True)
+        def test_it(reactor, fake_asterisk, ami_pool):
+            fake_asterisk.expect("Hangup")
+        """,
+    )
+    result.assert_outcomes(xfailed=1)
 
 
 def test_a_reactor_of_the_projects_own_goes_before_ours(project: pytest.Pytester) -> None:

@@ -23,6 +23,7 @@ from ami_client.testing.redact import REMOVED, redact
 with tarfile.open(DATA / "transcripts.tar.xz") as archive:
     FILES = {entry.name: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr]
 STREAMS = {name: data for name, data in FILES.items() if name.endswith((".bin", ".sent"))}
+SESSIONS = sorted({name.rpartition(".")[0] for name in STREAMS})
 
 # What streams are made of, and what could be mistaken for it.
 PIECES = st.sampled_from(
@@ -59,17 +60,19 @@ def test_what_is_written_reads_back_byte_by_byte(data: bytes, cuts: list[int], s
     assert Recording(records).data(source) == data
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
+@pytest.mark.parametrize("name", SESSIONS)
 def test_real_sessions_read_back_byte_by_byte(name: str) -> None:
-    source = "server" if name.endswith(".bin") else "client"
-    records = [Record(0, source, piece) for piece in split(STREAMS[name], [1000], source)]
-    assert Recording(through_a_file(records)).data(source) == STREAMS[name]
+    said = {"server": STREAMS[f"{name}.bin"], "client": STREAMS[f"{name}.sent"]}
+    records = [Record(0, source, piece) for source, data in said.items() for piece in split(data, [1000], source)]
+    recording = Recording(through_a_file(records))
+    assert {source: recording.data(source) for source in said} == said
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
-def test_real_sessions_lose_their_secrets_and_nothing_else(name: str) -> None:
-    data = STREAMS[name]
-    pieces = split(data, [], "server" if name.endswith(".bin") else "client")
+@pytest.mark.parametrize("name", SESSIONS)
+@pytest.mark.parametrize(("source", "kind"), [("server", "bin"), ("client", "sent")])
+def test_real_sessions_lose_their_secrets_and_nothing_else(name: str, source: str, kind: str) -> None:
+    data = STREAMS[f"{name}.{kind}"]
+    pieces = split(data, [], source)
     before, after = data.split(b"\n"), b"".join(map(redact, pieces)).split(b"\n")
     changed = [(old, new) for old, new in zip(before, after) if old != new]
     assert len(before) == len(after)
@@ -180,6 +183,9 @@ def test_raw_text_before_a_packet_is_a_piece_of_its_own() -> None:
         "Line-000000-000005: register=100:<hush>@sip.example.com",
         "Contact: sip:100:<hush>@192.0.2.1:5060",
         "Contact: sip:100@192.0.2.1:5060",
+        "Channel: IAX2/bob:<hush>@192.0.2.1/100",
+        "Channel: PJSIP/100-00000001",
+        "Text: tcp://:<hu@sh/#>@192.0.2.1",
         "Url: https://bob:<hush>@example.com/?x=1",
         "Url: https://example.com/?id=1&token=<abc>",
         "Variable: X=1,PASSWORD=<a,b>",
@@ -189,7 +195,13 @@ def test_raw_text_before_a_packet_is_a_piece_of_its_own() -> None:
         "Application: Set|AppData: AUTH_KEY=<abc>",
         "Application: Authenticate|AppData: <1234>",
         "Application: Playback|AppData: vm-password",
+        "Action: Originate|Application: authenticate|Data: <1234>|ApplicationData: <1234>",
+        "Var-000001: secret|Match-000001: <abc>",
+        "DB_PWD: <abc>|user-pin: <1234>|PIN: <1>|Shipping: 5|Pinning: 6|Crispin: 7|Credentials: <a b>",
+        "Variable: PJSIP_HEADER(add,Authorization)=<Basic x>",
         'JSON: {"a":{"secret":"<x\\"y>","b":"c"}}',
+        'JSON: {"Pin":"<1>","b":5,"dial":"SIP/bob","exten":"1:2@default"}',
+        r"Value: {\"password\":\"<x>\",\"b\":\"c\"}",
         "Output:   Secret       : <abc>",
         "Output:  password                     : <abc def>",
         "Output: User  Secret           Context|Output: bob   <hush             >default|Output: eve        x",
@@ -205,6 +217,10 @@ def test_secrets_are_found_by_their_names(text: str, end: str) -> None:
     assert redact(given).decode("utf-8", "surrogateescape") == expected
 
 
+def test_a_number_in_json_is_removed_as_text() -> None:
+    assert redact(b'Text: {"pin": 1234,"a":5}') == b'Text: {"pin": "[removed]","a":5}'
+
+
 @pytest.mark.parametrize(
     "unit", ["secret", "secret ", "password\t \t", '"secret', "://a:", "sip:a:b", "secret=", "\n", ":"]
 )
@@ -216,4 +232,5 @@ def test_the_time_it_takes_grows_with_the_length_alone(unit: str) -> None:
         return time.process_time() - begun
 
     # Quadratic, ten times the length would take a hundred times as long.
-    assert min(seconds(50_000) for _ in range(3)) < 30 * max(0.005, min(seconds(5_000) for _ in range(3)))
+    limit = 30 * max(0.002, min(seconds(2_000) for _ in range(3)))
+    assert any(seconds(20_000) < limit for _ in range(3)), "thrice, so that other programs do not count"

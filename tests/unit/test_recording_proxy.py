@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,6 +110,24 @@ def test_a_client_that_speaks_first_is_not_lost(sim: SimulatedReactor) -> None:
         sim.run_until(lambda: server.received("Login", Username="admin"))
 
 
+def test_a_client_that_only_sends_no_more_still_gets_its_answers(sim: SimulatedReactor) -> None:
+    out = io.StringIO()
+    with FakeAsterisk(sim) as server, Recorder(sim, server.url, out) as recorder:
+        server.on("Slow", {"Response": "Success", "Message": "at last"}, delay=1)
+        sock = sim.network.socket()
+        sock.setblocking(False)
+        sock.connect_ex((recorder.host, recorder.port))
+        assert sock.readiness()
+        sock.send(b"Action: Login\r\nUsername: admin\r\nSecret: secret\r\n\r\nAction: Slow\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        sim.run_for(1)
+        assert sock.recv(10_000).endswith(b"Response: Success\r\nMessage: at last\r\n\r\n")
+        assert recorder.clients == 1
+        sim.run_for(5)
+        assert (recorder.clients, server.clients) == (0, 0)
+    assert [one.source for one in recorded(out).records if one.end] == ["client"]
+
+
 def test_bytes_go_through_unchanged_however_odd(sim: SimulatedReactor) -> None:
     odd = b"Event: Odd\r\nNo colon\r\nA:b\r\n\r\n\r\n\xff\r\n\r\nSecret: x\r\n\r\nunfinished"
     out, seen = io.StringIO(), []
@@ -212,3 +231,6 @@ def test_wrong_ways_to_make_one(sim: SimulatedReactor, tmp_path: Path) -> None:
         recorder.start()
     recorder.close()
     recorder.close()
+    with pytest.raises(RuntimeError, match="already"):
+        recorder.start()
+    assert (tmp_path / "file").read_text(encoding="utf-8")

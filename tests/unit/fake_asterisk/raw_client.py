@@ -42,7 +42,9 @@ class Client:
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(server.host)
             return sock
-        return socket.create_connection((server.host, server.port))
+        sock = socket.create_connection((server.host, server.port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
     def _read(self) -> None:
         try:
@@ -56,6 +58,8 @@ class Client:
             self.ended = "" if data else "closed"
         if self.ended:
             self.loop.remove_reader(self.sock.fileno())
+        if not isinstance(self.loop, Reactor):
+            self.loop.stop()  # run_for, which waits
 
     def start_tls(self, ca_file: Path) -> None:
         """Begin a handshake, which goes on with what is read."""
@@ -90,8 +94,8 @@ class Client:
 
     def login(self, events: str = "on") -> None:
         self.send(f"Action: Login\nUsername: admin\nSecret: secret\nEvents: {events}")
-        self.until(lambda: b"Authentication accepted\r\n\r\n" in self.data)
-        run_for(self.loop, 0.001)
+        last = b"Status: Fully Booted" if events == "on" else b"Authentication accepted"
+        self.until(lambda: last + b"\r\n\r\n" in self.data)
         self.data = self.data.partition(b"\r\n")[0] + b"\r\n"
 
     def event(self, name: str) -> dict[str, str]:
@@ -117,12 +121,13 @@ class Client:
 
 
 def run_for(loop: AnyLoop, seconds: float) -> None:
-    """Run *loop* until it has nothing to do, for *seconds* at most if it is ours."""
+    """Run *loop* for *seconds*, or until something comes."""
     if isinstance(loop, Reactor):
         loop.run_once(seconds)
     else:
-        loop.call_later(seconds, loop.stop)
+        timer = loop.call_later(seconds, loop.stop)
         loop.run_forever()
+        timer.cancel()
 
 
 NewClient = Callable[[FakeAsterisk], Client]

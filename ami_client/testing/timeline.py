@@ -1,0 +1,60 @@
+"""What is to happen when: :class:`Timeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Callable, Union
+
+from .script import Headers, encode_event
+
+if TYPE_CHECKING:
+    from ..loop import Handle, Loop
+
+#: An event, or a function that is called.
+Happening = Union[bytes, str, Headers, Callable[[], object]]
+#: Pairs of seconds since the beginning and what happens then.
+Sequel = Iterable[tuple[float, Happening]]
+
+
+class Timeline:
+    """Events that ``push(event)`` gets, and functions that are called, in time."""
+
+    def __init__(self, loop: Loop, push: Callable[[Union[bytes, str, Headers]], object]) -> None:
+        self._loop = loop
+        self._push = push
+        self._timers: list[Handle] = []
+        self._is_calling = False
+
+    def play(self, sequel: Sequel) -> None:
+        """Have a sequel happen from now on; TypeError for what is none, before anything of it happens."""
+        for seconds, happening in check_sequel(sequel):
+            self._timers.append(self._loop.call_later(seconds, self._happen, happening))
+
+    def cancel(self) -> None:
+        """Take back what has not happened yet; called by something that happens, it leaves the rest to come."""
+        if not self._is_calling:
+            for timer in self._timers:
+                timer.cancel()
+            self._timers.clear()
+
+    def _happen(self, happening: Happening) -> None:
+        if not callable(happening):
+            self._push(happening)
+            return
+        self._is_calling = True
+        try:
+            happening()
+        finally:
+            self._is_calling = False
+
+
+def check_sequel(sequel: Sequel) -> list[tuple[float, Happening]]:
+    """Return a sequel as a list; TypeError for what is none."""
+    steps: list[tuple[float, Happening]] = []
+    for step in sequel:
+        if not (isinstance(step, (tuple, list)) and len(step) == 2 and isinstance(step[0], (int, float))):
+            raise TypeError(f"to be played are pairs of seconds and an event, or a function to call; not {step!r}")
+        if not callable(step[1]):
+            encode_event(step[1])
+        steps.append((step[0], step[1]))
+    return steps

@@ -41,6 +41,11 @@ def test(args: list[str]) -> None:
     run(python_with("test"), "-m", "pytest", *args)
 
 
+def terminal(args: list[str]) -> None:
+    """the command ami-client in a real terminal, which needs tmux; arguments go to pytest"""
+    run(python_with("test"), "-m", "pytest", "tests/terminal", *args)
+
+
 def live(args: list[str]) -> None:
     """installs Asterisk 16 and 22 (root, Debian) and runs the live tests; arguments go to pytest"""
     python = python_with("test")
@@ -76,9 +81,11 @@ def lint(args: list[str]) -> None:
 
 
 def docs(args: list[str]) -> None:
-    """builds the manual into docs/_build/html; a warning is an error"""
-    options = ["-W", "-n", "--keep-going", "-b", "html", *args]
-    run(python_with("docs"), "-m", "sphinx", *options, "docs", "docs/_build/html")
+    """builds the manual into docs/_build/html, and docs/man/ami-client.1; a warning is an error"""
+    python = python_with("docs")
+    options = ["-W", "-n", "--keep-going", "-d", "docs/_build/doctrees", *args]
+    run(python, "-m", "sphinx", *options, "-b", "html", "docs", "docs/_build/html")
+    run(python, "-m", "sphinx", *options, "-b", "man", "docs", "docs/man")
 
 
 def build(args: list[str]) -> None:
@@ -102,7 +109,7 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-_ALL = (demo, test, live, stress, fuzz, bench, types, lint, docs, build, tox)
+_ALL = (demo, test, terminal, live, stress, fuzz, bench, types, lint, docs, build, tox)
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 
@@ -170,7 +177,7 @@ def say(text: str) -> None:
 
 def usage() -> str:
     """Every task with its line of help."""
-    lines = [f"  {name:<6} {task.__doc__}" for name, task in TASKS.items()]
+    lines = [f"  {name:<8} {task.__doc__}" for name, task in TASKS.items()]
     return "\n".join(["usage: python3 tasks.py TASK [ARGS...]", "", *lines])
 
 

@@ -20,11 +20,21 @@ author = "ami_client contributors"
 copyright = f"2026, {author}"
 version = release = __version__
 
-# docs/state_diagram.py, docs/dialogue_diagram.py
+# docs/state_diagram.py, docs/dialogue_diagram.py, docs/command_reference.py
 sys.path.insert(0, str(Path(__file__).parent))
-extensions = ["sphinx.ext.autodoc", "myst_parser", "sphinx_design", "state_diagram", "dialogue_diagram"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "myst_parser",
+    "sphinx_design",
+    "state_diagram",
+    "dialogue_diagram",
+    "command_reference",
+]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+# `tasks.py docs` makes docs/man/ami-client.1 of the page about the command. It is committed: no date that changes.
+man_pages = [("cli", "ami-client", "ask an Asterisk server, by its manager interface, and watch it", "", 1)]
+today = copyright[:4]
 # The pieces of PHP on the pages about porting have no "<?php" in front.
 highlight_options = {"php": {"startinline": True}}
 

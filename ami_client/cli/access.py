@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -31,7 +32,7 @@ class Access:
         self.timeout: Optional[float] = options["timeout"]
         self.output = Output(bool(options["json"]))
         self.given = Given(
-            server=server or options["server"],
+            server=options["server"] if server is None else server,
             username=options["username"],
             secret_file=options["secret_file"],
             ca_file=options["ca_file"],
@@ -42,7 +43,7 @@ class Access:
 
     def target(self, server: Optional[str] = None, *, login: bool = True) -> Target:
         """The server that is meant, unless ``server`` is; asks for what a login lacks if somebody sits there."""
-        given = replace(self.given, server=server) if server else self.given
+        given = self.given if server is None else replace(self.given, server=server)
         return target.find(given, os.environ, _ask if sys.stdin.isatty() else None, note, login=login)
 
     def client(
@@ -65,6 +66,16 @@ def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: st
     return [CompletionItem(name, help=one.url) for name, one in profiles.items() if name.startswith(incomplete)]
 
 
+class Seconds(click.FloatRange):
+    """A length of time; infinity and what is no number are none."""
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
+
+
 OPTIONS = [
     click.option(
         "-s",
@@ -82,11 +93,9 @@ OPTIONS = [
         "--config",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Another config file than ~/.config/ami-client/config.ini.",
+        help="Take this config file.",
     ),
-    click.option(
-        "-t", "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End after so long."
-    ),
+    click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="End after so long."),
     click.option("--json", is_flag=True, default=None, help="One JSON object a line, for programs."),
     click.option("-v", "--verbose", count=True, default=None, help="Log on stderr what goes on; -vv: each step."),
 ]
@@ -111,7 +120,9 @@ def asks_server(command: Callable[..., object]) -> Callable[..., object]:
     @wraps(command)
     def with_access(**given: Any) -> object:
         options = {name: given.pop(name) for name in NAMES}
-        return command(Access(options, given.pop("address", None)), **given)
+        access = Access(options, given.pop("address", None))
+        with access.output:
+            return command(access, **given)
 
     return access_options(with_access)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -70,15 +71,24 @@ class _Commands(click.Group):
             formatter.write(f"{line}\n")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=_Commands,
+    no_args_is_help=False,  # it would come as an error's message
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name=PROGRAM)
 @access_options
 @click.pass_context
 def cli(ctx: click.Context, /, **given: Any) -> None:
     """Ask an Asterisk server, by its manager interface (AMI), and watch it.
 
-    All options but --version stand behind the command's name as well: ami-client channels --json
+    All options but --version may stand behind the command's name as well.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        raise Ended(Status.USAGE)
     ctx.default_map = defaults_of(given, cli.commands)
 
 
@@ -88,6 +98,7 @@ for one in (ping, action, command, events, originate, channels, peers, queues, t
 
 def run(args: Sequence[str]) -> int:
     """Run a command; returns the exit status. Errors are one line on stderr."""
+    _write_utf8()
     try:
         status = cli.main(list(args), prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
@@ -130,6 +141,13 @@ def _usage(error: click.ClickException) -> str:
     return message if ctx is None else f"{message}; see '{ctx.command_path} --help'"
 
 
+def _write_utf8() -> None:
+    """Write UTF-8, whatever the locale is: a name that it lacks the letters for must not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
+
+
 def _mute() -> None:
     """Give standard output nowhere to write to: what is left in its buffer cannot be written any more."""
     try:
@@ -142,10 +160,10 @@ def _mute() -> None:
 
 
 def _die_of(number: int) -> None:
+    signal.signal(number, signal.SIG_DFL)  # first: the next Ctrl-C ends what waits for a slow reader below
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
             _mute()
-    signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -53,7 +53,6 @@ def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> Non
         output.packet(one)
     if packet.complete and output.terminal and not output.json:
         output.write(output.paint("dim", plural(len(packet.events), "entry").replace("entrys", "entries")))
-    output.flush()
     if packet.suspect:
         raise CommandError("the list may have lost parts: the server counted more entries than came")
     if packet.error is not None:
@@ -83,7 +82,6 @@ def command(access: Access, words: Sequence[str]) -> None:
     else:
         for line in packet.output:
             output.write(clean(line.expandtabs()) if output.terminal else line)
-    output.flush()
     if packet.error is not None and not packet.output:
         raise explain(packet.error)
     if packet.error is not None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from ..packet import Packet
 from . import views
-from .output import Column, Row, rich_table
+from .table import Column, Row, lay_out
 from .text import clean, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 BARS = " ▁▂▃▄▅▆▇█"
 HISTORY = 30  # rates
@@ -58,11 +57,11 @@ def draw(board: Board, clock: str, width: int, height: int) -> RenderableType:
     from rich.console import Group
 
     queue_rows, channel_rows = share(height - FRAME, len(board.queues), len(board.channels))
-    parts: list[RenderableType] = [_head(board, clock)]
+    parts: list[RenderableType] = [_head(board, clock, width)]
     if queue_rows:
-        parts += ["", _table(views.QUEUES, board.queues[:queue_rows], width)]
+        parts += ["", *_table(views.QUEUES, board.queues[:queue_rows], width)]
     if channel_rows:
-        parts += ["", _table(views.CHANNELS, board.channels[:channel_rows], width)]
+        parts += ["", *_table(views.CHANNELS, board.channels[:channel_rows], width)]
     parts += ["", _foot(len(board.queues) - queue_rows, len(board.channels) - channel_rows)]
     return Group(*parts)
 
@@ -84,7 +83,7 @@ def sparkline(rates: Sequence[float]) -> str:
     return "".join(BARS[round(rate / highest * (len(BARS) - 1))] for rate in rates)
 
 
-def _head(board: Board, clock: str) -> RenderableType:
+def _head(board: Board, clock: str, width: int) -> RenderableType:
     from rich.text import Text
 
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -96,15 +95,18 @@ def _head(board: Board, clock: str) -> RenderableType:
         text.append(f"{board.round_trip * 1000:.1f} ms", "green")
     numbers = f"{plural(len(board.channels), 'channel')}, {plural(board.calls, 'call')}, {board.rate:.1f} events/s "
     text.append(f"\n{numbers}")
-    text.append(sparkline(board.rates), "cyan")
+    bars = sparkline(board.rates)
+    text.append(bars[max(len(numbers) + len(bars) - width, 0) :], "cyan")  # the last ones, as far as there is room
     return text
 
 
-def _table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> Table:
-    table = rich_table(columns, rows, width)
-    table.header_style = "reverse"
-    table.expand = True
-    return table
+def _table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    titles, *lines = (Text.assemble(*cells, no_wrap=True) for cells in lay_out(columns, rows, width))
+    titles.pad_right(width - titles.cell_len)
+    titles.stylize("reverse")
+    return [titles, *lines]
 
 
 def _foot(queues: int, channels: int) -> RenderableType:

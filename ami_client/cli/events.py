@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Optional
 
 import click
+from rich.cells import cell_len
 
 from ..connection import Connection
 from ..packet import Packet
@@ -15,6 +16,7 @@ from .client import Client
 from .failures import CommandError, OutputClosed, Status
 from .filters import Condition, Wanted
 from .output import Output, note
+from .table import cut
 from .text import clean, headers_of, object_of, plural, quote
 
 # Where a call begins, what it comes to, and where it ends.
@@ -57,7 +59,7 @@ def condition(text: str) -> Condition:
     multiple=True,
     help="Have the server send these classes only: call, agent, system, ... [default: all]",
 )
-@click.option("-m", "--count", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("-m", "--count", metavar="N", type=click.IntRange(min=1), help="End after so many events.")
 @click.option("-f", "--full", is_flag=True, help="All headers of each event, one a line.")
 @click.option("--time", "with_time", is_flag=True, help='With --json: when it came, as "@time".')
 @asks_server
@@ -127,7 +129,6 @@ class _Watch:
         finally:
             if pipe is not None:
                 client.reactor.remove_reader(pipe)
-        self._output.flush()
 
     def _event(self, conn: Connection, packet: Packet) -> None:
         if self._left == 0 or not self._wanted.matches(packet):
@@ -176,7 +177,7 @@ class _Watch:
 
     def _line(self, headers: Sequence[tuple[str, str]]) -> str:
         paint = self._output.paint
-        now = datetime.now().strftime("%H:%M:%S.%f")[:-3]
+        now = datetime.now().time().isoformat("milliseconds")
         name = clean(next((value for key, value in headers if key.lower() == "event"), ""))
         shown = [(key, value) for key, value in headers if key.lower() not in ("event", "privilege") and value]
         if not self._output.terminal:
@@ -189,15 +190,13 @@ class _Watch:
 
 def _cut(pairs: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
     """The first of some pairs, as many as there is room for; the last one is cut."""
-    from rich.cells import cell_len, set_cell_size
-
     kept: list[tuple[str, str]] = []
     for key, value in pairs:
         needed = cell_len(key) + 1 + cell_len(value)
         if needed > room:
             rest = room - cell_len(key) - 2
             if rest > 0:
-                kept.append((key, set_cell_size(value, rest).rstrip() + "…"))
+                kept.append((key, cut(value, rest + 1)))
             break
         kept.append((key, value))
         room -= needed + 1

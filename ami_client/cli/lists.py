@@ -38,7 +38,7 @@ def channels(access: Access) -> None:
     if found:
         output.table(views.CHANNELS, found)
     calls = len({packet.get("linkedid") or packet.get("uniqueid") for packet in found})
-    output.line(output.paint("dim", f"{plural(len(found), 'channel')}, {plural(calls, 'call')}"))
+    output.write(output.paint("dim", f"{plural(len(found), 'channel')}, {plural(calls, 'call')}"))
 
 
 @click.command(short_help="The peers and endpoints of all channel drivers.")
@@ -63,7 +63,7 @@ def peers(access: Access) -> None:
         return
     if found:
         output.table(views.PEERS, found)
-    output.line(output.paint("dim", plural(len(found), "peer")))
+    output.write(output.paint("dim", plural(len(found), "peer")))
 
 
 @click.command(short_help="The queues, their members and who waits.")
@@ -98,7 +98,7 @@ def queues(access: Access, queue: Optional[str], details: bool) -> None:
         if (details or queue) and (one.members or one.callers):
             _show_details(output, one)
     waiting = sum(len(one.callers) for one in found)
-    output.line(output.paint("dim", f"{plural(len(found), 'queue')}, {plural(waiting, 'caller')} waiting"))
+    output.write(output.paint("dim", f"{plural(len(found), 'queue')}, {plural(waiting, 'caller')} waiting"))
 
 
 def _show_details(output: Output, queue: views.Queue) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ..encode import Params
 from ..packet import Kind, Packet
-from .access import Access, asks_server
+from .access import Access, Seconds, asks_server
 from .ask import pair
 from .client import Client
 from .failures import CommandError, Status, explain
@@ -47,7 +47,7 @@ REASONS = {
     "-r",
     "--ring-time",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     default=30.0,
     show_default=True,
     help="How long it may ring.",
@@ -117,7 +117,6 @@ def _tell(output: Output, packet: Packet) -> None:
         channel = packet.get("channel")
         text = f"answered: {clean(channel)}" if channel else clean(packet.get("message", ""))
         output.write(output.paint("green", text))
-    output.flush()
     if packet.error is None:
         return
     if packet.kind is not Kind.EVENT:

@@ -8,7 +8,7 @@ from typing import Optional
 
 import click
 
-from .access import Access, asks_server, server_argument
+from .access import Access, Seconds, asks_server, server_argument
 from .client import Client
 from .failures import Ended, Status
 from .output import Output
@@ -18,8 +18,24 @@ PATIENCE = 20.0  # seconds, besides the intervals
 
 @click.command(short_help="Measure round trips to the server.")
 @server_argument
-@click.option("-c", "--count", type=click.IntRange(min=0), default=4, show_default=True, help="0: until Ctrl-C.")
-@click.option("-i", "--interval", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Seconds between.")
+@click.option(
+    "-c",
+    "--count",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="How many; 0: until Ctrl-C.",
+)
+@click.option(
+    "-i",
+    "--interval",
+    metavar="SECONDS",
+    type=Seconds(min=0),
+    default=1.0,
+    show_default=True,
+    help="How long to wait in between.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="The summary alone.")
 @asks_server
 def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
@@ -79,7 +95,6 @@ class _Series:
         output, answered = self._output, len(self.times)
         if output.json:
             output.object({"sent": self.sent, "answered": answered, **statistics(self.times)})
-            output.flush()
             return
         if not self._quiet:
             output.write("")
@@ -87,7 +102,6 @@ class _Series:
         if self.times:
             named = [f"{name} {took * 1000:.3f}" for name, took in statistics(self.times).items() if took is not None]
             output.write(f"round trip in ms: {', '.join(named)}")
-        output.flush()
 
 
 def statistics(times: Sequence[float]) -> dict[str, Optional[float]]:

@@ -74,7 +74,8 @@ def find(
     ``ask(what, hide)`` asks for a text, ``warn(text)`` tells of a secret that others can read. Raises CommandError.
     """
     file = config.load(given.config, environ)
-    profile = _profile(given.server or environ.get("AMI_URL") or file.default, file)
+    server = given.server if given.server is not None else environ.get("AMI_URL") or file.default
+    profile = _profile(server, file)
     url = _parsed(profile.url, file)
     verify = profile.verify and not given.insecure
     ca_file = given.ca_file or (str(file.path.parent / Path(profile.ca_file).expanduser()) if profile.ca_file else "")
@@ -90,13 +91,15 @@ def find(
     username = given.username or url.username or profile.username or environ.get("AMI_USERNAME")
     if not username:
         if ask is None:
-            raise _missing("no user", "in the URL, by --username, AMI_USERNAME or the config file's username")
+            where = "in the URL, by --username, AMI_USERNAME or the config file's username"
+            raise _missing("user", url, where + (_known(file) if not profile.name else ""))
         username = ask(f"User at {url}", False)
     secret = _secret(given, url, profile, file, environ)
     if secret is None:
+        account = replace(url, username=username)
         if ask is None:
-            raise _missing("no secret", "by AMI_SECRET, --secret-file FILE or the config file's secret_file")
-        secret = ask(f"Secret of {replace(url, username=username)}", True)
+            raise _missing("secret", account, "by AMI_SECRET, --secret-file FILE or the config file's secret_file")
+        secret = ask(f"Secret of {account}", True)
     return replace(target, username=username, secret=secret)
 
 
@@ -113,8 +116,12 @@ def _parsed(url: str, file: Config) -> ServerURL:
     try:
         return ServerURL.parse(url)
     except ValueError as error:
-        known = f"; profiles in {file.path}: {', '.join(file.profiles)}" if file.profiles else ""
-        raise CommandError(f"malformed server: {error}{known}", Status.USAGE) from None
+        raise CommandError(f"malformed server: {error}{_known(file)}", Status.USAGE) from None
+
+
+def _known(file: Config) -> str:
+    """What a name may have been meant to be."""
+    return f"; profiles in {file.path}: {', '.join(file.profiles)}" if file.profiles else ""
 
 
 def _secret(given: Given, url: ServerURL, profile: Profile, file: Config, environ: Mapping[str, str]) -> Optional[str]:
@@ -148,5 +155,5 @@ def _context(ca_file: str, verify: bool) -> Optional[ssl.SSLContext]:
         raise CommandError(f"CA file {ca_file}: {reason}", Status.USAGE) from None
 
 
-def _missing(what: str, where: str) -> CommandError:
-    return CommandError(f"{what} is known: give it {where}", Status.USAGE)
+def _missing(what: str, url: ServerURL, where: str) -> CommandError:
+    return CommandError(f"no {what} is known for {url}: give it {where}", Status.USAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Union
 
 from ..encode import TRIMMED, ascii_lower
@@ -13,6 +13,7 @@ from ..packet import Packet
 Value = Union[str, int, float, bool, None, Sequence[str]]
 
 _PLAIN = re.compile(r"[^\s\"'=]+")
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def clean(value: str) -> str:
@@ -29,18 +30,22 @@ def quote(value: str) -> str:
 
 def json_text(value: object) -> str:
     """JSON in one line. Bytes that were no UTF-8 are lone surrogates, as escapes; so is what no terminal should see."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _to_json(value)
     return text if text.isprintable() else "".join(one if one.isprintable() else _json_escape(one) for one in text)
 
 
 def headers_of(packet: Packet) -> list[tuple[str, str]]:
     """All headers as sent, names and values trimmed; the ActionID, which is ours, is left out."""
-    pairs = ((name.strip(TRIMMED), value.strip(TRIMMED)) for name, value in packet.headers)
-    return [(name, value) for name, value in pairs if ascii_lower(name) != "actionid"]
+    pairs = [(name.strip(TRIMMED), value.strip(TRIMMED)) for name, value in packet.headers]
+    # The length goes first: it spares most names the folding, which is half of this function's time otherwise.
+    return [pair for pair in pairs if len(pair[0]) != len("ActionID") or ascii_lower(pair[0]) != "actionid"]
 
 
-def object_of(headers: Iterable[tuple[str, str]]) -> dict[str, Value]:
+def object_of(headers: Sequence[tuple[str, str]]) -> dict[str, Value]:
     """Headers as an object; those that repeat are lists."""
+    made: dict[str, Value] = dict(headers)
+    if len(made) == len(headers):
+        return made
     values: dict[str, list[str]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value)

@@ -12,7 +12,7 @@ import click
 
 from ..connection import Connection
 from ..packet import Packet
-from .access import Access, asks_server, server_argument
+from .access import Access, Seconds, asks_server, server_argument
 from .board import Board, draw
 from .client import Client
 from .failures import CommandError, Signalled, Status
@@ -26,7 +26,7 @@ from .screen import Screen
     "-i",
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     default=2.0,
     show_default=True,
     help="How often the server is asked.",

@@ -9,7 +9,7 @@ from ..errors import AMIError
 from ..packet import Packet
 from .client import Client
 from .failures import explain
-from .output import Column
+from .table import Column
 from .text import duration
 
 # What the server sends where there is nothing.
@@ -74,11 +74,11 @@ def _application(packet: Packet) -> str:
 CHANNELS: Sequence[Column[Packet]] = [
     Column("Channel", lambda one: value(one, "channel"), lambda _: "bold", keep=True),
     Column("State", lambda one: value(one, "channelstatedesc"), state_style, keep=True),
+    Column("Duration", lambda one: value(one, "duration"), right=True),
     Column("Caller", lambda one: _party(one, "callerid")),
     Column("Connected", lambda one: _party(one, "connectedline")),
     Column("Extension", _place),
     Column("Application", _application),
-    Column("Duration", lambda one: value(one, "duration"), right=True),
 ]
 
 

@@ -34,8 +34,8 @@ def test_tables_fit_the_width(terminal: Terminal, pbx: Pbx) -> None:
     terminal.resize(50, 20)
     terminal.enter("clear; ami-client channels; echo done")
     text = terminal.wait("^done$")
-    assert re.search(r"^Channel +State +Extension\n", text, re.MULTILINE)
-    assert re.search(r"^Local/100@office-00000000;1 +Up +101@office\n", text, re.MULTILINE)
+    assert re.search(r"^Channel +State +Duration\n", text, re.MULTILINE)
+    assert re.search(r"^Local/100@office-00000000;1 +Up +00:00:0\d\n", text, re.MULTILINE)
 
 
 def test_the_secret_is_asked_for_and_does_not_appear(terminal: Terminal, pbx: Pbx) -> None:
@@ -49,6 +49,7 @@ def test_the_secret_is_asked_for_and_does_not_appear(terminal: Terminal, pbx: Pb
 
 
 def wait_for_settings(terminal: Terminal) -> str:
+    terminal.prompt()
     terminal.enter("clear; stty -a | grep -oE -- '-?(echo|icanon|isig)\\b' | sort -u; echo done")
     return terminal.wait("^done$")
 
@@ -94,6 +95,7 @@ def test_a_loop_around_it_ends_with_it(terminal: Terminal, pbx: Pbx) -> None:
     terminal.enter(f"clear; while sleep 0.1; do ami-client events {pbx.url}; done; echo over")
     terminal.wait("FullyBooted")
     terminal.press("C-c")
+    terminal.prompt()
     terminal.enter("echo again")
     assert "over" not in terminal.wait("^again$").replace("echo over", "")
 
@@ -105,6 +107,30 @@ def test_what_is_waited_for_is_told_and_leaves_no_trace(terminal: Terminal, pbx:
     text = terminal.wait("^ami-client: still waiting for the answer to Status after 2 s")
     assert "(1 s)" not in text
     assert terminal.status() == 5
+
+
+def test_a_locale_with_too_few_letters(terminal: Terminal, pbx: Pbx) -> None:
+    pbx.do(setattr, pbx.server.office.queues[0], "name", "Очередь")
+    pbx.bustle(EVENT)
+    # One in which nothing but ASCII can be written.
+    terminal.enter(f"export AMI_URL={pbx.url} LC_ALL=POSIX PYTHONUTF8=0 PYTHONCOERCECLOCALE=0; clear")
+    terminal.prompt()
+    terminal.enter("clear; ami-client queues; ami-client events -n newchannel -m 1; echo done")
+    text = terminal.wait("^done$")
+    assert re.search("^Очередь +ringall", text, re.MULTILINE)
+    assert re.search("Newchannel .*…$", text, re.MULTILINE)
+    terminal.enter("ami-client top --interval 0.1")
+    terminal.wait("events/s +[▁▂▃▄▅▆▇█]")
+    terminal.press("q")
+    assert terminal.status() == 0
+
+
+def test_without_a_command_the_help_is_shown(terminal: Terminal) -> None:
+    terminal.resize(100, 60)
+    terminal.enter("clear; ami-client")
+    text = terminal.wait("^  top ")
+    assert text.startswith("Usage: ami-client [OPTIONS] COMMAND [ARGS]...\n\n  Ask an Asterisk server")
+    assert terminal.status() == 2
 
 
 def start_top(terminal: Terminal, pbx: Pbx) -> str:
@@ -128,12 +154,12 @@ def test_top(terminal: Terminal, pbx: Pbx) -> None:
 
 def test_top_follows_the_size(terminal: Terminal, pbx: Pbx) -> None:
     text = start_top(terminal, pbx)
-    assert "Duration" in text
+    assert "Application" in text
     terminal.resize(60, 10)
-    terminal.wait_until(lambda text: "Duration" not in text and "not shown: 2 queues" in text, "the smaller screen")
+    terminal.wait_until(lambda text: "Application" not in text and "not shown: 2 queues" in text, "the smaller screen")
     assert all(len(line) <= 60 for line in terminal.screen().splitlines())
     terminal.resize(140, 40)
-    terminal.wait_until(lambda text: "Duration" in text and "In time %" in text, "the larger screen")
+    terminal.wait_until(lambda text: "Application" in text and "In time %" in text, "the larger screen")
     assert_left_as_it_was(terminal, "q")
 
 
@@ -175,6 +201,7 @@ def test_top_stops_and_goes_on(terminal: Terminal, pbx: Pbx) -> None:
     terminal.wait("Stopped")
     assert not terminal.alternate
     assert "-icanon" not in wait_for_settings(terminal)
+    terminal.prompt()
     terminal.enter("fg")
     terminal.wait("events/s")
     assert terminal.alternate

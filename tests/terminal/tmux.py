@@ -42,13 +42,18 @@ class Terminal:
         shell = ["bash", "--norc", "--noprofile", "-i"]
         size = ["-x", str(columns), "-y", str(lines)]
         # Nobody's own settings, and a server that ends with its only session.
-        command = ["tmux", "-L", self._socket, "-f", "/dev/null", "new-session", "-d", *size, *shell]
+        command = ["tmux", "-u", "-L", self._socket, "-f", "/dev/null", "new-session", "-d", *size, *shell]
         subprocess.run(command, env=environment, cwd=home, check=True)
-        self.wait(re.escape(PROMPT.strip()))
+
+    def start(self) -> None:
+        """Wait for the shell, and give it the command."""
+        self.prompt()
         self.enter(f"ami-client() {{ '{sys.executable}' -m ami_client \"$@\"; }}; clear")
+        self.prompt()
 
     def tmux(self, *args: str) -> str:
-        done = subprocess.run(["tmux", "-L", self._socket, *args], capture_output=True, text=True, check=True)
+        command = ["tmux", "-u", "-L", self._socket, *args]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
         return done.stdout
 
     def press(self, *keys: str) -> None:
@@ -78,8 +83,13 @@ class Terminal:
                 pytest.fail(f"{what!r} was not shown within {LIMIT:g} s; the terminal shows:\n{text}")
             time.sleep(0.02)  # tmux tells nobody when the screen changes
 
+    def prompt(self) -> str:
+        """Wait until the shell has the terminal again: before, what is typed goes to the program that ran."""
+        return self.wait_until(lambda text: text.rstrip().endswith(PROMPT.strip()), "the prompt")
+
     def status(self) -> int:
-        """The exit status of what ran last."""
+        """The exit status of what ran last; waits for its end."""
+        self.prompt()
         mark = uuid.uuid4().hex[:6]
         self.enter(f"echo status-{mark}=$?")
         text = self.wait(rf"^status-{mark}=\d+$")
@@ -103,8 +113,7 @@ class Terminal:
     def child(self) -> int:
         """The process id of what the shell runs."""
         shell = self.tmux("display-message", "-p", "#{pane_pid}").strip()
-        done = subprocess.run(["ps", "--ppid", shell, "-o", "pid="], capture_output=True, text=True, check=True)
-        return int(done.stdout)
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
 
     def close(self) -> None:
         self.tmux("kill-server")
@@ -114,8 +123,11 @@ class Terminal:
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """A terminal of 100 columns and 30 lines."""
     terminal = Terminal(tmp_path)
-    yield terminal
-    terminal.close()
+    try:
+        terminal.start()
+        yield terminal
+    finally:
+        terminal.close()
 
 
 class Pbx:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from cli_pbx import Ami, ExpectLog, Pbx
 
+from ami_client import cli, demo
 from ami_client.cli import client as client_module
 from ami_client.testing.office import Caller
 
@@ -118,9 +120,9 @@ def test_channels(pbx: Pbx, ami: Ami) -> None:
     assert ami("channels").out == "0 channels, 0 calls\n"
     ami("originate", "Local/100@office", "101@office")
     head, first, _, foot = ami("channels").lines
-    assert head.split() == ["CHANNEL", "STATE", "CALLER", "CONNECTED", "EXTENSION", "APPLICATION", "DURATION"]
+    assert head.split() == ["CHANNEL", "STATE", "DURATION", "CALLER", "CONNECTED", "EXTENSION", "APPLICATION"]
     assert first.split()[:2] == ["Local/100@office-00000000;1", "Up"]
-    assert first.split()[4:6] == ["101@office", "Echo()"]
+    assert first.split()[5:7] == ["101@office", "Echo()"]
     assert foot == "2 channels, 1 call"
     assert [one["Application"] for one in ami("channels", "--json").objects] == ["Echo", "Wait"]
 
@@ -329,6 +331,10 @@ def test_nobody_listens(ami: Ami) -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
+        (["ping", ""], "no server: name one by a URL"),
+        (["ping", "--timeout", "nan"], "'nan' is not a number of seconds"),
+        (["originate", "PJSIP/1", "2@x", "-r", "inf"], "'inf' is not a number of seconds"),
+        (["ping", "tcp://admin@127.0.0.1"], "no secret is known for tcp://admin@127.0.0.1: give it by AMI_SECRET"),
         (["nosuch"], "No such command 'nosuch'"),
         (["ping", "--nosuch"], "No such option"),
         (["ping", "-c", "x"], "'x' is not a valid integer"),
@@ -379,10 +385,92 @@ def test_the_version(ami: Ami) -> None:
     assert ami("--version").out == f"ami-client, version {ami_client.__version__}\n"
 
 
-def test_the_demonstration(pbx: Pbx, ami: Ami) -> None:
+def test_without_a_command_the_help_is_an_error(ami: Ami) -> None:
+    for args in (), ("--json",):
+        said = ami(*args)
+        assert (said.status, said.out) == (2, "")
+        assert said.err == ami("--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("ami-client ch", ["plain,channels"]),
+        ("ami-client action QueueP", ["plain,QueuePause", "plain,QueuePenalty"]),
+        ("ami-client action -s pbx2", ["plain,pbx2"]),
+    ],
+)
+def test_completion(
+    words: str,
+    expected: list[str],
+    ami: Ami,
+    clean_environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clean_environment.write_text("[pbx1]\nurl = h\n[pbx2]\nurl = h\n")
+    monkeypatch.setenv("_AMI_CLIENT_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    with pytest.raises(SystemExit):
+        ami()
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+# -- demo, record and replay
+
+
+def test_the_demonstration(pbx: Pbx, ami: Ami, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "TALK", 0.01)
     said = ami("demo")
     assert said.status == 0
     assert "embedded server listening" in said.lines[0]
     said = ami("demo", pbx.url)
     assert said.status == 0
     assert f"{pbx.address} as admin" in said.lines[0]
+
+
+def test_the_demonstration_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "TALK", 0.01)
+    monkeypatch.setitem(sys.modules, "click", None)
+    assert cli.main(["demo"]) == 0
+    assert "OriginateResponse: answered" in capsys.readouterr().out
+
+
+def test_all_events_are_recorded_without_another_client(pbx: Pbx, ami: Ami, tmp_path: Path) -> None:
+    pbx.bustle({"Event": "Tick", "Privilege": "call,all"})
+    file = tmp_path / "session.jsonl"
+    said = ami("record", pbx.url, str(file), "--login", "--timeout", "0.1")
+    assert (said.status, said.err) == (0, "")
+    text = file.read_text()
+    assert '["Event", "Tick"]' in text
+    assert ":secret" not in text
+
+
+def test_a_recording_into_a_pipe(pbx: Pbx, ami: Ami) -> None:
+    said = ami("record", pbx.address, "-", "--timeout", "0.01")
+    assert said.status == 0
+    assert said.objects[0]["ami-recording"] == 1
+    assert "connect to 127.0.0.1:" in said.err
+
+
+def test_a_recording_is_not_overwritten_by_mistake(pbx: Pbx, ami: Ami, tmp_path: Path) -> None:
+    file = tmp_path / "precious"
+    file.write_text("precious")
+    said = ami("record", pbx.address, str(file), "--timeout", "0.01")
+    assert said.status == 2
+    assert "precious exists; --force overwrites it" in said.err
+    assert file.read_text() == "precious"
+    assert ami("record", pbx.address, str(file), "--timeout", "0.01", "--force").status == 0
+    assert file.read_text() != "precious"
+
+
+def test_a_file_that_is_no_recording(ami: Ami, tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("no recording")
+    said = ami("replay", str(file))
+    assert said.status == 2
+    assert said.err.startswith("ami-client: ")
+    assert said.err.count("\n") == 1

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ami_client import (
     ActionFailed,
@@ -27,8 +31,9 @@ from ami_client.cli import text, views
 from ami_client.cli.board import Board, draw, share, sparkline
 from ami_client.cli.failures import Status, explain
 from ami_client.cli.filters import Condition, Wanted
-from ami_client.cli.output import Column, choose
+from ami_client.cli.output import Output
 from ami_client.cli.ping import statistics
+from ami_client.cli.table import Column, choose, fit, lay_out
 
 
 def packet(*lines: str) -> Packet:
@@ -122,6 +127,34 @@ def test_the_statistics_of_pings() -> None:
     assert set(statistics([]).values()) == {None}
 
 
+# -- output
+
+
+class Drip(io.RawIOBase):
+    """A stream that takes little at a time, as a pipe does when a signal comes."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.taken += bytes(data[:5])
+        return min(len(data), 5)
+
+
+def test_what_is_taken_in_pieces_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    drip = Drip()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(drip)))
+    output = Output()
+    for number in range(100):
+        output.write(f"line {number}")
+    assert drip.taken == b""
+    output.flush()
+    assert drip.taken.decode().splitlines() == [f"line {number}" for number in range(100)]
+
+
 # -- tables
 
 
@@ -143,6 +176,35 @@ def test_columns_are_left_out_from_the_right_where_there_is_no_room(room: int, s
     assert choose(COLUMNS, [30, 0, 30, 30, 6], room) == shown
 
 
+@pytest.mark.parametrize(
+    ("room", "widths"),
+    [
+        (200, [30, 30, 30]),
+        (94, [30, 30, 30]),
+        (93, [30, 29, 30]),
+        (70, [30, 18, 18]),
+        (58, [30, 12, 12]),
+        (55, [27, 12, 12]),
+        (52, [24, 12, 12]),
+        (50, [24, 11, 11]),
+        (10, [4, 1, 1]),
+        (1, [1, 1, 1]),
+    ],
+)
+def test_columns_share_the_room(room: int, widths: list[int]) -> None:
+    assert fit(COLUMNS, [30, 0, 30, 30, 6], [0, 2, 3], room) == widths
+
+
+@pytest.mark.parametrize("width", [8, 20, 44, 60, 61, 62, 70, 80, 200])
+def test_a_table_fits_the_terminal_and_shows_what_is_cut(width: int) -> None:
+    names = {"Channel": "c" * 30, "ChannelStateDesc": "Up", "Application": "a" * 40}
+    row = packet("Event: CoreShowChannel", *(f"{name}: {value}" for name, value in names.items()))
+    _, line = ("".join(text for text, _ in cells) for cells in lay_out(views.CHANNELS, [row], width))
+    assert len(line) <= width
+    for cell, value in zip(line.split(), names.values()):
+        assert cell in (value, f"{value}()") or (cell.endswith("…") and value.startswith(cell[:-1]))
+
+
 # -- the board of top
 
 
@@ -156,7 +218,6 @@ def queue(name: str, callers: int) -> list[Packet]:
 
 
 def drawn(board: Board, width: int, height: int) -> list[str]:
-    from rich.console import Console
 
     console = Console(width=width, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:

@@ -133,8 +133,8 @@ def test_without_a_login_nobody_is_asked() -> None:
     ("given", "message"),
     [
         (Given(), "no server: .* AMI_URL"),
-        (Given(server="tcp://pbx.example"), "no user is known: .*--username"),
-        (Given(server="tcp://me@pbx.example"), "no secret is known: .*AMI_SECRET"),
+        (Given(server="tcp://pbx.example"), "no user is known for .*--username"),
+        (Given(server="tcp://me@pbx.example"), "no secret is known for .*AMI_SECRET"),
         (Given(server="http://x"), "malformed server: unknown URL scheme 'http'"),
         (Given(server="tcp://me@h", secret_file="/no/such/file"), "secret file /no/such/file: No such file"),
         (Given(server="tls://u:p@h", ca_file="/no/such/file"), "CA file /no/such/file: No such file"),

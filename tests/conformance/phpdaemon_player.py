@@ -231,7 +231,8 @@ class Player:
             reached = self._reached()
             if number in reached and reached.index(number) < len(self._server.peers):
                 break
-            self._reactor.run_once(TICK)
+            if not self._reactor.run_once(0.005):
+                self._clock.waited += TICK  # many connections are opened some at a time
         return self._server.peers[self._reached().index(number)]
 
     def _ids_on_the_wire(self) -> list[str]:

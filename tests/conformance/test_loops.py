@@ -64,10 +64,10 @@ def test_the_type_of_uvloop_satisfies_the_protocol() -> None:
 
 def test_time_goes_on(loop: AnyLoop) -> None:
     seen = [loop.time()]
-    loop.call_later(0.02, lambda: seen.append(loop.time()))
-    loop.call_later(0.03, loop.stop)
+    loop.call_later(0.01, lambda: seen.append(loop.time()))
+    loop.call_later(0.015, loop.stop)
     run(loop)
-    assert 0.02 - RESOLUTION <= seen[1] - seen[0] < 5
+    assert 0.01 - RESOLUTION <= seen[1] - seen[0] < 5
 
 
 def test_call_soon_is_first_come_first_served(loop: AnyLoop) -> None:
@@ -141,8 +141,8 @@ def test_a_handle_says_whether_it_was_cancelled(loop: AnyLoop) -> None:
 
 def test_timers_run_in_order_of_their_times(loop: AnyLoop) -> None:
     seen: list[object] = []
-    loop.call_later(0.03, loop.stop)
-    loop.call_later(0.02, seen.append, "late")
+    loop.call_later(0.015, loop.stop)
+    loop.call_later(0.01, seen.append, "late")
     loop.call_later(0.005, seen.append, "early")
     loop.call_later(0, seen.append, "at once")
     loop.call_later(-1, seen.append, "overdue")
@@ -154,9 +154,9 @@ def test_timers_run_in_order_of_their_times(loop: AnyLoop) -> None:
 def test_a_cancelled_timer_does_not_run(loop: AnyLoop) -> None:
     seen: list[str] = []
     loop.call_later(0.001, seen.append, "cancelled").cancel()
-    handle = loop.call_later(0.02, seen.append, "cancelled by a timer")
+    handle = loop.call_later(0.01, seen.append, "cancelled by a timer")
     loop.call_later(0.001, handle.cancel)
-    loop.call_later(0.03, loop.stop)
+    loop.call_later(0.015, loop.stop)
     run(loop)
     assert seen == []
 

@@ -2,6 +2,7 @@
 
 from cli_pbx import ami, clean_environment, pbx
 from outage import daemon, highest, make_daemon
+from programs import launcher
 from wire import peer, wire
 
-__all__ = ["ami", "clean_environment", "daemon", "highest", "make_daemon", "pbx", "peer", "wire"]
+__all__ = ["ami", "clean_environment", "daemon", "highest", "launcher", "make_daemon", "pbx", "peer", "wire"]

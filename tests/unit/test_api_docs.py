@@ -12,6 +12,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,10 +121,12 @@ def is_ours(cls: type) -> bool:
     return cls.__module__.startswith("ami_client")
 
 
+@cache
 def source_of(cls: type) -> str:
     return textwrap.dedent(inspect.getsource(cls))
 
 
+@cache
 def fields_of(cls: type) -> set[str]:
     """Public attributes of the instances: fields of a dataclass, and what ``__init__`` sets."""
     found = set(getattr(cls, "__dataclass_fields__", {}))

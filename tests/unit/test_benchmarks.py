@@ -35,6 +35,11 @@ def stream() -> bytes:
 
 
 @pytest.fixture(scope="module")
+def events(stream: bytes) -> list[bytes]:
+    return split_events(stream)
+
+
+@pytest.fixture(scope="module")
 def expected(stream: bytes) -> Expected:
     return Expected(stream)
 
@@ -44,6 +49,11 @@ def read(data: bytes) -> list[Packet]:
     reader = PacketReader()
     reader.feed(b"Asterisk Call Manager/11.0.0\r\n" + data)
     return list(iter(reader.next_packet, None))
+
+
+@pytest.fixture(scope="module")
+def packets(stream: bytes) -> list[Packet]:
+    return read(stream)
 
 
 def run(work: str, client: str, rate: float, number: int = 0, **result: float) -> Run:
@@ -57,22 +67,21 @@ def run(work: str, client: str, rate: float, number: int = 0, **result: float) -
 # -- what the server sends
 
 
-def test_the_list_answer_is_one_and_its_entries_are_events(stream: bytes) -> None:
-    events = split_events(stream)
+def test_the_list_answer_is_one_and_its_entries_are_events(events: list[bytes], packets: list[Packet]) -> None:
     response, *entries, complete = read(list_answer(events).replace(b"\0", b"id-1"))
     assert (response.kind, response["response"], response["eventlist"]) == (Kind.RESPONSE, "success", "start")
     assert (complete["eventlist"], complete["listitems"]) == ("complete", "10000")
     assert {packet["actionid"] for packet in (response, *entries, complete)} == {"id-1"}
     assert {entry.event_name for entry in entries} == {"coreshowchannel"}
     left_out = {"event", "actionid", "eventlist", "response"}
-    assert [entry.keys() - left_out for entry in entries] == [event.keys() - left_out for event in read(stream)]
+    assert [entry.keys() - left_out for entry in entries] == [event.keys() - left_out for event in packets]
 
 
-def test_chan_variables_are_left_out_and_nothing_else(stream: bytes) -> None:
+def test_chan_variables_are_left_out_and_nothing_else(stream: bytes, events: list[bytes]) -> None:
     plain = without_chan_variables(stream)
     kept = [line for line in stream.splitlines() if b"ChanVariable" not in line.partition(b":")[0]]
     assert plain.splitlines() == kept
-    assert len(split_events(plain)) == len(split_events(stream))
+    assert len(split_events(plain)) == len(events)
 
 
 def test_a_playlist_is_played_in_order_over_and_over(stream: bytes) -> None:
@@ -104,9 +113,11 @@ def test_other_requests_are_not_answered_as_pings(other: bytes, first: bool) -> 
 
 
 @pytest.mark.parametrize("names", [(), ("Hangup",), CALL_TRACKING])
-def test_what_is_expected_is_what_our_reader_finds(stream: bytes, expected: Expected, names: Sequence[str]) -> None:
+def test_what_is_expected_is_what_our_reader_finds(
+    packets: list[Packet], expected: Expected, names: Sequence[str]
+) -> None:
     wanted = [name.lower() for name in names]
-    found = [packet for packet in read(stream) if not wanted or packet["event"] in wanted]
+    found = [packet for packet in packets if not wanted or packet["event"] in wanted]
     once = len(found), sum(len(packet.get("channel", "")) for packet in found)
     assert expected.of("events", names, 10_000) == once
     assert expected.of("events", names, 30_000) == (3 * once[0], 3 * once[1])

@@ -2,8 +2,9 @@
 
 A Python block that imports from ami_client itself is a whole program, which a reader will paste and
 run; other blocks are pieces, and have to compile. What a program prints is the text block that
-follows it with the caption "Output", ``...`` standing for anything. An example that a page includes
-is run if such a block follows; test_examples.py runs them all.
+follows it with the caption "Output", or in Markdown the one marked ``text``; ``...`` stands for
+anything. An example that a page includes is run if such a block follows; test_examples.py runs them
+all.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ from __future__ import annotations
 import doctest
 import inspect
 import itertools
-import os
 import re
 import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
+from programs import ROOT, Launcher
 
 import ami_client
 import ami_client.testing
@@ -31,7 +31,6 @@ from ami_client.php import OTHER_NAMES, camel_case
 from ami_client.state import TRANSITIONS
 from ami_client.testing import FakeAsterisk
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 #: The real server of the examples, admin:secret, which an embedded one stands in for here.
@@ -43,8 +42,6 @@ for name, function in list(globals().items()):
     if name.startswith("test_"):
         function()
 """
-
-TIME_LIMIT = 20  # seconds; for a program that hangs
 
 
 class Block(NamedTuple):
@@ -100,7 +97,8 @@ def markdown_blocks(page: Path) -> Iterator[Text]:
     fences = [number for number, line in enumerate(lines, 1) if line.startswith("```")]
     for start, end in zip(fences[::2], fences[1::2]):
         code = "\n".join(lines[start : end - 1]) + "\n"
-        yield Text(start, lines[start - 1].strip("`"), "", code)
+        language = lines[start - 1].strip("`")
+        yield Text(start, language, ":caption: Output" if language == "text" else "", code)
 
 
 def read_blocks(page: Path) -> Iterator[Block]:
@@ -146,11 +144,10 @@ def pbx() -> Iterator[FakeAsterisk]:
 
 @pytest.fixture(scope="module")
 def runs(
-    pbx: FakeAsterisk, tmp_path_factory: pytest.TempPathFactory
+    pbx: FakeAsterisk, launcher: Launcher, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
     """Every program, started; several run at a time."""
     place = tmp_path_factory.mktemp("programs")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 
     def run(number: int, program: Block) -> subprocess.CompletedProcess[str]:
         path = place / f"program{number}.py"
@@ -158,19 +155,9 @@ def runs(
         if "ami_client.testing" not in code:
             code = PBX.sub(f"{pbx.host}:{pbx.port}", code)
         path.write_text(code, encoding="utf-8")
-        # Sockets that are still open when a program ends are none of its reader's troubles.
-        warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
-        return subprocess.run(
-            [sys.executable, *warnings, str(path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            cwd=place,
-            env=environment,
-            timeout=TIME_LIMIT,
-        )
+        return launcher.run(path, cwd=place)
 
-    with ThreadPoolExecutor(max_workers=4) as threads:
+    with ThreadPoolExecutor(max_workers=8) as threads:
         yield {program.place: threads.submit(run, number, program) for number, program in enumerate(PROGRAMS)}
 
 
@@ -249,7 +236,23 @@ def test_the_protocol_page_describes_every_state() -> None:
 
 
 @pytest.mark.parametrize("page", ["reliability.rst", "security.rst", "development.rst"])
-def test_every_test_that_the_manual_names_is_there(page: str) -> None:
-    named = re.findall(r"``(tests/[\w./-]+)``", (DOCS / page).read_text(encoding="utf-8"))
+def test_every_file_that_the_manual_names_is_there(page: str) -> None:
+    named = re.findall(r"``((?:tests|examples|benchmarks)/[\w./-]+)``", (DOCS / page).read_text(encoding="utf-8"))
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.ru.md", "examples/README.md"])
+def test_every_link_of_a_readme_leads_to_a_file(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("https://")]
+    assert links
+    assert [link for link in links if not ((ROOT / page).parent / link).is_file()] == []
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT).as_posix() for path in [*DOCS.glob("*.rst"), *DOCS.glob("*/index.rst")]}
+    # The landing page has the same contents; the others are README.ru.md and CHANGELOG.md themselves.
+    elsewhere = {"docs/index.rst", "docs/ru/index.rst", "docs/changelog.rst"}
+    assert [page for page in sorted(pages - elsewhere) if f"]({page})" not in text] == []

@@ -6,29 +6,26 @@ What they print on the embedded server stands in the tutorials and is compared t
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from programs import PATIENCE, ROOT, Launcher, Program
 
 from ami_client import Reactor
-from ami_client.testing import FakeAsterisk
+from ami_client.testing import FakeAsterisk, SimulatedReactor
 from ami_client.testing.office import Caller
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-PATIENCE = 20.0  # seconds
 
 #: Those that run until somebody stops them.
 DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot"]
@@ -46,80 +43,26 @@ def pbx(reactor: Reactor) -> Iterator[FakeAsterisk]:
         yield server
 
 
-class Program:
-    """An example in a process of its own; the test's loop, with the server in it, runs while the test waits for it."""
-
-    def __init__(self, reactor: Reactor, name: str, *args: str, cwd: Path, **environment: str) -> None:
-        self.output = ""
-        self._reactor = reactor
-        self._awaited: Optional[re.Pattern[str]] = None
-        warnings = ("-W", "error", "-W", "ignore::ResourceWarning")
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", *warnings, str(EXAMPLES / f"{name}.py"), *args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment},
-        )
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout
-        reactor.add_reader(self._pipe, self._read)
-
-    def until(self, pattern: str) -> None:
-        """Run the loop until what was printed from the beginning matches."""
-        self._awaited = re.compile(pattern, re.DOTALL)
-        if not self._awaited.search(self.output):
-            self._run(f"never printed {pattern!r}")
-            assert self._awaited.search(self.output), f"ended without printing {pattern!r}:\n{self.output}"
-
-    def end(self, sig: Optional[signal.Signals] = None) -> int:
-        """Send it a signal, if any, and run the loop until it has ended; returns its exit status."""
-        self._awaited = None
-        if sig is not None:
-            self._process.send_signal(sig)
-        if not self._pipe.closed:
-            self._run("did not end")
-        return self._process.wait(PATIENCE)
-
-    def kill(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._close()
-
-    def _run(self, complaint: str) -> None:
-        late = self._reactor.call_later(PATIENCE, self._reactor.stop)
-        self._reactor.run()
-        late.cancel()
-        assert late.when() > self._reactor.time(), f"{complaint}:\n{self.output}"
-
-    def _read(self) -> None:
-        data = os.read(self._pipe.fileno(), 65536)
-        self.output += data.decode()
-        if not data:
-            self._close()
-            self._reactor.stop()
-        elif self._awaited is not None and self._awaited.search(self.output):
-            self._reactor.stop()
-
-    def _close(self) -> None:
-        if not self._pipe.closed:
-            self._reactor.remove_reader(self._pipe)
-            self._pipe.close()
-
-
 @pytest.fixture
-def start(reactor: Reactor, tmp_path: Path) -> Iterator[Any]:
+def start(reactor: Reactor, launcher: Launcher, tmp_path: Path) -> Iterator[Any]:
     programs: list[Program] = []
 
     def start(name: str, *args: str, **environment: str) -> Program:
-        programs.append(Program(reactor, name, *args, cwd=tmp_path, **environment))
+        path = EXAMPLES / f"{name}.py"
+        programs.append(Program(reactor, launcher, path, *args, cwd=tmp_path, **environment))
         return programs[-1]
 
     yield start
     for program in programs:
         program.kill()
+
+
+@pytest.fixture
+def simulated_pbx(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAsterisk]:
+    """A server in a simulated network, whose loop is the default one: there an example's minutes take no time."""
+    with SimulatedReactor() as reactor, FakeAsterisk(reactor) as server:
+        monkeypatch.setattr(Reactor, "instance", lambda: reactor)
+        yield server
 
 
 def load(name: str) -> ModuleType:
@@ -139,6 +82,8 @@ def run_until_received(pbx: FakeAsterisk, reactor: Reactor, action: str, count: 
             reactor.call_later(0, reactor.stop)
         return NotImplemented
 
+    if len(pbx.requests(action)) >= count:
+        return
     pbx.on(action, look)
     late = reactor.call_later(PATIENCE, reactor.stop)
     reactor.run()
@@ -156,12 +101,16 @@ def test_each_takes_the_url_of_a_server(name: str, start: Any, pbx: FakeAsterisk
     run_until_received(pbx, reactor, "Login")
 
 
-@pytest.mark.parametrize("name", DAEMONS)
-def test_a_daemon_says_goodbye_when_it_is_stopped(name: str, start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
-    program = start(name, AMI_URL=pbx.url + "#timeout=0.2")
-    run_until_received(pbx, reactor, "Ping")  # so it knows that it is logged in
-    assert program.end(signal.SIGTERM) == 0, program.output
-    assert pbx.received_actions[-1] == "Logoff"
+def test_a_daemon_says_goodbye_when_it_is_stopped(start: Any, reactor: Reactor) -> None:
+    with ExitStack() as servers:
+        started = []
+        for name in DAEMONS:
+            pbx = servers.enter_context(FakeAsterisk(reactor))
+            started.append((start(name, AMI_URL=pbx.url + "#timeout=0.2"), pbx))
+        for program, pbx in started:
+            run_until_received(pbx, reactor, "Ping")  # so it knows that it is logged in
+            assert program.end(signal.SIGTERM) == 0, program.output
+            assert pbx.received_actions[-1] == "Logoff", program.output
 
 
 @pytest.mark.parametrize("name", DAEMONS)
@@ -220,22 +169,34 @@ def test_a_popup_comes_for_calls_that_somebody_makes(start: Any, pbx: FakeAsteri
     assert program.output == f"PJSIP/100: call from '+5550123' \"O'Neill\": {who}\nPJSIP/100: missed (NOANSWER)\n"
 
 
-def test_the_queues_are_asked_again_when_something_has_changed(start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
-    program = start("queue_stats", pbx.url)
-    program.until("night .* 0 waiting")
-    pbx.office.queues[1].callers.append(Caller("PJSIP/a-1", wait=7))
-    for _ in range(50):
-        pbx.push({"Event": "QueueCallerJoin", "Privilege": "agent,all", "Queue": "night"})
-    program.until("night .* 1 waiting, longest   7 s")
-    assert len(pbx.requests("QueueStatus")) == 2
+def test_the_queues_are_asked_again_when_something_has_changed(
+    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def somebody_comes() -> None:
+        simulated_pbx.office.queues[1].callers.append(Caller("PJSIP/a-1", wait=7))
+        for _ in range(50):
+            simulated_pbx.push({"Event": "QueueCallerJoin", "Privilege": "agent,all", "Queue": "night"})
+
+    simulated_pbx.play([(5, somebody_comes), (10, Reactor.instance().stop)])
+    load("queue_stats").main(simulated_pbx.url)
+    said = capsys.readouterr().out
+    assert re.search("night .* 0 waiting.*\n.*night .* 1 waiting, longest   7 s", said, re.DOTALL), said
+    assert len(simulated_pbx.requests("QueueStatus")) == 2
 
 
-def test_the_queues_are_asked_again_after_a_loss(start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
-    program = start("queue_stats", pbx.url)
-    program.until("helpline")
-    pbx.office.queues[0].completed = 99
-    pbx.drop()
-    program.until("99 done")
+def test_the_queues_are_asked_again_after_a_loss(
+    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str], expect_log: Any
+) -> None:
+    expect_log("WARNING: .*connecting again")
+
+    def restart() -> None:
+        assert "helpline" in capsys.readouterr().out
+        simulated_pbx.office.queues[0].completed = 99
+        simulated_pbx.drop()
+
+    simulated_pbx.play([(5, restart), (10, Reactor.instance().stop)])
+    load("queue_stats").main(simulated_pbx.url)
+    assert "99 done" in capsys.readouterr().out
 
 
 def test_call_records_are_stored_once(start: Any, pbx: FakeAsterisk, reactor: Reactor, tmp_path: Path) -> None:
@@ -279,8 +240,11 @@ def test_systemd_is_told_how_the_daemon_is(start: Any, pbx: FakeAsterisk, reacto
     assert "secret" not in program.output
 
 
-def test_the_daemon_asks_what_it_missed(start: Any, pbx: FakeAsterisk) -> None:
-    program = start("pbx_watchd", pbx.url)
+def test_the_daemon_asks_what_it_missed(
+    simulated_pbx: FakeAsterisk, caplog: pytest.LogCaptureFixture, expect_log: Any
+) -> None:
+    expect_log("WARNING: .*connecting again")
+    caplog.set_level("INFO", "pbx_watchd")
     states = {"SIP/a": "UNAVAILABLE"}
 
     def devices(request: object) -> Any:
@@ -288,11 +252,15 @@ def test_the_daemon_asks_what_it_missed(start: Any, pbx: FakeAsterisk) -> None:
         end = {"Event": "DeviceStateListComplete", "EventList": "Complete", "ListItems": len(entries)}
         return [{"Response": "Success", "EventList": "start"}, *entries, end]
 
-    pbx.on("DeviceStateList", devices)
-    program.until("SIP/a is gone")
-    states["SIP/a"] = "NOT_INUSE"
-    pbx.drop()
-    program.until("SIP/a is back")
+    def restart() -> None:
+        states["SIP/a"] = "NOT_INUSE"
+        simulated_pbx.drop()
+
+    simulated_pbx.on("DeviceStateList", devices)
+    simulated_pbx.play([(5, restart), (10, Reactor.instance().stop)])
+    load("pbx_watchd").Daemon(Reactor.instance(), simulated_pbx.url).run()
+    said = [record.getMessage() for record in caplog.records if record.name == "pbx_watchd"]
+    assert said == ["SIP/a is gone", "SIP/a is back"]
 
 
 def test_systemd_accepts_the_unit_file() -> None:
@@ -303,14 +271,6 @@ def test_systemd_accepts_the_unit_file() -> None:
     assert settings["RestartPreventExitStatus"] == "78"
     assert settings["WatchdogSec"] == "30"
     assert settings["ExecStart"].endswith("/pbx_watchd.py")
-
-
-def test_the_tests_of_the_tutorial_pass() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_callback_robot.py"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=EXAMPLES, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
 
 
 def test_the_web_application_shows_and_places_calls(expect_log: Any) -> None:

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -27,7 +28,7 @@ routes packet
 state
 loop
 pending
-inflight
+deadlines greeting inflight
 session
 options
 _wakeup
@@ -55,7 +56,7 @@ RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Bytes in, packets out: what these must not know.
-PURE = "errors stats url php encode cutter headers login packet state pending inflight session loop"
+PURE = "errors stats url php encode cutter headers login packet state pending inflight greeting session loop"
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
 
 
@@ -64,9 +65,10 @@ def module_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> set[str]:
     """The full names of all modules that a file imports anywhere in it."""
-    return imports_in(path.read_text(encoding="utf-8"), ("ami_client", *path.relative_to(PACKAGE).parts[:-1]))
+    return set(imports_in(path.read_text(encoding="utf-8"), ("ami_client", *path.relative_to(PACKAGE).parts[:-1])))
 
 
 def imports_in(source: str, package: Sequence[str]) -> Iterator[str]:

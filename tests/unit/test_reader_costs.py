@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -53,24 +54,26 @@ def test_a_million_headers_are_refused_at_little_cost() -> None:
 
 @pytest.mark.parametrize("flood", [b"\r\n", b"\n", b"\r", b"Event: A\r\n\r\n", b"junk\r\n\r\n", b"Event: A\r\n\n"])
 def test_a_flood_without_an_end_takes_no_memory(flood: bytes) -> None:
-    memory, _count, error = peak([flood * (10_000 // len(flood))] * 12)
+    memory, _count, error = peak([flood * (5_000 // len(flood))] * 12)
     assert error is None
-    assert memory < 100_000
+    assert memory < 30_000  # half of it
 
 
 def cpu(pieces: list[bytes], banner: bytes) -> float:
-    """Seconds of the processor for reading all packets: the best of three, so that other programs do not count."""
-    times = []
-    for _ in range(3):
-        reader = PacketReader()
-        reader.feed(banner)
-        begin = time.thread_time()
-        for piece in pieces:
-            reader.feed(piece)
-            for _packet in iter(reader.next_packet, None):
-                pass
-        times.append(time.thread_time() - begin)
-    return min(times)
+    """Seconds of the processor for reading all packets, by the byte."""
+    reader = PacketReader()
+    reader.feed(banner)
+    begin = time.thread_time()
+    for piece in pieces:
+        reader.feed(piece)
+        for _packet in iter(reader.next_packet, None):
+            pass
+    return (time.thread_time() - begin) / sum(map(len, pieces))
+
+
+@lru_cache
+def ordinary_cpu(banner: bytes) -> float:
+    return min(cpu([ORDINARY * (300_000 // len(ORDINARY))], banner) for _ in range(3))
 
 
 ORDINARY = message("Event: Newexten", "Privilege: dialplan,all", "Channel: SIP/100-00000001", "Uniqueid: 1700000000.1")
@@ -90,6 +93,5 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_stream_costs_much_more_than_an_ordinary_one(name: str, banner: bytes) -> None:
     """Compared by the byte; tiny packets cost up to twenty times as much, what was quadratic several hundred times."""
-    pieces = HOSTILE[name]
-    ordinary = ORDINARY * (300_000 // len(ORDINARY))
-    assert cpu(pieces, banner) / sum(map(len, pieces)) < 60 * cpu([ordinary], banner) / len(ordinary)
+    limit = 60 * ordinary_cpu(banner)
+    assert any(cpu(HOSTILE[name], banner) < limit for _ in range(3)), "thrice, so that other programs do not count"

@@ -19,6 +19,7 @@ from ami_client.testing import FakeAsterisk
 
 #: Whom we call. The caller chose this text, and a Channel can say much more than a number.
 NUMBER = re.compile(r"\+?[0-9]{3,15}")
+ACCOUNT = "callback"  # marks our own calls, in events and in call records
 
 
 class CallbackRobot:
@@ -38,6 +39,8 @@ class CallbackRobot:
         pool.on("event_queuecallerjoin", self.on_join)
 
     def on_abandon(self, conn: Connection, event: Packet) -> None:
+        if event.get("accountcode") == ACCOUNT:
+            return  # we called him back, and he gave up again: enough
         number = event["calleridnum"]
         if NUMBER.fullmatch(number) and number not in self._waiting:
             self.call_later(number, event["queue"])
@@ -64,18 +67,16 @@ class CallbackRobot:
             "Context": self._context,
             "Exten": queue,
             "Priority": 1,
-            "CallerID": f'"Callback" <{number}>',
+            "Account": ACCOUNT,
             "Timeout": 30_000,  # milliseconds
         }
         conn.originate(call, None, on_result=lambda conn, packet: print(f"{number}: {packet.error or 'answered'}"))
 
 
-def main(url: str, **options: Any) -> int:
-    """Returns the exit status: 1 if the login was refused."""
+def main(url: str, **options: Any) -> None:
     reactor = Reactor.instance()
     pool = Pool(server=url, events="agent,call", fold_case=False, reconnect=2)
     CallbackRobot(reactor, pool, **options)
-    status = 0
 
     def leave() -> None:
         pool.finish(graceful=True)
@@ -83,17 +84,13 @@ def main(url: str, **options: Any) -> int:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        nonlocal status
         if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
-            print("login refused:", conn.error, file=sys.stderr)
-            status = 1
-            reactor.stop()
+            sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
     pool.get_connection()
     reactor.run()
-    return status
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
@@ -111,7 +108,8 @@ def rehearse(pbx: FakeAsterisk) -> None:
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     if url:
-        sys.exit(main(url, dial="PJSIP/{}@trunk", context="callback"))
-    with FakeAsterisk(Reactor.instance()) as pbx:
-        rehearse(pbx)
-        sys.exit(main(pbx.url, delay=0.02, dial="Local/{}@office", context="office"))
+        main(url, dial="PJSIP/{}@trunk", context="callback")
+    else:
+        with FakeAsterisk(Reactor.instance()) as pbx:
+            rehearse(pbx)
+            main(pbx.url, delay=0.02, dial="Local/{}@office", context="office")

@@ -68,13 +68,11 @@ def report(database: sqlite3.Connection) -> None:
         print(f"{disposition}: {count} calls, {seconds} s")
 
 
-def main(url: str, file: str, interval: float = 1.0) -> int:
-    """Returns the exit status: 1 if the login was refused."""
+def main(url: str, file: str, interval: float = 1.0) -> None:
     reactor = Reactor.instance()
     pool = Pool(events="cdr", reconnect=2)
     database = sqlite3.connect(file)
     writer = CdrWriter(reactor, pool, database, interval)
-    status = 0
 
     def leave() -> None:
         pool.finish(graceful=True)
@@ -82,20 +80,18 @@ def main(url: str, file: str, interval: float = 1.0) -> int:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        nonlocal status
         if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
-            print("login refused:", conn.error, file=sys.stderr)
-            status = 1
-            reactor.stop()
+            sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
     pool.get_connection(url)
-    reactor.run()
-    writer.flush()
-    report(database)
-    database.close()
-    return status
+    try:
+        reactor.run()
+    finally:
+        writer.flush()
+        report(database)
+        database.close()
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
@@ -127,7 +123,8 @@ def rehearse(pbx: FakeAsterisk) -> None:
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     if url:
-        sys.exit(main(url, sys.argv[2] if len(sys.argv) > 2 else "cdr.db"))
-    with FakeAsterisk(Reactor.instance()) as pbx:
-        rehearse(pbx)
-        sys.exit(main(pbx.url, ":memory:", interval=0.02))
+        main(url, sys.argv[2] if len(sys.argv) > 2 else "cdr.db")
+    else:
+        with FakeAsterisk(Reactor.instance()) as pbx:
+            rehearse(pbx)
+            main(pbx.url, ":memory:", interval=0.02)

@@ -55,12 +55,10 @@ def phone_of(event: Packet) -> str:
     return event["destchannel"].rpartition("-")[0]
 
 
-def main(url: str) -> int:
-    """Returns the exit status: 1 if the login was refused."""
+def main(url: str) -> None:
     reactor = Reactor.instance()
     pool = Pool(events="call", fold_case=False, reconnect=2)
     popups = PopUps(pool)
-    status = 0
 
     def leave() -> None:
         pool.finish(graceful=True)
@@ -68,18 +66,14 @@ def main(url: str) -> int:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        nonlocal status
         if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
-            print("login refused:", conn.error, file=sys.stderr)
-            status = 1
-            reactor.stop()
+            sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
     pool.get_connection(url)
     reactor.run()
     popups.desk.shutdown()
-    return status
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
@@ -110,7 +104,8 @@ def rehearse(pbx: FakeAsterisk) -> None:
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     if url:
-        sys.exit(main(url))
-    with FakeAsterisk(Reactor.instance()) as pbx:
-        rehearse(pbx)
-        sys.exit(main(pbx.url))
+        main(url)
+    else:
+        with FakeAsterisk(Reactor.instance()) as pbx:
+            rehearse(pbx)
+            main(pbx.url)

@@ -69,12 +69,10 @@ def describe(queue: Packet, entries: list[Packet]) -> str:
     )
 
 
-def main(url: str, interval: float = 1.0) -> int:
-    """Returns the exit status: 1 if the login was refused."""
+def main(url: str, interval: float = 1.0) -> None:
     reactor = Reactor.instance()
     pool = Pool(events="agent", fold_case=False, reconnect=2)
     QueueBoard(reactor, pool, interval)
-    status = 0
 
     def leave() -> None:
         pool.finish(graceful=True)
@@ -82,17 +80,13 @@ def main(url: str, interval: float = 1.0) -> int:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        nonlocal status
         if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
-            print("login refused:", conn.error, file=sys.stderr)
-            status = 1
-            reactor.stop()
+            sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
     pool.get_connection(url)
     reactor.run()
-    return status
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
@@ -129,7 +123,8 @@ def rehearse(pbx: FakeAsterisk) -> None:
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     if url:
-        sys.exit(main(url))
-    with FakeAsterisk(Reactor.instance()) as pbx:
-        rehearse(pbx)
-        sys.exit(main(pbx.url, interval=0.02))
+        main(url)
+    else:
+        with FakeAsterisk(Reactor.instance()) as pbx:
+            rehearse(pbx)
+            main(pbx.url, interval=0.02)

@@ -1,6 +1,7 @@
 """How to test a daemon: callback_robot.py, without a PBX and without waiting. Run it with pytest.
 
-The fixtures come with the library: a loop whose time and network are simulated, a server and a pool on it.
+The fixtures come with the library, once that is installed (in a checkout: ``python3 -m pip install .``): a loop whose
+time and network are simulated, a server and a pool on it.
 """
 
 import pytest
@@ -53,6 +54,16 @@ def test_who_comes_again_is_not_called(reactor, fake_asterisk):
 
 def test_who_gives_up_twice_is_called_once(reactor, fake_asterisk):
     fake_asterisk.play([(10, gives_up("5550100")), (20, gives_up("5550100"))])
+    reactor.run_for(3600)
+    assert len(fake_asterisk.requests("Originate")) == 1
+
+
+def test_who_gives_up_when_called_back_is_left_in_peace(reactor, fake_asterisk):
+    fake_asterisk.play([(10, gives_up("5550100"))])
+    reactor.run_for(90)
+    (request,) = fake_asterisk.requests("Originate")
+    # The account that we give a call is in all events about it.
+    fake_asterisk.push({**gives_up("5550100"), "AccountCode": request.get("Account")})
     reactor.run_for(3600)
     assert len(fake_asterisk.requests("Originate")) == 1
 

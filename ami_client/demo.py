@@ -58,7 +58,7 @@ def run(
     except ValueError as error:  # a malformed URL
         demo.fail(str(error))
     except KeyboardInterrupt:
-        demo.fail("interrupted")
+        demo.fail("interrupted", 130)
     finally:
         reactor.close()
     return demo.status
@@ -100,10 +100,10 @@ class _Demo:
         """Print a line with the time since the start."""
         print(f"{self._reactor.time() - self._started:7.3f}  {text}", flush=True)
 
-    def fail(self, text: str) -> None:
-        """Say what went wrong, and end with exit status 1."""
+    def fail(self, text: str, status: int = 1) -> None:
+        """Say what went wrong, and end with that exit status."""
         print(f"{self._reactor.time() - self._started:7.3f}  {text}", file=sys.stderr, flush=True)
-        self.status = 1
+        self.status = status
         self._reactor.stop()
 
     def _out_of_patience(self) -> None:

@@ -5,7 +5,6 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (onR
 
 from __future__ import annotations
 
-import json
 import re
 from enum import Enum
 from typing import NamedTuple, Optional, Union, overload
@@ -200,6 +199,8 @@ class Packet(dict[str, str]):
         Control characters inside strings, which Asterisk leaves as they are, are accepted. Raises ValueError when the
         packet has no ``JSON`` header, or it does not parse or is nested too deeply.
         """
+        import json  # few need it
+
         text = self.original("json")
         if text is None:
             raise ValueError("the packet has no JSON header")

@@ -51,16 +51,20 @@ class Listener:
         if isinstance(self.loop, SimulatedReactor):
             self._start_simulated(self.loop, on_accept)
             return
-        if self.unix_path is not None:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.bind(self.unix_path)
-        else:
-            sock = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self.host, self.port))
-            self.port = sock.getsockname()[1]
-        sock.setblocking(False)
-        sock.listen(socket.SOMAXCONN)
+        family = socket.AF_UNIX if self.unix_path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        sock = socket.socket(family)
+        try:
+            if self.unix_path is not None:
+                sock.bind(self.unix_path)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((self.host, self.port))
+                self.port = sock.getsockname()[1]
+            sock.setblocking(False)
+            sock.listen(socket.SOMAXCONN)
+        except OSError:  # the place is taken, most likely
+            sock.close()
+            raise
         self._sock = sock
         self.loop.add_reader(sock.fileno(), self._accept, sock, on_accept)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import socket
 import ssl
@@ -32,6 +33,13 @@ def test_the_banner_and_a_plain_login(server: FakeAsterisk, new_client: NewClien
     assert client.ask("Action: Login\nSecret: wrong\nActionID: b") == [
         [("Response", "Success"), ("ActionID", "b"), ("Message", "Already authenticated")]
     ]
+
+
+def test_a_port_that_is_taken_leaves_nothing_open(server: FakeAsterisk, loop: AnyLoop) -> None:
+    second = FakeAsterisk(loop, port=server.port)
+    with pytest.raises(OSError):
+        second.start()
+    gc.collect()  # a socket that was left open is a warning, and so a failure
 
 
 @pytest.mark.parametrize("good", [True, False])

@@ -58,6 +58,8 @@ class Cutter:
         A piece may be empty, begin with an end of line, or be larger than ``max_packet``. Raises ProtocolError for more
         than ``max_packet`` bytes, as soon as so many came without a blank line.
         """
+        if not self._buffer:
+            return False
         return (self.banner is not None or self._read_banner()) and self._cut(mark)
 
     def clear(self) -> None:
@@ -95,10 +97,9 @@ class Cutter:
         if self._buffer.startswith((b"\r", b"\n")):
             begin = _NOT_BLANK.search(self._buffer)
             self._remove(begin.start() if begin else len(self._buffer))
-        if self._may_be_old and _OLD_START.match(self._buffer):
-            return self._cut_one(_OLD_END[self.eol])
         if self._may_be_old:
-            return self._cut_one(_END[self.eol])
+            ends = _OLD_END if _OLD_START.match(self._buffer) else _END
+            return self._cut_one(ends[self.eol])
         return self._cut_all(mark)
 
     def _cut_one(self, mark: re.Pattern[bytes]) -> bool:

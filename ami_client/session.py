@@ -202,9 +202,10 @@ class Session(Greeting):
 
         Raises ProtocolError for what is no AMI at all.
         """
-        yield from self._log_in()
         if self.state is not CONNECTED:
-            return
+            yield from self._log_in()
+            if self.state is not CONNECTED:
+                return
         # What each packet goes through: a call for each of these steps would make it longer by a sixth. What is written
         # in an unusual way goes through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted

@@ -33,6 +33,7 @@ class Cutter:
         eol: how the server ends its lines.
         pieces: what stands between the blank lines that have come, the next one last.
         careful: whether one of them may be large, or the answer of an old server, which has blank lines in it.
+        marked: whether what :meth:`more` was to look for may be in them.
     """
 
     def __init__(self, max_packet: int = DEFAULT_MAX_PACKET) -> None:
@@ -43,7 +44,7 @@ class Cutter:
         self.careful = True
         self.marked = True
         self._may_be_old = True
-        self._surely_small = max_packet  # bytes
+        self._surely_small = max_packet  # so many bytes hold no packet that is over a limit
         self._buffer = bytearray()  # behind them
         self._blank_line = b""  # the last one, as it was sent, where they are looked for one by one
         self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
@@ -52,8 +53,10 @@ class Cutter:
         """Take bytes from the server, cut anywhere."""
         self._buffer += data
 
-    def more(self, mark: Optional[bytes] = None) -> bool:
+    def more(self, mark: Optional[bytes] = b"") -> bool:
         """Fill ``pieces``, which are used up; False when there is no blank line.
+
+        ``mark`` is what to look for in them: an empty one is in all of them, None in none.
 
         A piece may be empty, begin with an end of line, or be larger than ``max_packet``. Raises ProtocolError for more
         than ``max_packet`` bytes, as soon as so many came without a blank line.
@@ -102,9 +105,9 @@ class Cutter:
             return self._cut_one(ends[self.eol])
         return self._cut_all(mark)
 
-    def _cut_one(self, mark: re.Pattern[bytes]) -> bool:
+    def _cut_one(self, end: re.Pattern[bytes]) -> bool:
         # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
-        found = mark.search(self._buffer, max(0, self._scanned - _LONGEST_END))
+        found = end.search(self._buffer, max(0, self._scanned - _LONGEST_END))
         if found is None:
             return self._nothing_to_cut()
         self._check_size(found.start())
@@ -145,6 +148,6 @@ class Cutter:
             raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without an end", limit="max_packet")
 
 
-def _end_of_last(mark: bytes, buffer: bytearray, begin: int) -> int:
-    position = buffer.rfind(mark, begin)
-    return position + len(mark) if position >= 0 else 0
+def _end_of_last(blank_line: bytes, buffer: bytearray, begin: int) -> int:
+    position = buffer.rfind(blank_line, begin)
+    return position + len(blank_line) if position >= 0 else 0

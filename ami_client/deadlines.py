@@ -10,7 +10,9 @@ from .pending import Pending
 if TYPE_CHECKING:
     from .loop import Handle, Loop
 
-_MANY = 1000  # kept, before those that were answered meanwhile are looked for
+# So many are kept before those that were answered meanwhile are looked for:
+_MANY = 1000  # actions with one limit
+_MANY_LIMITS = 32
 
 
 class _Queue:
@@ -31,13 +33,17 @@ class Deadlines:
         self._loop = loop
         self._on_late = on_late
         self._queues: dict[float, _Queue] = {}
+        self._many = _MANY_LIMITS
 
     def add(self, pending: Pending, limit: float) -> None:
         """Watch an action whose ``deadline`` is ``limit`` seconds from now."""
         queue = self._queues.get(limit)
         if queue is None:
-            queue = self._queues[limit] = _Queue()
+            if len(self._queues) >= self._many:
+                self._sweep()
+            queue = _Queue()
             self._wait(limit, queue, limit)
+            self._queues[limit] = queue
         waiting = queue.waiting
         while waiting and waiting[0].callback is None:
             waiting.popleft()
@@ -45,6 +51,14 @@ class Deadlines:
         if len(waiting) > queue.many:  # one that takes long stands before many that were answered
             queue.waiting = deque(one for one in waiting if one.callback is not None)
             queue.many = max(_MANY, 2 * len(queue.waiting))
+
+    def _sweep(self) -> None:
+        """Let go of the limits that nobody waits for any more."""
+        for limit, queue in list(self._queues.items()):
+            if queue.timer is not None and all(one.callback is None for one in queue.waiting):
+                queue.timer.cancel()
+                del self._queues[limit]
+        self._many = max(_MANY_LIMITS, 2 * len(self._queues))
 
     def clear(self) -> None:
         """Watch nothing any more."""

@@ -95,7 +95,7 @@ class Dispatch(Actions):
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
         now = self._loop.time()
         pending.sent_at = now if self._session.state is State.CONNECTED else None
-        if limit is not None and limit < inf:
+        if limit is not None and limit < inf:  # an Originate's own Timeout may be anything
             pending.limit, pending.deadline = limit, now + limit
             self._deadlines.add(pending, limit)
 

@@ -10,7 +10,7 @@ from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
 KEEP_CASE = ("dialstring", "callerid", "connectedline")
 
 # Of the header lines of a busy server 96% were there a moment ago, and looking one up costs a tenth of reading it. The
-# memos are shared by all connections; what they may hold is bounded, as a server may send anything: 3 MB at most.
+# memos are shared by all connections; what they may hold is bounded, as a server may send anything: about 5 MB each.
 MEMO_SIZE = 8192  # lines
 MEMO_LONGEST = 128  # bytes of a line
 
@@ -120,7 +120,7 @@ class FirstLines(dict[bytes, Optional[str]]):
             name = fold_value(line[7:]) or None
         elif line.startswith(b"Response: "):
             name = ""
-        if len(line) <= MEMO_LONGEST:
+        if name is not None and len(line) <= MEMO_LONGEST:
             if len(self) >= MEMO_SIZE:
                 self.clear()
             self[line] = name

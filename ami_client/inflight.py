@@ -136,10 +136,9 @@ class InFlight:
 
         Returns the answers that it completes, and whether it was a part of an answer and nothing else.
         """
-        key = packet.get("actionid", "")
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
-        key = ascii_lower(key)
+        key = ascii_lower(packet.get("actionid", ""))
         if key in self._fences and packet.kind is Kind.RESPONSE:
             return self._receive_fence(key), True
         pending = self._owner(key, packet)
@@ -196,6 +195,7 @@ class InFlight:
             return []
         if ascii_lower(pending.fence_id) in self._fences:  # an error came in place of the text
             self.abandon(pending)
+        pending.restart()  # it may be remembered for a while, with its time limit: its answer need not
         return [Done(pending, result)]
 
     def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:

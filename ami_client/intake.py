@@ -38,7 +38,6 @@ class Intake(Dispatch):
         self._watchdog.heard()
         self._stats.bytes_in += len(data)
         self._session.feed(data)
-        self._routes.refresh()
         self._handle(self._session.outcomes())
 
     def _handle(self, outcomes: Iterator[Outcome]) -> None:
@@ -47,6 +46,7 @@ class Intake(Dispatch):
         dropped = self._stats.dropped
         session, routes, guard = self._session, self._routes, self.guard
         clock, threshold = guard.clock, guard.threshold
+        routes.refresh()
         self._handling = True
         try:
             now = clock()

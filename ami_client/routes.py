@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from .events import BINDINGS, EventHandlers
-from .headers import FIRST_LINES
+from .headers import FIRST_LINES, MEMO_LONGEST
 
 # A name may be whatever the server likes: so many are remembered.
 MAX_NAMES = 1000
@@ -33,9 +33,10 @@ class Routes(dict[str, list[Chain]]):
     def __missing__(self, event_name: str) -> list[Chain]:
         names = (f"event_{event_name}", "event")
         found = [(one, name, one.listeners(name)) for name in names for one in self._emitters if one.listeners(name)]
-        if len(self) >= MAX_NAMES:
-            self.clear()
-        self[event_name] = found
+        if len(event_name) <= MEMO_LONGEST:
+            if len(self) >= MAX_NAMES:
+                self.clear()
+            self[event_name] = found
         return found
 
     def refresh(self) -> None:
@@ -55,7 +56,8 @@ class _Unwanted(dict[bytes, bool]):
     def __missing__(self, first_line: bytes) -> bool:
         name = FIRST_LINES[first_line]
         unwanted = name is not None and name != "" and not self._routes[name]
-        if len(self) >= MAX_NAMES:
-            self.clear()
-        self[first_line] = unwanted
+        if name is not None and len(first_line) <= MEMO_LONGEST:
+            if len(self) >= MAX_NAMES:
+                self.clear()
+            self[first_line] = unwanted
         return unwanted

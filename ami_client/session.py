@@ -19,7 +19,7 @@ from .greeting import Greeting, LoginDone
 from .headers import FIRST_LINES
 from .inflight import Done, InFlight
 from .login import Login
-from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Kind, Packet
+from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet
 from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, header_is
 from .state import CONNECTED, FINISHED, Move, State
 from .stats import Stats
@@ -123,6 +123,8 @@ class Session(Greeting):
         if callback is not None and oddity.raw_text:
             pending.fence_id = f"{self._id_prefix}{next(self._numbers)}"
             data += encode_action("Ping", None, pending.fence_id)
+        if own_id:
+            self._id_mark = b""
         self._queue(pending, data)
         self._asked_to_log_off |= oddity.logs_off
         if callback is not None:
@@ -140,14 +142,13 @@ class Session(Greeting):
         if pending.request:
             if len(self._in_flight) >= self._max_pending:
                 raise self._too_many()
+            self._id_mark = b""
             self._queue(pending, pending.request)
         self._in_flight.add(pending)
 
     def _queue(self, pending: Pending, data: bytes) -> None:
         self._reader.marked = True
         key = pending.key
-        if not key.startswith(self._id_prefix):  # a caller's own, or another session's
-            self._id_mark = b""
         if not self._id_mark and (key in self._in_flight or key in self._waiting):
             raise ValueError(f"ActionID {pending.action_id!r} is already in flight")
         if self.state is CONNECTED:
@@ -210,6 +211,8 @@ class Session(Greeting):
         # in an unusual way goes through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
+        if self._last_list[1] != stats.events:  # it may be large
+            self._last_list = _NO_LIST
         in_list = False  # then what comes next is wanted, most likely
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
             if (
@@ -248,7 +251,7 @@ class Session(Greeting):
                         continue
             else:
                 packet.kind = RESPONSE
-                packet.error = packet.complete = None
+                packet.error = packet.complete = None  # all of a Response's are read: see Packet.__getattr__
                 packet.suspect = False
                 done = in_flight.take_answer(packet)
                 if done is not None:
@@ -274,18 +277,18 @@ class Session(Greeting):
             self.stats.events += count
 
     def _mark(self) -> Optional[bytes]:
-        """What to look for in all that has come, so as to pass over events: it is in each part of an answer."""
+        """What is in each part of an answer: events without it may be passed over."""
         if self._wanted.unwanted is None:
-            return b""
+            return b""  # nothing is passed over: no need to look
         return self._id_mark if self._in_flight.awaits_something else None
 
     def _may_be_ours(self, raw: bytes) -> bool:
         return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
 
     def _receive(self, packet: Packet) -> Iterator[Union[Done, Packet]]:
-        self.stats.responses += packet.kind is Kind.RESPONSE
+        self.stats.responses += packet.kind is RESPONSE
         done, owned = self._in_flight.receive(packet)
-        if packet.kind is Kind.RESPONSE and self._asked_to_log_off:
+        if packet.kind is RESPONSE and self._asked_to_log_off:
             self.logged_off |= header_is(packet, "response", "goodbye")
         self._last_list = _NO_LIST
         for one in done:
@@ -294,7 +297,7 @@ class Session(Greeting):
         yield from done
         if owned:
             return
-        if packet.kind is Kind.EVENT:
+        if packet.kind is EVENT:
             self.stats.events += 1
             yield packet
         elif not done:

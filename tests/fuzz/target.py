@@ -28,13 +28,13 @@ BOUNDS: dict[str, Any] = {"max_packet": 4096, "max_lines": 100}  # those of the 
 MAX_ANSWER = 8 * MIN_PACKET_SIZE
 MAX_SAID = 2000  # bytes to the server: the login, and the actions that waited for it
 
-# Every way of answering that there is; the session gives them the ActionIDs id-1, id-2, ...
+# Every way of answering that there is; the session gives them the ActionIDs 77-1, 77-2, ...
 ACTIONS: Sequence[tuple[str, Optional[list[dict[str, str]]]]] = [
     ("Ping", None),
     ("QueueStatus", None),
     ("CoreShowChannels", [{"event": "coreshowchannelscomplete"}, {"eventlist": "complete"}]),
     ("IAXpeers", None),
-    ("IAXnetstats", None),  # its fence is id-6
+    ("IAXnetstats", None),  # its fence is 77-6
     ("Command", None),
     ("WaitEvent", None),
     ("SKINNYlines", None),
@@ -183,7 +183,7 @@ def check_events(pieces: list[bytes], outcomes: list[Outcome]) -> None:
 
 def is_foreign(packet: Packet) -> bool:
     """Whether it is an event that has nothing to do with our actions."""
-    ours = ascii_lower(packet.get("actionid", "")).startswith("id-") or packet.event_name == "peerentry"
+    ours = ascii_lower(packet.get("actionid", "")).startswith("77-") or packet.event_name == "peerentry"
     return packet.kind is Kind.EVENT and not ours
 
 
@@ -209,7 +209,7 @@ class Play:
         self.chance = chance
         self.session = Session(
             Login("bob", "s3cret", "plain" if greeting else chance.choice(("md5", "plain"))),
-            id_prefix="id",
+            id_prefix="77",
             max_answer=MAX_ANSWER,
             wanted=wanted,
             **BOUNDS,

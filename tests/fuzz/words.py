@@ -11,7 +11,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 LARGEST_SEED = 700  # bytes: the longer an input, the fewer are tried
 
 # The ActionIDs that the target's own actions have, and others.
-IDS = [b"id-%d" % number for number in range(1, 15)] + [b"ID-3", b"foreign-1", b"", b"x" * 70]
+IDS = [b"77-%d" % number for number in range(1, 15)] + [b"ID-3", b"foreign-1", b"", b"x" * 70]
 NAMES = b"Event Response ActionID Message EventList ListItems Challenge Output JSON Privilege Ping".split()
 NAMES += [b"", b" ", b"\0", b"CallerIDName", b"Reason"]
 VALUES = b"Success Error Goodbye Follows Pong start Complete Cancelled cancelled PeerEntry PeerlistComplete".split()
@@ -23,15 +23,15 @@ TEXTS = [
     b"--END COMMAND--",
     b"--END COMMAND--\r\n\r\n",
     b"Response: Follows\r\n",
-    b"Response: Follows\r\nPrivilege: Command\r\nActionID: id-7\r\ntext\n\n--END COMMAND--\r\n\r\n",
+    b"Response: Follows\r\nPrivilege: Command\r\nActionID: 77-7\r\ntext\n\n--END COMMAND--\r\n\r\n",
     b"Asterisk Call Manager/2.10.6\r\n",
     b"Asterisk Call Manager/11.0.0\r\n",
-    b"Response: Success\r\nActionID: id-2\r\nEventList: start\r\n\r\n",
-    b"Event: Entry\r\nActionID: id-2\r\n\r\n",
-    b"Event: Done\r\nActionID: id-2\r\nEventList: Complete\r\nListItems: 1\r\n\r\n",
-    b"Response: Success\r\nActionID: id-4\r\nEventList: start\r\n\r\nEvent: PeerEntry\r\n\r\n",
-    b"Event: LineEntry\r\nActionID: id-9\r\nEvent: LinelistComplete\r\nActionID: id-9\r\nEventList: Complete\r\n\r\n",
-    b"Event: OriginateResponse\r\nActionID: id-11\r\nResponse: Failure\r\n\r\n",
+    b"Response: Success\r\nActionID: 77-2\r\nEventList: start\r\n\r\n",
+    b"Event: Entry\r\nActionID: 77-2\r\n\r\n",
+    b"Event: Done\r\nActionID: 77-2\r\nEventList: Complete\r\nListItems: 1\r\n\r\n",
+    b"Response: Success\r\nActionID: 77-4\r\nEventList: start\r\n\r\nEvent: PeerEntry\r\n\r\n",
+    b"Event: LineEntry\r\nActionID: 77-9\r\nEvent: LinelistComplete\r\nActionID: 77-9\r\nEventList: Complete\r\n\r\n",
+    b"Event: OriginateResponse\r\nActionID: 77-11\r\nResponse: Failure\r\n\r\n",
     b"\x1b[2J",
     b"x" * 300,
 ]
@@ -39,9 +39,14 @@ TEXTS = [
 WORDS = [*IDS, *NAMES, *VALUES, *ENDS, *SEPARATORS, *TEXTS]
 
 
+def with_our_ids(data: bytes) -> bytes:
+    """A stream of the corpus, whose ActionIDs begin with ``id-``, with those that the target's sessions make."""
+    return data.replace(b"id-", b"77-")
+
+
 def seeds() -> list[bytes]:
     """Streams to begin with: the malformed corpus, and the beginnings and ends of real sessions."""
-    found = [path.read_bytes() for path in sorted((DATA / "malformed").glob("*.bin"))]
+    found = [with_our_ids(path.read_bytes()) for path in sorted((DATA / "malformed").glob("*.bin"))]
     with tarfile.open(DATA / "transcripts.tar.xz") as archive:
         for entry in archive:
             file = archive.extractfile(entry)

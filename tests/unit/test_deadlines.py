@@ -1,12 +1,14 @@
-"""Time limits: who is late is told, in order, whatever was answered before, behind or in between."""
+"""Time limits: who is late is told, in order, whatever else was answered, of which nothing is kept."""
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
+from wire import Peer
 
-from ami_client import Reactor
+from ami_client import Packet, Reactor
 from ami_client import deadlines as deadlines_module
 from ami_client.deadlines import Deadlines
 from ami_client.pending import Pending
@@ -86,6 +88,58 @@ def test_what_was_answered_is_let_go_also_behind_one_that_takes_long(
     kept = sum(len(queue.waiting) for queue in watch.deadlines._queues.values())
     assert kept <= 101
     assert watch.wait(10) == ["slow"]
+
+
+def test_limits_that_nobody_waits_for_are_let_go(watch: Watch) -> None:
+    kept = watch.add("kept", 500.5)
+    for number in range(1000):
+        watch.add(str(number), 3600 - number / 10).callback = None
+    assert len(watch.deadlines._queues) < 100
+    assert not watch.is_idle and len(watch.reactor._timers) < 300  # cancelled ones are forgotten now and then
+    assert watch.wait(501) == [kept.action_id]
+
+
+def test_a_limit_whose_timer_could_not_be_set_is_tried_again(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch.reactor, "call_later", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            watch.add("one", 10)
+    watch.add("two", 10)
+    assert watch.wait(11) == ["two"]
+
+
+def packets_alive() -> int:
+    gc.collect()
+    return sum(type(one) is Packet for one in gc.get_objects())
+
+
+def list_answered(peer: Peer, entries: int = 200) -> None:
+    """A list that nobody keeps."""
+    action_id = peer.conn.action("QueueStatus", lambda conn, packet: None)
+    peer.answer(action_id, "Response: Success|EventList: start")
+    peer.say(*[f"Event: QueueMember|ActionID: {action_id}|X: {number}" for number in range(entries)])
+    peer.answer(action_id, "Event: QueueStatusComplete|EventList: Complete")
+
+
+def test_behind_one_that_takes_long_answers_are_let_go(peer: Peer) -> None:
+    peer.conn.ping(lambda conn, packet: None)
+    before = packets_alive()
+    list_answered(peer)
+    list_answered(peer)
+    peer.say("Event: One")
+    peer.say("Event: Two")
+    assert packets_alive() < before + 20
+
+
+def test_a_list_is_let_go_when_something_comes_behind_it(peer: Peer) -> None:
+    before = packets_alive()
+    list_answered(peer)
+    peer.say("Event: One")
+    peer.say("Event: Two")
+    assert packets_alive() < before + 20
 
 
 def test_an_action_sent_by_the_one_that_is_late_is_watched_too(watch: Watch) -> None:

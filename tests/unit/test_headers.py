@@ -92,6 +92,13 @@ def test_memos_are_bounded(
     assert not any(len(key) > 128 for table in (one, first, names) for key in table)
 
 
+@pytest.mark.parametrize("line", [b"Secret: joe", b"Password: joe", b"secret", b"joe", b"event: joe"])
+def test_of_first_lines_only_those_of_packets_are_kept(line: bytes) -> None:
+    first = FirstLines()
+    assert first[line] is None
+    assert line not in first
+
+
 def test_lines_of_one_name_share_it() -> None:
     one = FoldingMemo()
     assert one[b"Channel: a"][0] is one[b"Channel: b"][0]

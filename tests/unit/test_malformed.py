@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from fuzz.target import ACTIONS, check
-from fuzz.words import mutate, seeds
+from fuzz.words import mutate, seeds, with_our_ids
 from talk import DATA, WELCOME, Client, feed, message, packets_of, read
 
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost, LoginRefused, ProtocolError
@@ -317,7 +317,7 @@ def test_what_a_server_never_answers_is_forgotten_some_day(action: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_the_fuzz_target_on_the_corpus(name: str) -> None:
-    check(FILES[name])
+    check(with_our_ids(FILES[name]))
 
 
 def test_the_fuzz_target_on_changed_seeds() -> None:

@@ -162,3 +162,22 @@ def test_a_server_that_makes_names_up_is_not_remembered_for_ever(peer: Peer) -> 
         assert routes[f"name{number}"] == []
         assert routes.unwanted is not None and routes.unwanted[b"Event: name%d" % number]
     assert len(routes) <= MAX_NAMES and len(routes.unwanted) <= MAX_NAMES
+    assert routes["x" * 1000] == [] and routes.unwanted[b"Event: " + b"x" * 1000]
+    assert not routes.unwanted[b"Secret: x"]
+    kept = [*routes, *routes.unwanted]
+    assert max(map(len, kept)) < 200 and b"Secret: x" not in kept
+
+
+def test_what_a_handler_binds_before_it_is_interrupted_is_heard(peer: Peer) -> None:
+    heard = Calls()
+    peer.say("Event: Two")
+
+    def bind(conn: Any, packet: Packet) -> None:
+        conn.bind("event_two", heard)
+        raise KeyboardInterrupt
+
+    peer.conn.bind("event_one", bind)
+    with pytest.raises(KeyboardInterrupt):
+        peer.say("Event: Two", "Event: One", "Event: Two", "Event: Two")
+    peer.wire.pump()
+    assert len(heard) == 2

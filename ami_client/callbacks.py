@@ -43,7 +43,7 @@ class Guard:
 
     ``clock`` is the loop's, ``threshold`` the seconds from which a callback is slow, None for never.
 
-    The connection's way of an event does the same in its own loop, see ``Connection._handle``.
+    An event's way to its handlers does the same in its own loop: ``Intake._handle``.
     """
 
     def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, TypeVar
 
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
 
@@ -40,16 +40,30 @@ def fold_value(value: bytes) -> str:
     return value.lower().decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
 
 
-class _Names(dict[str, Optional[str]]):
+Key = TypeVar("Key", str, bytes)
+Value = TypeVar("Value")
+
+
+class Memo(dict[Key, Value]):
+    """What was computed once, at most ``size`` of it: when it is full it begins anew. No key is long."""
+
+    size = MEMO_SIZE
+
+    def keep(self, key: Key, value: Value) -> None:
+        """Remember a value, unless its key is too long."""
+        if len(key) <= MEMO_LONGEST:
+            if len(self) >= self.size:
+                self.clear()
+            self[key] = value
+
+
+class _Names(Memo[str, Optional[str]]):
     """Names in lower case to the same trimmed, one object for all lines; None for those that take a closer look."""
 
     def __missing__(self, name: str) -> Optional[str]:
         trimmed = name.strip(TRIMMED)
         known = None if trimmed.startswith(KEEP_CASE) or _is_secret(trimmed) else trimmed
-        if len(name) <= MEMO_LONGEST:
-            if len(self) >= MEMO_SIZE:
-                self.clear()
-            self[name] = known
+        self.keep(name, known)
         return known
 
 
@@ -60,10 +74,10 @@ def _is_secret(low: str) -> bool:
     return "secret" in low or "passw" in low or "md5" in low
 
 
-class HeaderMemo(dict[bytes, tuple[str, str]]):
+class HeaderMemo(Memo[bytes, tuple[str, str]]):
     """Lines to name and value for the dict view, trimmed, with the case they were sent in: computed at the first look.
 
-    It is bounded, and lines with a secret in them are not kept.
+    Lines with a secret in them are not kept.
     """
 
     _fold_case = False
@@ -73,14 +87,8 @@ class HeaderMemo(dict[bytes, tuple[str, str]]):
         low = line.lower().decode(ENCODING, ENCODING_ERRORS)
         header = _fold(line, low, self._fold_case)
         if not _is_secret(low):
-            self._keep(line, header)
+            self.keep(line, header)
         return header
-
-    def _keep(self, line: bytes, header: tuple[str, str]) -> None:
-        if len(line) <= MEMO_LONGEST:
-            if len(self) >= MEMO_SIZE:
-                self.clear()
-            self[line] = header
 
 
 class FoldingMemo(HeaderMemo):
@@ -98,8 +106,8 @@ class FoldingMemo(HeaderMemo):
         if known is None or value.startswith(KEEP_CASE) or "secret" in value or "passw" in value or "md5" in value:
             return super().__missing__(line)
         header = known, value
-        if len(line) <= MEMO_LONGEST:  # written out: a third of a busy server's packets have a line that is new
-            if len(self) >= MEMO_SIZE:
+        if len(line) <= MEMO_LONGEST:  # keep(), written out: half of a busy server's packets have a line that is new
+            if len(self) >= self.size:
                 self.clear()
             self[line] = header
         return header
@@ -108,8 +116,8 @@ class FoldingMemo(HeaderMemo):
 MEMOS: dict[bool, HeaderMemo] = {True: FoldingMemo(), False: HeaderMemo()}
 
 
-class FirstLines(dict[bytes, Optional[str]]):
-    """A packet's first line, as servers write it, to the name of the event, and to ``""`` for a Response; bounded.
+class FirstLines(Memo[bytes, Optional[str]]):
+    """A packet's first line, as servers write it, to the name of the event, and to ``""`` for a Response.
 
     None stands for what takes a closer look.
     """
@@ -120,10 +128,8 @@ class FirstLines(dict[bytes, Optional[str]]):
             name = fold_value(line[7:]) or None
         elif line.startswith(b"Response: "):
             name = ""
-        if name is not None and len(line) <= MEMO_LONGEST:
-            if len(self) >= MEMO_SIZE:
-                self.clear()
-            self[line] = name
+        if name is not None:
+            self.keep(line, name)
         return name
 
 

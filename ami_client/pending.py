@@ -106,17 +106,14 @@ class Pending:
         self.sent_at: Optional[float] = None
         self.limit: Optional[float] = None
         self.deadline = 0.0
-        # What has arrived of the answer:
-        self.packets: list[Packet] = []  # of a composite answer, or raw text
-        self.size = 0  # bytes
-        self._response: Optional[Packet] = None  # the Response that opened a list
-        self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
+        self.restart()
 
     def restart(self) -> None:
         """Forget what has arrived of the answer."""
-        self.packets = []
-        self.size = 0
-        self._response = self.entries = None
+        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.size = 0  # of what is kept of the answer, bytes
+        self._response: Optional[Packet] = None  # the Response that opened a list
+        self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
 
     @property
     def collecting(self) -> bool:

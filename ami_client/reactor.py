@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Callable, ClassVar, Optional
 
 from ._wakeup import SignalCallbacks, Waker
@@ -83,12 +82,7 @@ class Reactor:
     def __enter__(self) -> Reactor:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     # -- callbacks and timers

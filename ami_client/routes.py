@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from .events import BINDINGS, EventHandlers
-from .headers import FIRST_LINES, MEMO_LONGEST
+from .headers import FIRST_LINES, Memo
 
 # A name may be whatever the server likes: so many are remembered.
 MAX_NAMES = 1000
@@ -13,13 +13,15 @@ MAX_NAMES = 1000
 Chain = tuple[EventHandlers, str, list[Callable[..., object]]]
 
 
-class Routes(dict[str, list[Chain]]):
+class Routes(Memo[str, list[Chain]]):
     """Of an event's name the handlers, of several emitters in turn: looked up once, until somebody binds or unbinds.
 
     Each chain has emitter, name and handlers, in the order in which they are called; only those that have handlers.
     Most events of a busy server have no handler, and the others have one or two: asking each emitter for both names of
     each event would cost more than reading the event.
     """
+
+    size = MAX_NAMES
 
     def __init__(self, *emitters: EventHandlers) -> None:
         super().__init__()
@@ -33,10 +35,7 @@ class Routes(dict[str, list[Chain]]):
     def __missing__(self, event_name: str) -> list[Chain]:
         names = (f"event_{event_name}", "event")
         found = [(one, name, one.listeners(name)) for name in names for one in self._emitters if one.listeners(name)]
-        if len(event_name) <= MEMO_LONGEST:
-            if len(self) >= MAX_NAMES:
-                self.clear()
-            self[event_name] = found
+        self.keep(event_name, found)
         return found
 
     def refresh(self) -> None:
@@ -48,7 +47,9 @@ class Routes(dict[str, list[Chain]]):
             self.unwanted = None if any(one.listeners("event") for one in self._emitters) else self._first_lines
 
 
-class _Unwanted(dict[bytes, bool]):
+class _Unwanted(Memo[bytes, bool]):
+    size = MAX_NAMES
+
     def __init__(self, routes: Routes) -> None:
         super().__init__()
         self._routes = routes
@@ -56,8 +57,6 @@ class _Unwanted(dict[bytes, bool]):
     def __missing__(self, first_line: bytes) -> bool:
         name = FIRST_LINES[first_line]
         unwanted = name is not None and name != "" and not self._routes[name]
-        if name is not None and len(first_line) <= MEMO_LONGEST:
-            if len(self) >= MAX_NAMES:
-                self.clear()
-            self[first_line] = unwanted
+        if name is not None:
+            self.keep(first_line, unwanted)
         return unwanted

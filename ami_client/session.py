@@ -13,7 +13,7 @@ from itertools import count
 from typing import Callable, Optional, Protocol, Union
 
 from .cutter import DEFAULT_MAX_PACKET
-from .encode import Params, encode_action, start_of, take_action_id
+from .encode import Params, encode_action, encode_plain, take_action_id
 from .errors import AMIError, LimitReached
 from .greeting import Greeting, LoginDone
 from .headers import FIRST_LINES
@@ -113,16 +113,15 @@ class Session(Greeting):
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
         own_id, others = (None, None) if params is None else take_action_id(params)
-        pending = Pending(own_id or f"{self._id_prefix}{next(self._numbers)}", action, callback, assertions)
+        pending = Pending(own_id or self._new_id(), action, callback, assertions)
         oddity = pending.oddity
-        start = "" if others or own_id else start_of(pending.action)
-        if start:
-            data = f"{start}{pending.action_id}\r\n\r\n".encode()
-        else:
+        if own_id or others:
             data = encode_action(pending.action, others, pending.action_id)
+        else:
+            data = encode_plain(pending.action, pending.action_id)
         if callback is not None and oddity.raw_text:
-            pending.fence_id = f"{self._id_prefix}{next(self._numbers)}"
-            data += encode_action("Ping", None, pending.fence_id)
+            pending.fence_id = self._new_id()
+            data += encode_plain("Ping", pending.fence_id)
         if own_id:
             self._id_mark = b""
         self._queue(pending, data)
@@ -145,6 +144,9 @@ class Session(Greeting):
             self._id_mark = b""
             self._queue(pending, pending.request)
         self._in_flight.add(pending)
+
+    def _new_id(self) -> str:
+        return f"{self._id_prefix}{next(self._numbers)}"
 
     def _queue(self, pending: Pending, data: bytes) -> None:
         self._reader.marked = True

@@ -7,7 +7,6 @@ import signal
 import sys
 import termios
 import tty
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..reactor import Reactor
@@ -45,12 +44,7 @@ class Screen:
         self._reactor.add_signal_handler(signal.SIGTSTP, self._suspend)
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._reactor.remove_signal_handler(signal.SIGTSTP)
         self._reactor.remove_signal_handler(signal.SIGWINCH)
         self._close()

@@ -20,7 +20,6 @@ from .redact import redact
 
 if TYPE_CHECKING:
     import socket
-    from types import TracebackType
 
     from ..errors import AMIError
     from ..loop import Handle, Loop
@@ -112,12 +111,7 @@ class Recorder:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: Optional[type[BaseException]],
-        exc: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     @property

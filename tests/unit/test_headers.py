@@ -79,7 +79,7 @@ def test_nothing_secret_is_kept(memo: type[HeaderMemo], line: bytes, names: dict
 def test_memos_are_bounded(
     memo: type[HeaderMemo], monkeypatch: pytest.MonkeyPatch, names: dict[str, str | None]
 ) -> None:
-    monkeypatch.setattr(headers, "MEMO_SIZE", 10)
+    monkeypatch.setattr(headers.Memo, "size", 10)
     one, first = memo(), FirstLines()
     for number in range(35):
         assert one[b"Name%d: x" % number] == (f"name{number}", "x")

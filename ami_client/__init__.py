@@ -25,6 +25,7 @@ from .loop import Loop
 from .options import Options
 from .packet import Packet, unescape
 from .pool import Pool
+from .quirks import Quirk
 from .reactor import Reactor
 from .state import State
 from .stats import Stats
@@ -50,6 +51,7 @@ __all__ = [
     "Pool",
     "PriorityQueueCallbacks",
     "ProtocolError",
+    "Quirk",
     "Reactor",
     "ServerURL",
     "SilenceTimeout",

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from .callbacks import require_callable
 from .encode import Params, pairs_of
 from .pending import Assertion
+from .quirks import Quirk, as_quirk
 
 Callback = Optional[Callable[..., object]]
 
@@ -44,6 +45,7 @@ class Actions(ABC):
         assertions: Optional[Sequence[Assertion]],
         timeout: Optional[float],
         retry: bool,
+        quirk: Optional[Quirk] = None,
     ) -> str:
         """As :meth:`action`, a list being complete when any one of ``assertions`` holds."""
 
@@ -58,6 +60,7 @@ class Actions(ABC):
         params: Optional[Params] = None,
         assertion: Optional[Assertion] = None,
         *,
+        quirk: Union[str, Quirk, None] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
@@ -72,8 +75,12 @@ class Actions(ABC):
         ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
         header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``. An
         ActionID of your own, of at most 67 bytes, is used as the id.
+
+        ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
+        name of one of its flags, ``"raw_text"``, ``"single_event"`` or ``"merged_entries"``. Asterisk's own are known.
         """
-        return self._send(action, cb, params, None if assertion is None else [assertion], timeout, retry)
+        assertions = None if assertion is None else [assertion]
+        return self._send(action, cb, params, assertions, timeout, retry, None if quirk is None else as_quirk(quirk))
 
     def get_sip_peers(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """List the peers of chan_sip (gone in Asterisk 21): ``cb(conn, packets)``, Response first, completing event

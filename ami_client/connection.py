@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from .action_ids import RandomIDs
 from .callbacks import Guard, StackCallbacks, require_callable, trim_arguments
 from .deadlines import Deadlines
 from .encode import printable
@@ -79,7 +80,7 @@ class Connection(Facts, Intake, EventHandlers):
                 options.authtype,
                 str(options.events),
             ),
-            id_prefix=str(int.from_bytes(os.urandom(6), "big")),  # no letters: see Session
+            ids=RandomIDs(os.urandom),
             fold_case=options.fold_case,
             max_packet=options.max_packet,
             max_lines=options.max_lines,

@@ -18,7 +18,9 @@ from .errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, L
 from .inflight import Done
 from .link import Link
 from .options import Options, seconds
+from .packet import Packet
 from .pending import Assertion, Pending
+from .quirks import Quirk
 from .session import Session
 from .state import State
 from .stats import Stats
@@ -38,6 +40,7 @@ class Dispatch(Actions):
     _session: Session
     _handling = False  # of what has arrived; it ends with a flush
     _stats: Stats
+    _suspect_list: Optional[Packet] = None
     _room = 0  # bytes that may be sent, at least, before it has to be looked how many wait for the server
     _round_trip: Optional[float] = None  # seconds
 
@@ -49,6 +52,7 @@ class Dispatch(Actions):
         assertions: Optional[Sequence[Assertion]],
         timeout: Optional[float],
         retry: bool,
+        quirk: Optional[Quirk] = None,
     ) -> str:
         if self._session.state is State.FINISHED:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
@@ -58,7 +62,7 @@ class Dispatch(Actions):
         try:
             if len(self._session.outgoing) >= self._room:
                 self._make_room()
-            pending = self._session.send(action, params, cb, assertions, retry=retry)
+            pending = self._session.send(action, params, cb, assertions, quirk=quirk, retry=retry)
         except LimitReached as error:
             self._stats.count_error(error)
             raise
@@ -123,6 +127,10 @@ class Dispatch(Actions):
         callback, pending.callback, pending.request = pending.callback, None, b""  # its late answer may be awaited yet
         if callback is not None:
             self.guard(callback, self, done.result)
+
+    def _list_gone_on(self, response: Packet) -> None:
+        self._suspect_list = response
+        self._count_suspect("a list that went on behind its end")
 
     def _count_suspect(self, what: str) -> None:
         self._stats.suspects += 1

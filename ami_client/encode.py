@@ -40,6 +40,11 @@ def printable(text: str, limit: int = 500) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
+def whole_number(text: str) -> Optional[int]:
+    """The whole number that a server's text is, None if it is none: ASCII digits, 18 of them at most."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def unescape(value: str) -> str:
     r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
 

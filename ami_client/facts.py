@@ -107,10 +107,11 @@ class Facts:
 
     @property
     def suspect(self) -> Optional[Packet]:
-        """The list answer behind which nothing came but the end of the connection, else None.
+        """The last list answer that turned out to be suspect behind its end, else None. Its ``suspect`` is set.
 
-        Asterisk cuts what a slow reader does not take in time, goes on to the list's end and then closes: parts of it
-        may be lost. Its ``suspect`` is set, before ``disconnect`` is told.
+        Nothing came behind it but the end of the connection: Asterisk cuts what a slow reader does not take in time,
+        goes on to the list's end and then closes, so that parts of it may be lost. It is set before ``disconnect`` is
+        told. Or more entries came behind its end, which was forged then.
         """
         return self._suspect_list
 

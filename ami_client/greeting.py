@@ -14,13 +14,16 @@ from .encode import TRIMMED, ascii_lower
 from .errors import LoginRefused, ProtocolError
 from .login import Login
 from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader
-from .pending import header_is, mark_error, server_reason
+from .pending import first_is, mark_error, server_reason
 from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
 from .stats import Stats
 
 # What a login is refused with while Asterisk stops, and while the session that was lost is still open there
 # (manager.c, process_message and authenticate): the next attempt may succeed.
 TEMPORARY_REFUSALS = ("shutting down", "already in use")
+
+# For a server that does not know the action Challenge.
+PLAIN_HINT = "it may not know the md5 login: try authtype='plain', which sends the secret as it is"
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,18 @@ class Greeting(StateMachine):
             self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
 
     def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
-        challenge = (packet.original("challenge") or "").strip(TRIMMED)
+        challenge = "".join(packet.originals("challenge")[:1]).strip(TRIMMED)
         if mark_error(packet) or not challenge:
-            packet.error = packet.error or ProtocolError("the server sent no challenge for the md5 login")
+            packet.error = packet.error or ProtocolError(
+                f"the server sent no challenge for the md5 login; {PLAIN_HINT}"
+            )
             yield self._end_login(packet)
             return
         self.move(Move.SEND_LOGIN)
         self.outgoing += self.login.md5(challenge)
 
     def _end_login(self, packet: Packet) -> LoginDone:
-        if packet.error is None and header_is(packet, "response", "success"):
+        if packet.error is None and first_is(packet, "response", "success"):
             self.stats.logins += 1
             self.move(Move.ACCEPTED)
             self.outgoing += b"".join(self._waiting.values())
@@ -121,7 +126,8 @@ class Greeting(StateMachine):
             if not isinstance(packet.error, ProtocolError):
                 reason = server_reason(packet)
                 temporary = any(sign in ascii_lower(reason) for sign in TEMPORARY_REFUSALS)
-                packet.error = LoginRefused(f"login refused: {reason}", temporary=temporary)
+                hint = f"; {PLAIN_HINT}" if self.state is State.CHALLENGE and not temporary else ""
+                packet.error = LoginRefused(f"login refused: {reason}{hint}", temporary=temporary)
             self.move(Move.REFUSED)
         return LoginDone(packet)
 

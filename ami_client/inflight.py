@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Optional
+from weakref import ref
 
 from .encode import ascii_lower
 from .errors import LimitReached
 from .packet import Kind, Packet
-from .pending import DEFAULT_MAX_ANSWER, Pending, PendingResult, Result, memory_of
+from .pending import DEFAULT_MAX_ANSWER, LIST_ENDS, Pending, PendingResult, Result, memory_of
 
 # Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
 MAX_ABANDONED = 1000
+
+# So many lists are remembered behind their ends, to notice one that goes on.
+MAX_ENDED = 16
 
 
 @dataclass
@@ -51,7 +55,9 @@ class InFlight:
         self._fences: OrderedDict[str, Pending] = (
             OrderedDict()
         )  # id of the Ping behind a raw-text action, to that action
-        self.open_list: Optional[Pending] = None  # a list under way, some of whose events carry no ActionID
+        self.collecting: dict[str, Pending] = {}  # those whose list has begun, in order, abandoned ones too
+        self.early: list[Packet] = []  # events with the ActionID of an action whose Response has come only now
+        self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of lists that have ended
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._results)
@@ -96,20 +102,23 @@ class InFlight:
         pending.abandon()
         self._abandoned[pending.key] = pending
         if len(self._abandoned) > MAX_ABANDONED:
-            _, oldest = self._abandoned.popitem(last=False)
+            key, oldest = self._abandoned.popitem(last=False)
             self._fences.pop(ascii_lower(oldest.fence_id), None)
+            self.collecting.pop(key, None)
 
     def clear(self) -> list[Pending]:
         """Forget everything; returns the actions that are still owed an answer, in the order of sending."""
         owed = [*self._pending.values(), *self._results.values()]
-        for table in (self._pending, self._results, self._abandoned, self._fences):
+        for table in (self._pending, self._results, self._abandoned, self._fences, self.collecting, self._ended):
             table.clear()
-        self.open_list = None
         self._kept = 0
         return owed
 
     def take_answer(self, response: Packet) -> Optional[Done]:
-        """The action of which a Response is the plain answer, as nearly all are; None for what takes a closer look."""
+        """The action of which a Response is the plain answer, as nearly all are; None for what takes a closer look.
+
+        For a Response without repeated headers, the short way of :meth:`receive`.
+        """
         key = response.get("actionid", "")
         pending = self._pending.get(key)
         if pending is None or not pending.is_answered_by(response) or key in self._results:
@@ -118,10 +127,13 @@ class InFlight:
         return Done(pending, response)
 
     def take_entry(self, event: Packet, length: int) -> bool:
-        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any."""
+        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any.
+
+        For an event without repeated headers, the short way of :meth:`receive`.
+        """
         key = event["actionid"]
         pending = self._pending.get(key)
-        if pending is None or pending.entries is None or "eventlist" in event:
+        if pending is None or pending.entries is None or "eventlist" in event or event.event_name == "userevent":
             return False
         if self._kept >= self._max_answer or key in self._results:
             return False
@@ -138,7 +150,7 @@ class InFlight:
         """
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
-        key = ascii_lower(packet.get("actionid", ""))
+        key = ascii_lower(packet.first("actionid", ""))
         if key in self._fences and packet.kind is Kind.RESPONSE:
             return self._receive_fence(key), True
         pending = self._owner(key, packet)
@@ -146,33 +158,54 @@ class InFlight:
         done: list[Done] = []
         if pending is not None:
             done += self._deliver(pending, packet)
-            owned = not pending.oddity.gathers_events or key == pending.key
+            owned = packet.event_name != "userevent" and (not pending.quirk.gathers_events or key == pending.key)
         result = self._results.get(key)
         if result is not None and result.wants(packet):
             del self._results[key]
             done.append(Done(result, result.take(packet) or packet))
         return done, owned
 
+    def list_gone_on(self, event: Packet) -> Optional[Packet]:
+        """The Response of the list that had ended, if this is one of its entries all the same; it is told once."""
+        ended = self._ended.get(ascii_lower(event.first("actionid", "")))
+        response = None if ended is None or event.event_name == "userevent" else ended()
+        if response is None or response.suspect:
+            return None
+        response.suspect = True
+        return response
+
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
+        """The action of which a packet is a part. A UserEvent is no list's: any user may send one with any ActionID."""
         pending = self._pending.get(key) or self._abandoned.get(key)
-        if pending is not None:
+        if pending is not None and packet.event_name != "userevent":
             return pending if pending.wants(packet) else None
-        if self.open_list is not None and packet.kind is Kind.EVENT:
-            oddity = self.open_list.oddity
-            if oddity.gathers_events or (not key and oddity.anonymous_entry == packet.event_name):
-                return self.open_list
+        if packet.kind is Kind.EVENT and self.collecting:
+            return self._owner_by_place(key, packet)
+        return None
+
+    def _owner_by_place(self, key: str, event: Packet) -> Optional[Pending]:
+        """The open list of which an event without the list's ActionID is a part."""
+        for pending in self.collecting.values():
+            quirk = pending.quirk
+            if quirk.gathers_events or (not key and quirk.anonymous_entry == event.event_name != ""):
+                return pending
+        if key or event.event_name == "userevent" or event.list_marker not in LIST_ENDS:
+            return None
+        if len(self.collecting) == 1:
+            (pending,) = self.collecting.values()
+            return pending if pending.is_ended_by(event) else None
         return None
 
     def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
-        size, had_begun = pending.size, pending.collecting
-        for part in packet.split_events() if pending.oddity.merged else [packet]:
+        size = pending.size
+        self.early += pending.take_early(packet)
+        for part in pending.parts_of(packet) if pending.collecting else [packet]:
             result = pending.take(part)
             if result is not None:
                 self._kept += pending.size - size
                 return self._complete(pending, result)
-        again = had_begun and packet.kind is Kind.RESPONSE  # a second one changes nothing
-        if pending.collecting and not again and (pending.oddity.gathers_events or pending.oddity.anonymous_entry):
-            self.open_list = pending
+        if pending.collecting:
+            self.collecting[pending.key] = pending
         return self._bound(pending, pending.size - size)
 
     def _bound(self, pending: Pending, size: int) -> list[Done]:
@@ -186,8 +219,8 @@ class InFlight:
         return [Done(pending, failure)]
 
     def _complete(self, pending: Pending, result: Result) -> list[Done]:
-        if self.open_list is pending:
-            self.open_list = None
+        if self.collecting.pop(pending.key, None) is not None and not pending.abandoned:
+            self._remember_end(pending.key, result)
         if pending.abandoned:
             self._abandoned.pop(pending.key, None)
             return []
@@ -197,6 +230,14 @@ class InFlight:
             self.abandon(pending)
         pending.restart()  # it may be remembered for a while, with its time limit: its answer need not
         return [Done(pending, result)]
+
+    def _remember_end(self, key: str, result: Result) -> None:
+        """A list has ended; should it go on, its Response is marked, if anybody has kept it."""
+        first, last = (result, result.complete) if isinstance(result, Packet) else (result[0], result[-1])
+        if last is not None and last.list_marker in LIST_ENDS:
+            self._ended[key] = ref(first)
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
 
     def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:
         pending = next(iter(self._fences.values()), None)  # answers come in the order of sending

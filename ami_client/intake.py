@@ -15,7 +15,7 @@ from .events import BINDINGS
 from .inflight import Done
 from .packet import Packet
 from .routes import Routes
-from .session import Outcome
+from .session import ListGoneOn, Outcome
 from .state import FINISHED
 from .watchdog import Watchdog
 
@@ -70,6 +70,8 @@ class Intake(Dispatch):
                 else:
                     if isinstance(outcome, Done):
                         self._answer(outcome)
+                    elif isinstance(outcome, ListGoneOn):
+                        self._list_gone_on(outcome.packet)
                     else:
                         self._login_done(outcome.packet)
                     now = clock()

@@ -6,8 +6,9 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (onR
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple, Optional, Union, overload
+from typing import Callable, NamedTuple, Optional, Union, overload
 
 from .cutter import DEFAULT_MAX_PACKET, Cutter
 from .encode import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, encode_action, unescape
@@ -20,6 +21,9 @@ __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
 
 _EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
+
+# manager.c, astman_send_list_start and astman_send_list_complete_start; chan_sip.c up to 11 puts the ActionID behind.
+_BEFORE_EVENT_LIST = ("response", "event", "actionid")
 
 DEFAULT_MAX_LINES = 200_000  # header lines; each costs far more memory than its bytes
 
@@ -76,7 +80,19 @@ class Packet(dict[str, str]):
         suspect: True for a list answer that may have lost parts.
     """
 
-    __slots__ = ("_body", "_form", "_head", "complete", "error", "event_name", "events", "kind", "raw", "suspect")
+    __slots__ = (
+        "__weakref__",
+        "_body",
+        "_form",
+        "_head",
+        "complete",
+        "error",
+        "event_name",
+        "events",
+        "kind",
+        "raw",
+        "suspect",
+    )
 
     raw: bytes
     kind: Kind
@@ -148,6 +164,14 @@ class Packet(dict[str, str]):
     def _lines(self) -> list[bytes]:
         return self._head.split(self._form.eol)
 
+    def _folded(self) -> Iterator[tuple[str, str]]:
+        """All headers in order, trimmed and folded as in the dict view."""
+        return map(MEMOS[self._form.fold_case].__getitem__, self._lines())
+
+    def has_repeats(self) -> bool:
+        """Whether a header is repeated, so that the dict view shows its last value only."""
+        return bool(self._head) and len(self) <= self._head.count(self._form.eol)
+
     @property
     def headers(self) -> list[tuple[str, str]]:
         """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
@@ -161,10 +185,42 @@ class Packet(dict[str, str]):
         name = ascii_lower(name)
         if not self._head:
             return [self[name]] if name in self else []
-        memo = MEMOS[self._form.fold_case]
-        return [value for header, value in map(memo.__getitem__, self._lines()) if header == name]
+        return [value for header, value in self._folded() if header == name]
 
-    def _originals(self, name: str) -> list[str]:
+    @overload
+    def first(self, name: str) -> Optional[str]: ...
+    @overload
+    def first(self, name: str, default: str) -> str: ...
+    def first(self, name: str, default: Optional[str] = None) -> Optional[str]:
+        """The value of the first header of that name, trimmed and folded as in the dict view, or ``default``.
+
+        Of a header that the server repeats, the dict view has the last value. Where a value may hold line ends that
+        somebody else has put there, the headers behind it may be forged, and the first one is the genuine one.
+        """
+        name = ascii_lower(name)
+        if name not in self or not self.has_repeats():
+            return self.get(name, default)
+        return next(value for header, value in self._folded() if header == name)
+
+    @property
+    def list_marker(self) -> str:
+        """What ``EventList`` says, in lower case: ``start``, ``complete`` or ``cancelled``; ``""`` if it is no mark.
+
+        It counts only where servers put it: behind ``Response`` or ``Event`` and the ActionID. Further down it is text
+        that somebody has put into a value.
+        """
+        if "eventlist" not in self:
+            return ""
+        for name, value in self._folded() if self._head else self.items():
+            if name == "eventlist":
+                return ascii_lower(value)
+            if name not in _BEFORE_EVENT_LIST:
+                break
+        return ""
+
+    def originals(self, name: str) -> list[str]:
+        """All values of a header in order, exactly as sent; an empty list if there is none."""
+        name = ascii_lower(name)
         return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
 
     @overload
@@ -173,7 +229,7 @@ class Packet(dict[str, str]):
     def original(self, name: str, default: str) -> str: ...
     def original(self, name: str, default: Optional[str] = None) -> Optional[str]:
         """The value of a header exactly as sent (of a repeated one the last), or ``default``."""
-        values = self._originals(ascii_lower(name))
+        values = self.originals(name)
         return values[-1] if values else default
 
     @property
@@ -182,16 +238,25 @@ class Packet(dict[str, str]):
 
         For the few actions that answer with raw text (IAXnetstats), its lines.
         """
-        return _text_lines(self._body) if self._body else self._originals("output")
+        return _text_lines(self._body) if self._body else self.originals("output")
 
-    def split_events(self) -> list[Packet]:
-        """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16)."""
+    def split_events(self, starts_one: Optional[Callable[[Packet], bool]] = None) -> list[Packet]:
+        """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16).
+
+        Each line ``Event`` starts one. With ``starts_one`` only those lines do of which ``starts_one(part)`` is true,
+        ``part`` being what stands from there to the next such line.
+        """
+        lines = [match.start() for match in _EVENT_LINE[self._form.eol].finditer(self._head)][1:]
+        if starts_one is not None:
+            parts = zip(lines, self._parts([*lines, len(self._head)]))
+            lines = [begin for begin, part in parts if starts_one(part)]
+        return self._parts([0, *lines, len(self._head)]) if lines else [self]
+
+    def _parts(self, places: list[int]) -> list[Packet]:
+        """The packets between each place and the next."""
         form = self._form
-        starts = [match.start() for match in _EVENT_LINE[form.eol].finditer(self._head)][1:]
-        if not starts:
-            return [self]
-        parts = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip([0, *starts], [*starts, None])]
-        return [Packet.parse(part, fold_case=form.fold_case, eol=form.eol) for part in parts]
+        pieces = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip(places, places[1:])]
+        return [Packet.parse(piece, fold_case=form.fold_case, eol=form.eol) for piece in pieces]
 
     def json(self) -> JSONValue:
         """The answer of GetConfigJSON. Objects are lists of ``(key, value)`` pairs, because their keys repeat.

@@ -7,57 +7,25 @@ Clients/Asterisk/Connection.php (onRead, the assertions).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Callable, Optional, Union
 
-from .encode import TRIMMED, ascii_lower, printable
+from .encode import TRIMMED, ascii_lower, printable, whole_number
 from .errors import ActionFailed, AMIError
 from .packet import Kind, Packet
+from .quirks import REGULAR, Quirk, puts_ids_into_entries, quirk_of
 
 Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Oddity:
-    """How an action's answer breaks the rule ``EventList: start`` ... ``EventList: Complete``."""
-
-    ends_with: str = ""  # the event that ends a list without markers
-    single_event: bool = False  # exactly one event follows the Response
-    anonymous_entry: str = ""  # entries of this name carry no ActionID
-    gathers_events: bool = False  # any event before the end belongs to the answer, and stays an event
-    merged: bool = False  # several events come as one packet, a blank line is missing
-    raw_text: bool = False  # no Response at all
-    logs_off: bool = False  # the answer is a Goodbye, and the last one
-
-
-# By action name in lower case. Seen live on 16 and 22, and in their source.
-ODDITIES: dict[str, Oddity] = {
-    "logoff": Oddity(logs_off=True),  # manager.c, action_logoff
-    "iaxpeers": Oddity(anonymous_entry="peerentry"),  # chan_iax2.c, manager_iax2_show_peers
-    "waitevent": Oddity(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
-    "faxsession": Oddity(single_event=True),  # res_fax.c, manager_fax_session
-    "faxstats": Oddity(single_event=True),  # res_fax.c, manager_fax_stats
-    "skinnydevices": Oddity(merged=True),  # chan_skinny.c of 16, manager_skinny_show_devices
-    "skinnylines": Oddity(merged=True),  # chan_skinny.c of 16, manager_skinny_show_lines
-    "iaxnetstats": Oddity(raw_text=True),  # chan_iax2.c, manager_iax2_show_netstats
-    "skinnyshowdevice": Oddity(raw_text=True),  # chan_skinny.c of 16
-    "skinnyshowline": Oddity(raw_text=True),  # chan_skinny.c of 16
-}
-REGULAR = Oddity()
-
-
-@lru_cache(maxsize=256)
-def oddity_of(action: str) -> Oddity:
-    """How the answer to an action is odd."""
-    return ODDITIES.get(ascii_lower(action), REGULAR)
 
 
 DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
 # What packets take of memory, about: each at least, and each header.
 MIN_PACKET_SIZE = 1024
 HEADER_SIZE = 128
+
+# What Response says of an action that failed; jabber_send of res_jabber.c (gone in 12) says Failure.
+FAILURES = ("error", "failure", "failed", "fail")
+LIST_ENDS = ("complete", "cancelled")  # what EventList says at the end of a list
 
 
 class Pending:
@@ -68,19 +36,22 @@ class Pending:
     """
 
     __slots__ = (
+        "_begun",
         "_response",
+        "_single",
         "abandoned",
         "action",
         "action_id",
         "assertions",
         "callback",
+        "collecting",
         "deadline",
         "entries",
         "fence_id",
         "key",
         "limit",
-        "oddity",
         "packets",
+        "quirk",
         "request",
         "sent_at",
         "size",
@@ -92,13 +63,14 @@ class Pending:
         action: str,
         callback: Optional[Callable[..., object]],
         assertions: Optional[Sequence[Assertion]] = None,
+        quirk: Optional[Quirk] = None,
     ) -> None:
         self.action_id = action_id
         self.key = ascii_lower(action_id)
         self.action = action.strip(TRIMMED)
         self.callback = callback  # None once it was called
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
-        self.oddity = oddity_of(self.action)
+        self.quirk = quirk_of(self.action) if quirk is None else quirk
         self.fence_id = ""  # the ActionID of the Ping behind a raw-text action
         self.request = b""  # what to send again after a loss; empty: nothing
         self.abandoned = False  # timed out: what still comes belongs to nobody, and is not kept
@@ -112,22 +84,24 @@ class Pending:
         """Forget what has arrived of the answer."""
         self.packets: list[Packet] = []  # of a composite answer, or raw text
         self.size = 0  # of what is kept of the answer, bytes
-        self._response: Optional[Packet] = None  # the Response that opened a list
+        self._begun = False  # with a Response: nothing that comes before it is a part of the answer
+        self.collecting = False  # a list has begun
+        self._response: Optional[Packet] = None  # the Response that opened it
+        self._single = False  # one event follows it
         self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
 
-    @property
-    def collecting(self) -> bool:
-        """Whether a list has begun."""
-        return self._response is not None
-
     def is_answered_by(self, response: Packet) -> bool:
-        """Whether a Response with our ActionID is the whole answer, plainly: a success and no list."""
+        """Whether a Response with our ActionID and no repeated header is the whole answer, plainly: a success, no list.
+
+        The short way of :meth:`take`.
+        """
         return (
             response.get("response") == "success"
             and "eventlist" not in response
-            and self._response is None
+            and "event" not in response
+            and not self._begun
             and self.assertions is None
-            and self.oddity is REGULAR
+            and self.quirk is REGULAR
         )
 
     def take(self, packet: Packet) -> Optional[Result]:
@@ -139,8 +113,42 @@ class Pending:
         return self._take_entry(packet)
 
     def wants(self, packet: Packet) -> bool:
-        """Whether a packet with our ActionID is part of the answer: an event before the Response is not."""
-        return self.assertions is not None or self.collecting or packet.kind is Kind.RESPONSE
+        """Whether a packet with our ActionID may be part of the answer: what comes before the Response is not.
+
+        But phpDaemon's assertions need no Response, so theirs are kept until one comes: see :meth:`take_early`.
+        """
+        return self._begun or self.assertions is not None or packet.kind is Kind.RESPONSE
+
+    def take_early(self, response: Packet) -> list[Packet]:
+        """What came before the Response, now that it is here: events, and no part of the answer."""
+        if self._begun or response.kind is not Kind.RESPONSE:
+            return []
+        self._begun = True
+        early, self.packets, self.size = self.packets, [], 0
+        return early
+
+    def is_ended_by(self, packet: Packet) -> bool:
+        """Whether the end of a list without our ActionID is the end of ours."""
+        return self.assertions is None or any(_holds(one, packet) for one in self.assertions)
+
+    def parts_of(self, packet: Packet) -> list[Packet]:
+        """The entries in a packet; several where a module of the server's forgot the blank lines between them.
+
+        What has our ActionID is an entry: nobody else knows it. In a list of a module that we do not know, so is what
+        has the name of the entry before it, or ends the list.
+        """
+        if packet.kind is not Kind.EVENT or not packet.has_repeats():
+            return [packet]
+        if self.quirk.merged_entries:
+            return packet.split_events()
+        ids_only = puts_ids_into_entries(self.action)
+
+        def starts_one(part: Packet) -> bool:
+            if ascii_lower(part.first("actionid", "")) == self.key:
+                return True
+            return not ids_only and (part.event_name == packet.event_name or part.list_marker in LIST_ENDS)
+
+        return packet.split_events(starts_one)
 
     def abandon(self) -> None:
         """Nobody waits any more: what has arrived is let go, and what still comes will not be kept."""
@@ -157,11 +165,12 @@ class Pending:
             self.size += memory_of(len(packet.raw), len(packet))
 
     def _take_composite(self, packet: Packet) -> Optional[Result]:
+        self.collecting = self.collecting or packet.list_marker == "start"
         self.keep(self.packets, packet)
         if mark_error(packet):
             return self.packets
         for assertion in self.assertions or ():
-            if all(ascii_lower(packet.get(name, "\n")) == value for name, value in assertion.items()):
+            if _holds(assertion, packet):
                 if not self.abandoned:
                     self.packets[0].suspect = lacks_entries(packet, len(self.packets) - 2)
                 return self.packets
@@ -170,14 +179,17 @@ class Pending:
     def _take_response(self, packet: Packet) -> Optional[Result]:
         if mark_error(packet):
             return packet
-        opens_list = header_is(packet, "eventlist", "start")
-        if opens_list or self.oddity.ends_with or self.oddity.single_event:
-            self._response = packet
-            if not self.abandoned:
-                self.size += memory_of(len(packet.raw), len(packet))
-                self.entries = packet.events if self.oddity is REGULAR else None
-            return None
-        return packet
+        opens_list = packet.list_marker == "start"
+        if not (opens_list or self.quirk.ends_with or self.quirk.single_event):
+            return packet
+        self._begun = self.collecting = True
+        self._response = packet
+        self._single = self.quirk.single_event and not opens_list
+        if not self.abandoned:
+            self.size += memory_of(len(packet.raw), len(packet))
+            ordinary = opens_list and not (self.quirk.gathers_events or self.quirk.anonymous_entry)
+            self.entries = packet.events if ordinary else None
+        return None
 
     def _take_entry(self, packet: Packet) -> Optional[Result]:
         response = self._response
@@ -187,17 +199,12 @@ class Pending:
                 return None  # a second Response changes nothing
             packet.events = response.events
             return packet
-        if self._ends_list(packet):
+        if packet.list_marker in LIST_ENDS or (packet.event_name == self.quirk.ends_with != ""):
             response.complete = packet
             response.suspect = lacks_entries(packet, len(response.events))
             return response
         self.keep(response.events, packet)
-        return response if self.oddity.single_event else None
-
-    def _ends_list(self, packet: Packet) -> bool:
-        marker = ascii_lower(packet.get("eventlist", ""))
-        ends_with = self.oddity.ends_with
-        return marker in ("complete", "cancelled") or (bool(ends_with) and packet.event_name == ends_with)
+        return response if self._single else None
 
     def fail(self, error: AMIError) -> Result:
         """The answer when none can come any more: what had arrived is kept."""
@@ -215,25 +222,27 @@ class PendingResult(Pending):
     __slots__ = ()
 
     def wants(self, packet: Packet) -> bool:
-        return packet.event_name == "originateresponse" or header_is(packet, "response", "error")
+        if packet.kind is Kind.RESPONSE:
+            return packet.first("response", "").lower() in FAILURES
+        return packet.event_name == "originateresponse"
 
     def take(self, packet: Packet) -> Optional[Result]:
         if packet.kind is Kind.RESPONSE:
             mark_error(packet)
-        elif not header_is(packet, "response", "success"):
-            reason = packet.get("reason", "unknown")
+        elif not first_is(packet, "response", "success"):
+            reason = packet.first("reason", "unknown")
             packet.error = ActionFailed(f"the call was not answered (reason {reason})")
         return packet
 
 
-def header_is(packet: Packet, name: str, value: str) -> bool:
-    """Compare a header without case; ``value`` is in lower case."""
-    return ascii_lower(packet.get(name, "")) == value
+def first_is(packet: Packet, name: str, value: str) -> bool:
+    """Compare the first header of a name without case; ``value`` is in lower case."""
+    return ascii_lower(packet.first(name, "")) == value
 
 
 def mark_error(packet: Packet) -> bool:
-    """Whether the packet is an error Response; if so it gets its ``error``."""
-    if packet.kind is not Kind.RESPONSE or not header_is(packet, "response", "error"):
+    """Whether the packet is a Response that says that the action failed; if so it gets its ``error``."""
+    if packet.kind is not Kind.RESPONSE or ascii_lower(packet.first("response", "")) not in FAILURES:
         return False
     if packet.error is None:
         packet.error = ActionFailed(server_reason(packet))
@@ -250,13 +259,28 @@ def lacks_entries(complete: Packet, arrived: int) -> bool:
 
     That it counts fewer is no sign: DBGetTree of 16 always says 1.
     """
-    claimed = complete.get("listitems", "")
-    return claimed.isascii() and claimed.isdigit() and len(claimed) < 10 and int(claimed) > arrived
+    claimed = whole_number(complete.first("listitems", ""))
+    return claimed is not None and claimed > arrived
 
 
 def server_reason(packet: Packet) -> str:
-    """What the server says about its error."""
-    return printable((packet.original("message") or "the server gave no reason").strip(TRIMMED))
+    """What the server says about its error: the output of a Command that failed, else the message."""
+    output = (line.strip(TRIMMED) for line in packet.output)
+    message = "".join(packet.originals("message")[:1]).strip(TRIMMED)
+    return printable(next(filter(None, output), message) or "the server gave no reason")
+
+
+def _holds(assertion: Mapping[str, str], packet: Packet) -> bool:
+    """Whether a packet has the value of each header; for what it is, by its first header alone."""
+    return all(_asserted(packet, name) == value for name, value in assertion.items())
+
+
+def _asserted(packet: Packet, name: str) -> str:
+    if name == "event":
+        return packet.event_name or "\n"
+    if name == "eventlist":
+        return packet.list_marker or "\n"
+    return ascii_lower(packet.first(name, "\n"))
 
 
 def _folded(assertion: Assertion) -> dict[str, str]:

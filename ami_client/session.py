@@ -9,9 +9,10 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from dataclasses import dataclass
 from typing import Callable, Optional, Protocol, Union
 
+from .action_ids import ActionIDs
 from .cutter import DEFAULT_MAX_PACKET
 from .encode import Params, encode_action, encode_plain, take_action_id
 from .errors import AMIError, LimitReached
@@ -20,7 +21,8 @@ from .headers import FIRST_LINES
 from .inflight import Done, InFlight
 from .login import Login
 from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet
-from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, header_is
+from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, first_is
+from .quirks import Quirk
 from .state import CONNECTED, FINISHED, Move, State
 from .stats import Stats
 
@@ -37,7 +39,14 @@ class _All:
     unwanted: Optional[Mapping[bytes, bool]] = None
 
 
-Outcome = Union[LoginDone, Done, Packet]  # a Packet is an event that is no part of an answer
+@dataclass(frozen=True)
+class ListGoneOn:
+    """A list that was complete goes on: ``packet`` is its Response, and suspect now."""
+
+    packet: Packet
+
+
+Outcome = Union[LoginDone, Done, ListGoneOn, Packet]  # a Packet is an event that is no part of an answer
 
 _NO_LIST = None, 0
 
@@ -52,7 +61,7 @@ class Session(Greeting):
         self,
         login: Login,
         *,
-        id_prefix: str,
+        ids: ActionIDs,
         fold_case: bool = True,
         max_packet: int = DEFAULT_MAX_PACKET,
         max_lines: int = DEFAULT_MAX_LINES,
@@ -70,10 +79,8 @@ class Session(Greeting):
         self._asked_to_log_off = False
         self._wanted: Wanted = _All() if wanted is None else wanted
         self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the number of events before
-        self._id_prefix = f"{id_prefix}-"
-        # What is in each part of an answer, if anything is. With letters it might come back in another case.
-        self._id_mark = id_prefix.encode() if id_prefix.isdecimal() else b""
-        self._numbers = count(1)
+        self._new_id = ids.new
+        self._id_mark = ids.mark  # what is in each part of an answer, if anything is
         self._max_pending = max_pending
         self._max_waiting = max_waiting
         self._in_flight = InFlight(max_answer)
@@ -98,6 +105,7 @@ class Session(Greeting):
         callback: Optional[Callable[..., object]] = None,
         assertions: Optional[Sequence[Assertion]] = None,
         *,
+        quirk: Optional[Quirk] = None,
         retry: bool = False,
         bounded: bool = True,
     ) -> Pending:
@@ -113,22 +121,22 @@ class Session(Greeting):
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
         own_id, others = (None, None) if params is None else take_action_id(params)
-        pending = Pending(own_id or self._new_id(), action, callback, assertions)
-        oddity = pending.oddity
+        pending = Pending(own_id or self._new_id(), action, callback, assertions, quirk)
+        quirk = pending.quirk
         if own_id or others:
             data = encode_action(pending.action, others, pending.action_id)
         else:
             data = encode_plain(pending.action, pending.action_id)
-        if callback is not None and oddity.raw_text:
+        if callback is not None and quirk.raw_text:
             pending.fence_id = self._new_id()
             data += encode_plain("Ping", pending.fence_id)
         if own_id:
             self._id_mark = b""
         self._queue(pending, data)
-        self._asked_to_log_off |= oddity.logs_off
+        self._asked_to_log_off |= quirk.logs_off
         if callback is not None:
             self._in_flight.add(pending)
-        if retry and not oddity.logs_off:
+        if retry and not quirk.logs_off:
             pending.request = data
         return pending
 
@@ -144,9 +152,6 @@ class Session(Greeting):
             self._id_mark = b""
             self._queue(pending, pending.request)
         self._in_flight.add(pending)
-
-    def _new_id(self) -> str:
-        return f"{self._id_prefix}{next(self._numbers)}"
 
     def _queue(self, pending: Pending, data: bytes) -> None:
         self._reader.marked = True
@@ -215,14 +220,8 @@ class Session(Greeting):
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
         if self._last_list[1] != stats.events:  # it may be large
             self._last_list = _NO_LIST
-        in_list = False  # then what comes next is wanted, most likely
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
-            if (
-                wanted.unwanted is not None
-                and not in_list
-                and pieces[-1].startswith(b"Event")
-                and in_flight.open_list is None
-            ):
+            if wanted.unwanted is not None and not in_flight.collecting and pieces[-1].startswith(b"Event"):
                 self._pass_over(wanted.unwanted)
                 if not pieces:
                     continue
@@ -241,21 +240,20 @@ class Session(Greeting):
                 packet._form = form
             if event_name:
                 packet.kind = EVENT
-                if in_flight.open_list is None:
-                    if "actionid" not in packet:
-                        in_list = False
-                        stats.events += 1
-                        yield packet
-                        continue
-                    in_list = in_flight.take_entry(packet, len(raw))
-                    if in_list:
+                if "actionid" in packet:
+                    # What repeats no header has each header's first value in its dict view: that decides.
+                    if len(packet) == len(lines) and in_flight.take_entry(packet, len(raw)):
                         self._last_list = _NO_LIST
                         continue
+                elif not in_flight.collecting:
+                    stats.events += 1
+                    yield packet
+                    continue
             else:
                 packet.kind = RESPONSE
                 packet.error = packet.complete = None  # all of a Response's are read: see Packet.__getattr__
                 packet.suspect = False
-                done = in_flight.take_answer(packet)
+                done = in_flight.take_answer(packet) if len(packet) == len(lines) else None
                 if done is not None:
                     stats.responses += 1
                     self._last_list = _NO_LIST
@@ -287,11 +285,16 @@ class Session(Greeting):
     def _may_be_ours(self, raw: bytes) -> bool:
         return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
 
-    def _receive(self, packet: Packet) -> Iterator[Union[Done, Packet]]:
-        self.stats.responses += packet.kind is RESPONSE
+    def _receive(self, packet: Packet) -> Iterator[Union[Done, ListGoneOn, Packet]]:
+        if packet.kind is RESPONSE:
+            self.stats.responses += 1
+            self.stats.malformed += "event" in packet  # the blank line before an event is missing, or it is forged
         done, owned = self._in_flight.receive(packet)
+        while self._in_flight.early:
+            self.stats.events += 1
+            yield self._in_flight.early.pop(0)
         if packet.kind is RESPONSE and self._asked_to_log_off:
-            self.logged_off |= header_is(packet, "response", "goodbye")
+            self.logged_off |= first_is(packet, "response", "goodbye")
         self._last_list = _NO_LIST
         for one in done:
             if one.is_list and one.packet.error is None:
@@ -300,6 +303,9 @@ class Session(Greeting):
         if owned:
             return
         if packet.kind is EVENT:
+            gone_on = self._in_flight.list_gone_on(packet)
+            if gone_on is not None:
+                yield ListGoneOn(gone_on)
             self.stats.events += 1
             yield packet
         elif not done:

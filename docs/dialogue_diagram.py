@@ -12,6 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+from ami_client.action_ids import NumberedIDs
 from ami_client.inflight import Done
 from ami_client.login import Login
 from ami_client.session import LoginDone, Session
@@ -43,7 +44,7 @@ class Dialogue:
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
-        self.session = Session(Login("admin", "secret"), id_prefix="1f3a", on_state=self._on_state)
+        self.session = Session(Login("admin", "secret"), ids=NumberedIDs("1f3a"), on_state=self._on_state)
         self.session.move(Move.CONNECT)
         self.session.move(Move.OPENED)
 

@@ -9,13 +9,14 @@ from random import Random
 from typing import Any, Optional
 from zlib import crc32
 
+from ami_client.action_ids import NumberedIDs
 from ami_client.encode import TRIMMED, ascii_lower
 from ami_client.errors import ActionTimeout, ConnectionLost, ProtocolError
 from ami_client.inflight import Done
 from ami_client.packet import Kind, Packet, PacketReader
 from ami_client.pending import MIN_PACKET_SIZE, Pending, PendingResult
 from ami_client.routes import Routes
-from ami_client.session import Login, LoginDone, Outcome, Session, Wanted
+from ami_client.session import ListGoneOn, Login, LoginDone, Outcome, Session, Wanted
 from ami_client.state import Move, State
 
 BANNER = b"Asterisk Call Manager/2.10.6\r\n"  # one that may answer with Response: Follows
@@ -209,7 +210,7 @@ class Play:
         self.chance = chance
         self.session = Session(
             Login("bob", "s3cret", "plain" if greeting else chance.choice(("md5", "plain"))),
-            id_prefix="77",
+            ids=NumberedIDs("77"),
             max_answer=MAX_ANSWER,
             wanted=wanted,
             **BOUNDS,
@@ -257,6 +258,8 @@ class Play:
             assert outcome.packet is not None and outcome.is_list in (True, False)
         elif isinstance(outcome, Packet):
             assert outcome.kind is Kind.EVENT
+        elif isinstance(outcome, ListGoneOn):
+            assert outcome.packet.suspect
         else:
             assert isinstance(outcome, LoginDone)
             assert self.session.state in (State.CONNECTED, State.REFUSED)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from ami_client.action_ids import NumberedIDs
 from ami_client.errors import ConnectionLost
 from ami_client.inflight import Done
 from ami_client.login import Login
@@ -71,7 +72,7 @@ class Client:
     """A Session and what came out of it."""
 
     def __init__(self, authtype: str = "plain", secret: str = "s3cret", **options: Any) -> None:
-        self.session = Session(Login("bob", secret, authtype), id_prefix="id", **options)
+        self.session = Session(Login("bob", secret, authtype), ids=NumberedIDs("id"), **options)
         self.outcomes: list[Outcome] = []
         self.session.move(Move.CONNECT)
         self.session.move(Move.OPENED)

@@ -6,6 +6,7 @@ import pytest
 from wire import BANNER, URL, WELCOME, Calls, Peer, Wire, message
 
 from ami_client import Connection
+from ami_client.action_ids import RandomIDs
 
 
 def test_an_id_that_is_in_flight_is_refused_also_if_the_connection_made_it(peer: Peer) -> None:
@@ -17,19 +18,25 @@ def test_an_id_that_is_in_flight_is_refused_also_if_the_connection_made_it(peer:
     assert (len(first), len(second)) == (1, 0)
 
 
-def test_an_id_that_the_connection_would_make_later(peer: Peer) -> None:
-    pings, own = [Calls() for _ in range(20)], Calls()
-    number = int(peer.conn.ping(pings[0]).rpartition("-")[2])
-    prefix = peer.conn.ping(pings[1]).rpartition("-")[0]
-    later = peer.conn.action("Getvar", own, {"ActionID": f"{prefix}-{number + 7}"})
-    refused = 0
-    for calls in pings[2:]:
-        try:
-            peer.answer(peer.conn.ping(calls))
-        except ValueError:
-            refused += 1
-    peer.answer(later)
-    assert (refused, len(own), sum(map(len, pings[2:]))) == (1, 1, 17)
+def test_no_id_tells_the_next_one(peer: Peer) -> None:
+    ids = [peer.conn.ping(None) for _ in range(1000)]
+    starts, random_parts = zip(*(one.split("-") for one in ids))
+    assert len(set(ids)) == 1000 and len(set(starts)) == 1
+    assert {len(part) for part in random_parts} == {16}
+    # Of 1,000 random numbers in order of making, half are greater than the one before; of numbers that count, all.
+    greater = sum(int(one, 16) < int(other, 16) for one, other in zip(random_parts, random_parts[1:]))
+    assert 400 < greater < 600
+
+
+def test_ids_are_made_of_the_random_bytes_alone() -> None:
+    ids = RandomIDs(lambda count: bytes(number % 256 for number in range(count)))
+    assert ids.mark == b"4328719365"
+    assert [ids.new(), ids.new()] == ["4328719365-0001020304050607", "4328719365-08090a0b0c0d0e0f"]
+
+
+def test_the_ids_of_two_connections_have_nothing_in_common(wire: Wire) -> None:
+    one, other = (wire.log_in().conn.ping(None) for _ in range(2))
+    assert one.split("-")[0] != other.split("-")[0]
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -35,7 +35,7 @@ FOR_THE_LIBRARY = {
         *("connect", "fail", "fail_retries", "has_retries", "retry", "take_retries", "tell", "tell_with_others"),
         *("emit", "guard"),  # the first is EventHandlers' own
     },
-    "Packet": {"of_text", "split_events"},
+    "Packet": {"has_repeats", "of_text", "split_events"},
     "Stats": {"add", "count_error", "counters"},
     "Options": {"with_params"},
     "FakeAsterisk": {"exchange", "login_refusal"},

@@ -22,8 +22,8 @@ _version errors php
 stats url
 callbacks
 events
-encode
-cutter headers login
+action_ids encode
+cutter headers login quirks
 routes packet
 state
 loop
@@ -56,7 +56,9 @@ RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Bytes in, packets out: what these must not know.
-PURE = "errors stats url php encode cutter headers login packet state pending inflight greeting session loop"
+PURE = """
+action_ids cutter encode errors greeting headers inflight login loop packet pending php quirks session state stats url
+"""
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
 
 

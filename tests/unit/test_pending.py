@@ -9,7 +9,8 @@ from talk import message, read_one
 
 from ami_client.errors import ActionFailed, ActionTimeout
 from ami_client.packet import Packet
-from ami_client.pending import ODDITIES, Pending, PendingResult, header_is, mark_error
+from ami_client.pending import Pending, PendingResult, first_is, mark_error
+from ami_client.quirks import QUIRKS
 
 
 def packet(*lines: str) -> Packet:
@@ -190,8 +191,8 @@ def test_a_refusal_says_what_the_server_said() -> None:
 
 
 def test_odd_actions_are_known_without_case() -> None:
-    assert pending(" WAITEVENT ").oddity is ODDITIES["waitevent"]
-    assert all(name == name.lower() for name in ODDITIES)
+    assert pending(" WAITEVENT ").quirk is QUIRKS["waitevent"]
+    assert all(name == name.lower() for name in QUIRKS)
 
 
 @pytest.mark.parametrize("action", ["FAXSession", "FAXStats"])
@@ -215,5 +216,5 @@ def test_waitevent_ends_without_markers() -> None:
 
 
 def test_headers_are_compared_without_case() -> None:
-    assert header_is(read_one(message("Event: X", "EventList: START"), fold_case=False), "eventlist", "start")
-    assert not header_is(OK, "nosuch", "x")
+    assert first_is(read_one(message("Event: X", "EventList: START"), fold_case=False), "eventlist", "start")
+    assert not first_is(OK, "nosuch", "x")

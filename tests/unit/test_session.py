@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from talk import BANNER, WELCOME, Client, event, message, one_by_one, originate, response, start
 
+from ami_client.action_ids import NumberedIDs
 from ami_client.errors import (
     ActionTimeout,
     ConnectionLost,
@@ -262,5 +263,5 @@ def test_more_than_max_packet_is_a_protocol_error() -> None:
 
 
 def test_a_session_starts_without_anything() -> None:
-    session = Session(Login("bob", "s3cret"), id_prefix="id")
+    session = Session(Login("bob", "s3cret"), ids=NumberedIDs("id"))
     assert (session.state, session.banner, session.stats.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")

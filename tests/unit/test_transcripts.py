@@ -123,7 +123,7 @@ class Replay:
                 self.refused.append(action_id)
                 continue
             self.actions.append(pending)
-            raw_text = pending if pending.oddity.raw_text else None
+            raw_text = pending if pending.quirk.raw_text else None
 
     def _with_fences(self, piece: bytes) -> bytes:
         for ours, fence in self.fence_names.items():
@@ -173,7 +173,7 @@ def test_each_packet_is_accounted_for(name: str) -> None:
         if packet.kind is not Kind.LOCAL:
             ours[packet.raw] += 1
         entries = Counter(entry.raw for entry in packet.events)
-        if done.pending.oddity.gathers_events:
+        if done.pending.quirk.gathers_events:
             assert not entries - emitted  # counted already
         else:
             ours += entries

@@ -1,0 +1,135 @@
+"""Actions whose answers break the rules, and how. No I/O here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Union
+
+from .encode import TRIMMED, ascii_lower
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """How the answer to an action breaks the rule: a Response, or ``EventList: start`` ... ``EventList: Complete``.
+
+    Give one to :meth:`~ami_client.Connection.action` for an action of a module that this library does not know.
+
+    Attributes:
+        raw_text: the server answers with text and no Response. A Ping behind the action tells where the text ends; the
+            lines are in ``packet.output``.
+        single_event: one event follows the Response, without any mark. It is in ``packet.events``.
+        merged_entries: the blank lines between the entries of a list are missing: each ``Event`` line starts an entry.
+        ends_with: the name of the event that ends a list without marks, compared without case.
+        anonymous_entry: the name of the entries of a list that carry no ActionID, compared without case.
+        gathers_events: every event before the end belongs to the answer, and is emitted as well.
+        logs_off: the answer is a Goodbye, and the last one of the session.
+    """
+
+    raw_text: bool = False
+    single_event: bool = False
+    merged_entries: bool = False
+    ends_with: str = ""
+    anonymous_entry: str = ""
+    gathers_events: bool = False
+    logs_off: bool = False
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, wanted = getattr(self, one.name), type(one.default)
+            if not isinstance(value, wanted):
+                raise TypeError(f"{one.name} of a quirk is a {wanted.__name__}, not {type(value).__name__}")
+            if isinstance(value, str):
+                object.__setattr__(self, one.name, ascii_lower(value.strip(TRIMMED)))
+
+
+REGULAR = Quirk()
+
+# By action name in lower case. Without a version: seen live on 16 and 22, and in their source.
+QUIRKS: dict[str, Quirk] = {
+    "dbget": Quirk(single_event=True),  # app_db.c up to 13.1; a list of one since, which its Response says
+    "faxsession": Quirk(single_event=True),  # res_fax.c, manager_fax_session
+    "faxstats": Quirk(single_event=True),  # res_fax.c, manager_fax_stats
+    "iaxnetstats": Quirk(raw_text=True),  # chan_iax2.c, manager_iax2_show_netstats
+    "iaxpeers": Quirk(anonymous_entry="peerentry"),  # chan_iax2.c, manager_iax2_show_peers
+    "logoff": Quirk(logs_off=True),  # manager.c, action_logoff
+    "queues": Quirk(raw_text=True),  # app_queue.c up to 13, manager_queues_show
+    "skinnydevices": Quirk(merged_entries=True),  # chan_skinny.c of 16, manager_skinny_show_devices
+    "skinnylines": Quirk(merged_entries=True),  # chan_skinny.c of 16, manager_skinny_show_lines
+    "skinnyshowdevice": Quirk(raw_text=True),  # chan_skinny.c of 16
+    "skinnyshowline": Quirk(raw_text=True),  # chan_skinny.c of 16
+    "waitevent": Quirk(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
+}
+
+# Lists of Asterisk's own, in which every entry and the end carry the ActionID: seen live on 16 and 22. In these an
+# Event line without it is text that somebody else has put into a value, and so starts no entry.
+WITH_IDS = frozenset(
+    [
+        "agents",
+        "bridgeinfo",
+        "bridgelist",
+        "bridgetechnologylist",
+        "confbridgelist",
+        "confbridgelistrooms",
+        "coreshowchannelmap",
+        "coreshowchannels",
+        "dahdishowchannels",
+        "dbget",
+        "dbgettree",
+        "devicestatelist",
+        "extensionstatelist",
+        "faxsessions",
+        "hangup",
+        "iaxpeerlist",
+        "iaxregistry",
+        "parkedcalls",
+        "parkinglots",
+        "pjsipshowaors",
+        "pjsipshowauths",
+        "pjsipshowcontacts",
+        "pjsipshowendpoint",
+        "pjsipshowendpoints",
+        "pjsipshowmaintenance",
+        "pjsipshowregistrationinboundcontactstatuses",
+        "pjsipshowregistrationsinbound",
+        "pjsipshowregistrationsoutbound",
+        "pjsipshowresourcelists",
+        "pjsipshowsubscriptionsinbound",
+        "pjsipshowsubscriptionsoutbound",
+        "presencestatelist",
+        "prishowspans",
+        "queuestatus",
+        "queuesummary",
+        "showdialplan",
+        "sippeers",
+        "sippeerstatus",
+        "sipshowregistry",
+        "status",
+        "voicemailboxsummary",
+        "voicemailuserslist",
+        "voicemailuserstatus",
+    ]
+)
+
+
+@lru_cache(maxsize=256)
+def quirk_of(action: str) -> Quirk:
+    """How the answer to an action is known to break the rules."""
+    return QUIRKS.get(ascii_lower(action), REGULAR)
+
+
+def as_quirk(quirk: Union[str, Quirk]) -> Quirk:
+    """A quirk by the name of one of its flags. Raises TypeError or ValueError for what is none."""
+    if isinstance(quirk, Quirk):
+        return quirk
+    if not isinstance(quirk, str):
+        raise TypeError(f"a quirk is a Quirk or the name of a flag of it, not {type(quirk).__name__}")
+    flags = [one.name for one in fields(Quirk) if one.default is False]
+    if quirk not in flags:
+        raise ValueError(f"unknown quirk {quirk!r}; it is one of {', '.join(flags)}, or a Quirk")
+    return replace(REGULAR, **{quirk: True})  # type: ignore[arg-type]
+
+
+def puts_ids_into_entries(action: str) -> bool:
+    """Whether every entry of the action's list is known to carry the ActionID."""
+    return ascii_lower(action) in WITH_IDS

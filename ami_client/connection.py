@@ -235,9 +235,8 @@ class Connection(Facts, Intake, EventHandlers):
             heard = self.pool.emit(event, *args, **kwargs) or heard
         return heard
 
-    def _ask(self) -> None:
-        if self.connected:
-            self._ping_for_life()
+    def _ask(self) -> bool:
+        return self.connected and self._ping_for_life()
 
     def _login_late(self, limit: float) -> None:
         self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {self._first_words()}"))

@@ -34,6 +34,7 @@ class Cutter:
         pieces: what stands between the blank lines that have come, the next one last.
         careful: whether one of them may be large, or the answer of an old server, which has blank lines in it.
         marked: whether what :meth:`more` was to look for may be in them.
+        cuts: how often there was the end of a packet in what had come.
     """
 
     def __init__(self, max_packet: int = DEFAULT_MAX_PACKET) -> None:
@@ -43,6 +44,7 @@ class Cutter:
         self.pieces: list[bytes] = []
         self.careful = True
         self.marked = True
+        self.cuts = 0
         self._may_be_old = True
         self._surely_small = max_packet  # so many bytes hold no packet that is over a limit
         self._buffer = bytearray()  # behind them
@@ -63,7 +65,9 @@ class Cutter:
         """
         if not self._buffer:
             return False
-        return (self.banner is not None or self._read_banner()) and self._cut(mark)
+        found = (self.banner is not None or self._read_banner()) and self._cut(mark)
+        self.cuts += found
+        return found
 
     def clear(self) -> None:
         """Forget what has come and was not read."""

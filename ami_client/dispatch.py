@@ -24,6 +24,7 @@ from .quirks import Quirk
 from .session import Session
 from .state import State
 from .stats import Stats
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from .loop import Loop
@@ -40,6 +41,7 @@ class Dispatch(Actions):
     _session: Session
     _handling = False  # of what has arrived; it ends with a flush
     _stats: Stats
+    _watchdog: Watchdog
     _suspect_list: Optional[Packet] = None
     _room = 0  # bytes that may be sent, at least, before it has to be looked how many wait for the server
     _round_trip: Optional[float] = None  # seconds
@@ -78,13 +80,14 @@ class Dispatch(Actions):
         if len(self._session.outgoing) >= self._room:
             raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
 
-    def _ping_for_life(self) -> None:
-        """Send a Ping that no bound on actions holds back."""
-        if self._link.buffered < self.options.max_outgoing:  # else enough is on its way that wants an answer
-            # With a callback, for its answer is not to count as dropped.
-            pending = self._session.send("Ping", None, lambda conn, packet: None, bounded=False)
-            self._watch(pending, self.options.timeout)
-            self._flush()
+    def _ping_for_life(self) -> bool:
+        """Send a Ping that no bound on actions holds back; False when the server does not read."""
+        if self._link.buffered >= self.options.max_outgoing:
+            return False
+        # With a callback, for its answer is not to count as dropped; without a limit, for the watchdog has it.
+        self._watch(self._session.send("Ping", None, lambda conn, packet: None, bounded=False), None)
+        self._flush()
+        return True
 
     def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
         limit = self.options.action_timeout
@@ -106,6 +109,8 @@ class Dispatch(Actions):
     def _late(self, pending: Pending) -> None:
         error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")
         self._give_up(pending, error)
+        if self._session.state is State.CONNECTED:
+            self._watchdog.doubt()
         if self._session.state is State.FINISHED and not self.has_retries:  # it was the last that was to be sent again
             self._deadlines.clear()
 

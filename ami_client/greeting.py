@@ -65,6 +65,11 @@ class Greeting(StateMachine):
         return self._reader.banner
 
     @property
+    def packets(self) -> int:
+        """A count that grows with each read in which a packet ended."""
+        return self._reader.cuts
+
+    @property
     def ami_version(self) -> Optional[str]:
         """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")

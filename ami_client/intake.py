@@ -39,6 +39,7 @@ class Intake(Dispatch):
         self._stats.bytes_in += len(data)
         self._session.feed(data)
         self._handle(self._session.outcomes())
+        self._watchdog.read(self._session.packets)
 
     def _handle(self, outcomes: Iterator[Outcome]) -> None:
         # Each event comes this way, so what emit() and the guard do is written out here: three calls per event fewer,
@@ -47,6 +48,7 @@ class Intake(Dispatch):
         session, routes, guard = self._session, self._routes, self.guard
         clock, threshold = guard.clock, guard.threshold
         routes.refresh()
+        answered = False
         self._handling = True
         try:
             now = clock()
@@ -69,6 +71,7 @@ class Intake(Dispatch):
                                 break
                 else:
                     if isinstance(outcome, Done):
+                        answered = True
                         self._answer(outcome)
                     elif isinstance(outcome, ListGoneOn):
                         self._list_gone_on(outcome.packet)
@@ -84,6 +87,8 @@ class Intake(Dispatch):
             raise
         finally:
             self._handling = False
+            if answered:
+                self._watchdog.answered()
             self._flush()
         if self._stats.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self._stats.dropped - dropped)

@@ -38,8 +38,9 @@ class Options:
     #: Connections to one URL at most; callbacks beyond that wait. They set out ten at a time, because
     #: Asterisk's listen queue is short.
     maxconnperserv: int = 32
-    #: Silence after which a link counts as dead. At half of it a Ping is sent. Before login, silence of this length
-    #: ends the attempt.
+    #: Silence after which a link counts as dead. When no whole packet has come for half of it, a Ping is sent; without
+    #: an answer to any action for so long after it, the link is dead as well, whatever else comes. Before login,
+    #: silence of this length ends the attempt.
     timeout: Optional[float] = 60.0
 
     #: User name for URLs that name none.

@@ -1,4 +1,4 @@
-"""Finding out that a link is dead: a limit for the login, a Ping at half of the silence allowed, the end after it."""
+"""Finding out that a link is dead: a limit for the login, a Ping when no packet comes, the end if nothing answers it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 class Watchdog:
     """Watches one link, from :meth:`start` to :meth:`stop`.
 
-    After ``timeout / 2`` seconds without a byte ``ask()`` is called, once; after as many again ``on_silence(error)``.
-    Without :meth:`logged_in` after ``login_timeout`` seconds ``on_late_login(login_timeout)`` is. None means no limit.
+    After ``timeout / 2`` seconds without a whole packet ``ask()`` is called, which sends a Ping and returns whether it
+    could; and when actions have not been answered in time for ``timeout`` seconds, none of them. ``on_silence(error)``
+    is called when not a byte comes for as long again, or when no action is answered for ``timeout`` seconds after the
+    Ping, whatever else comes. Without :meth:`logged_in` after ``login_timeout`` seconds
+    ``on_late_login(login_timeout)`` is. None means no limit.
 
     Attributes: ``last_received``, the loop's time in seconds when bytes came last; None before :meth:`start`.
     """
@@ -25,7 +28,7 @@ class Watchdog:
         *,
         timeout: Optional[float],
         login_timeout: Optional[float],
-        ask: Callable[[], object],
+        ask: Callable[[], bool],
         on_silence: Callable[[SilenceTimeout], object],
         on_late_login: Callable[[float], object],
     ) -> None:
@@ -36,12 +39,17 @@ class Watchdog:
         self._ask = ask
         self._on_silence = on_silence
         self._on_late_login = on_late_login
+        self._last_packet = 0.0
+        self._packets = 0  # a count that grows with each read that held the end of one
+        self._asked: Optional[float] = None  # when the Ping was sent that nothing has answered yet
+        self._late: Optional[float] = None  # since when actions have not been answered in time
         self._silence: Optional[Handle] = None
         self._login: Optional[Handle] = None
 
     def start(self) -> None:
         """Begin: silence and the login count from now."""
         self.heard()
+        self._last_packet = self._loop.time()
         if self._timeout is not None:
             self._silence = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
         if self._login_timeout is not None:
@@ -51,8 +59,27 @@ class Watchdog:
         """Bytes came."""
         self.last_received = self._loop.time()
 
+    def read(self, packets: int) -> None:
+        """What came was read; ``packets`` has grown if the end of a packet was in it."""
+        if packets != self._packets and self.last_received is not None:
+            self._packets = packets
+            self._last_packet = self.last_received
+
+    def answered(self) -> None:
+        """The server has answered an action. It does so in order, so a Ping behind it will have its turn."""
+        self._asked = self._late = None
+
+    def doubt(self) -> None:
+        """An action was not answered in time. When none is for ``timeout`` seconds, a Ping has to be."""
+        now = self._loop.time()
+        if self._late is None:
+            self._late = now
+        elif self._timeout is not None and self._asked is None and now >= self._late + self._timeout:
+            self._send_ping()
+
     def logged_in(self) -> None:
         """The login was answered."""
+        self.answered()
         if self._login is not None:
             self._login.cancel()
 
@@ -62,16 +89,34 @@ class Watchdog:
             if timer is not None:
                 timer.cancel()
 
-    def _check(self, timeout: float, asked: Optional[float] = None) -> None:
-        # The timer is not moved at each byte: it looks when it fires how long the silence has been.
+    def _send_ping(self) -> None:
+        now = self._loop.time()
+        if self._ask():
+            self._asked = now
+
+    def _check(self, timeout: float, looked: Optional[float] = None) -> None:
+        # The timer is not moved at each packet: it looks when it fires how long ago the last one came. ``looked`` is
+        # when it last looked in vain.
         assert self.last_received is not None
         now = self._loop.time()
-        due = self.last_received + timeout / 2
-        if now < due:
-            self._silence = self._loop.call_later(due - now, self._check, timeout)
-        elif asked is None or asked <= self.last_received:
+        due = self._last_packet + timeout / 2
+        if self._asked is not None and now >= self._asked + timeout:
+            self._on_silence(SilenceTimeout(f"no answer to a Ping within {timeout:g} s"))
+        elif now < due:
+            self._check_again(due, timeout)
+        elif looked is None or looked <= self._last_packet:
             # Never given up unasked: when our own program was busy or stopped, the long silence may be its fault.
-            self._silence = self._loop.call_later(timeout / 2, self._check, timeout, now)
-            self._ask()
-        else:
+            self._check_again(now + timeout / 2, timeout, now)
+            if self._asked is None:
+                self._send_ping()
+        elif looked > self.last_received:
             self._on_silence(SilenceTimeout(f"the server was silent for {timeout:g} s"))
+        elif self._asked is not None:
+            self._check_again(now + timeout / 2, timeout, looked)
+        else:  # a Ping could not be sent: before the login, or because the server does not read
+            self._on_silence(SilenceTimeout(f"the server sent no whole packet for {timeout:g} s"))
+
+    def _check_again(self, when: float, timeout: float, looked: Optional[float] = None) -> None:
+        if self._asked is not None:
+            when = min(when, self._asked + timeout)
+        self._silence = self._loop.call_later(max(0.0, when - self._loop.time()), self._check, timeout, looked)

@@ -210,11 +210,11 @@ def test_a_ping_at_half_of_timeout_and_the_end_after_all_of_it(wire: Wire) -> No
     assert type(peer.conn.error) is SilenceTimeout and isinstance(peer.conn.error, TimeoutError)
 
 
-def test_any_byte_is_a_sign_of_life(wire: Wire) -> None:
+def test_any_packet_is_a_sign_of_life(wire: Wire) -> None:
     peer = wire.log_in(timeout=10)
     for _ in range(10):
         wire.wait(4)
-        wire.say(b"E", peer.sock)
+        wire.say(b"Event: E\r\n\r\n", peer.sock)
     assert (peer.conn.connected, peer.sock.sent) == (True, b"")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from ami_client.errors import (
     AMIError,
     ConnectionFinished,
     ConnectionLost,
+    LimitReached,
     LoginRefused,
     ProtocolError,
     SilenceTimeout,
@@ -292,13 +294,119 @@ def test_an_answer_in_time_begins_the_watch_anew(wire: Wire) -> None:
     peer = wire.log_in(timeout=60)
     for _ in range(5):
         wire.wait(31)
-        peer.sock.take()
-        peer.say("Event: Tick")
+        answer_pings(peer)
     assert peer.conn.connected
     wire.wait(59)
     assert peer.conn.connected
     wire.wait(2)
     assert type(peer.conn.error) is SilenceTimeout
+
+
+def answer_pings(peer: Peer) -> int:
+    """Answer those that came since the last look, and return how many they were."""
+    ids = re.findall(rb"Action: Ping\r\nActionID: (\S+)", peer.sock.take())
+    for one in ids:
+        peer.answer(one.decode(), "Response: Success|Ping: Pong")
+    return len(ids)
+
+
+DRIPS = {
+    "bytes of a packet that never ends": b"E",
+    "line ends": b"\r\n",
+    "lines": b"Header: value\r\n",
+    "whole events": b"Event: Tick\r\n\r\n",
+    "text": b"nonsense\r\n\r\n",
+    "answers to nobody": b"Response: Success\r\nActionID: foreign\r\n\r\n",
+}
+
+
+def drip(peer: Peer, data: bytes, seconds: int) -> None:
+    for _ in range(seconds):
+        if not peer.conn.finished:
+            peer.wire.say(data, peer.sock)
+        peer.wire.wait(1)
+
+
+@pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
+def test_whatever_drips_in_an_unanswered_ping_ends_the_link(wire: Wire, data: bytes) -> None:
+    peer = wire.log_in(timeout=10)
+    wire.wait(5)
+    assert peer.sock.take().count(b"Action: Ping\r\n") == 1
+    drip(peer, data, 9)
+    assert peer.conn.connected
+    drip(peer, data, 2)
+    assert type(peer.conn.error) is SilenceTimeout and "no answer to a Ping within 10 s" in str(peer.conn.error)
+
+
+@pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
+def test_what_drips_in_is_no_life_while_every_action_times_out(wire: Wire, data: bytes) -> None:
+    peer = wire.log_in(timeout=10, action_timeout=3)
+    for _ in range(40):
+        if not peer.conn.finished:
+            peer.conn.ping(Calls())
+        drip(peer, data, 1)
+    assert type(peer.conn.error) is SilenceTimeout
+
+
+@pytest.mark.parametrize("data", [*DRIPS.values()][1:], ids=[*DRIPS][1:])
+def test_a_link_with_a_drip_lives_while_pings_are_answered(wire: Wire, data: bytes) -> None:
+    peer = wire.log_in(timeout=10)
+    for _ in range(100):
+        drip(peer, data, 1)
+        answer_pings(peer)
+    assert peer.conn.connected
+
+
+def test_an_answer_to_an_earlier_action_gives_a_ping_behind_it_time(wire: Wire) -> None:
+    peer = wire.log_in(timeout=10)
+    ids = [peer.conn.action("Slow", Calls(), timeout=1000) for _ in range(10)]
+    for one in ids:
+        wire.wait(8)
+        peer.answer(one)
+    assert peer.conn.connected
+    wire.wait(20)
+    assert type(peer.conn.error) is SilenceTimeout
+
+
+def test_an_error_is_a_sign_of_life(wire: Wire) -> None:
+    peer = wire.log_in(timeout=10)
+    for _ in range(10):
+        wire.wait(5)
+        sent = peer.sock.take().decode()
+        peer.answer(sent.split("ActionID: ")[1].strip(), "Response: Error|Message: Permission denied")
+    assert peer.conn.connected
+
+
+def test_a_drip_before_the_login_is_no_life(wire: Wire) -> None:
+    life = Life(wire, timeout=10, login_timeout=None)
+    wire.pump()
+    for _ in range(20):
+        if not life.conn.finished:
+            wire.say(b"A")
+        wire.wait(1)
+    assert type(life.conn.error) is SilenceTimeout and "no whole packet for 10 s" in str(life.conn.error)
+
+
+def test_a_drip_from_a_server_that_does_not_read(wire: Wire) -> None:
+    peer = wire.log_in(timeout=10, max_outgoing=2000)
+    peer.sock.room = 0
+    while True:
+        try:
+            peer.conn.action("X", None, {"V": "y" * 500})
+        except LimitReached:
+            break
+    drip(peer, b"E", 20)
+    assert type(peer.conn.error) is SilenceTimeout
+
+
+def test_actions_of_which_some_are_answered_cast_no_doubt(wire: Wire) -> None:
+    peer = wire.log_in(timeout=10, action_timeout=3)
+    peer.sock.take()
+    for _ in range(40):
+        peer.conn.action("Slow", Calls())
+        peer.answer(peer.conn.action("Quick", Calls()))
+        drip(peer, b"Event: Tick\r\n\r\n", 1)
+    assert peer.conn.connected and b"Action: Ping" not in peer.sock.take()
 
 
 # The loop is closed first

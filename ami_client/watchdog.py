@@ -1,4 +1,4 @@
-"""Finding out that a link is dead: a limit for the login, a Ping when no packet comes, the end if nothing answers it."""
+"""Finding out that a link is dead: a limit for the login, a Ping when no packet comes, the end if none answers it."""
 
 from __future__ import annotations
 

@@ -182,6 +182,13 @@ class StackCallbacks(_Callbacks):
         require_callable(cb)
         self._queue.append(cb)
 
+    def remove(self, cb: Callback) -> bool:
+        """Take out this very callback; returns whether it was there."""
+        left = [one for one in self._queue if one is not cb]
+        removed = len(left) < len(self._queue)
+        self._queue = deque(left)
+        return removed
+
     def pop(self) -> Callback:
         """Remove and return the oldest callback. Raises IndexError when there is none."""
         return self._queue.popleft()
@@ -198,12 +205,17 @@ class PriorityQueueCallbacks(_Callbacks):
     def __len__(self) -> int:
         return len(self._heap)
 
-    def insert(self, cb: Callback, pri: float = 0) -> None:
-        """Add a callback. Raises TypeError if it cannot be called, or for a priority that is not a number."""
+    def insert(self, cb: Callback, pri: float = 0, place: Optional[int] = None) -> int:
+        """Add a callback; returns its place among those of the same priority, with which it can be put back later.
+
+        Raises TypeError if it cannot be called, or for a priority that is not a number.
+        """
         require_callable(cb)
         if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
             raise TypeError(f"a priority is a number, not {pri!r}")
-        heapq.heappush(self._heap, (-pri, next(self._order), cb))
+        place = next(self._order) if place is None else place
+        heapq.heappush(self._heap, (-pri, place, cb))
+        return place
 
     def pop(self) -> Callback:
         """Remove and return the callback that is next. Raises IndexError when there is none."""

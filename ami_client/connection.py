@@ -35,6 +35,8 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from .loop import Loop
 
+AUTHLIMIT_HINT = " Or are there as many logins under way as authlimit in manager.conf allows?"
+
 JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
 
 
@@ -129,6 +131,15 @@ class Connection(Facts, Intake, EventHandlers):
             self.guard(cb, self, self._outcome)
         else:
             self._waiting.push(cb)
+
+    def take_back(self, cb: Callable[..., object]) -> bool:
+        """Undo :meth:`tell`; returns False if it was called already. Called by the owner."""
+        return self._waiting.remove(cb)
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether the server closed the connection without a word, as Asterisk does above its ``authlimit``."""
+        return isinstance(self.error, ConnectionLost) and self._stats.bytes_in == 0
 
     def acquire(self) -> None:
         """Take the connection out of the pool's hands: nobody else is given it until :meth:`release`."""
@@ -243,7 +254,8 @@ class Connection(Facts, Intake, EventHandlers):
 
     def _first_words(self) -> str:
         if self.banner is not None:
-            return f"the server's first line was {printable(self.banner, 100)!r}"
+            odd = "; it ends in CR LF, and the packets behind it in LF alone" if self._session.mixes_line_ends else ""
+            return f"the server's first line was {printable(self.banner, 100)!r}{odd}"
         if self._stats.bytes_in:
             return "the server sent no whole line"
         return "the server sent nothing: is it the TLS port, which wants tls://?"
@@ -254,7 +266,8 @@ class Connection(Facts, Intake, EventHandlers):
 
     def _lost(self, error: AMIError) -> None:
         if isinstance(error, ConnectionLost) and not self.connected:
-            error = ConnectionLost(f"{error} before the login; {self._first_words()}", error.cause)
+            limit = "" if self._stats.bytes_in else AUTHLIMIT_HINT
+            error = ConnectionLost(f"{error} before the login; {self._first_words()}{limit}", error.cause)
         suspect = self._session.last_list
         if isinstance(error, ConnectionLost) and suspect is not None and self._heard_just_now():
             self._suspect_list = suspect

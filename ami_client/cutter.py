@@ -86,6 +86,11 @@ class Cutter:
         """Whether a piece is the answer to a Command as servers up to Asterisk 13 give it, with blank lines in it."""
         return self._may_be_old and _OLD_START.match(piece) is not None
 
+    @property
+    def mixes_line_ends(self) -> bool:
+        """Whether lines end in CR LF by the banner, and what waits for its end has a blank line in LF alone."""
+        return self.eol == b"\r\n" and b"\n\n" in self._buffer
+
     def _read_banner(self) -> bool:
         end = self._buffer.find(b"\n", self._scanned)
         self._check_size(end if end >= 0 else len(self._buffer))

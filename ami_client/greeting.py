@@ -65,6 +65,11 @@ class Greeting(StateMachine):
         return self._reader.banner
 
     @property
+    def mixes_line_ends(self) -> bool:
+        """Whether the first line ended in CR LF, and a packet behind it ends in LF alone, which is never seen."""
+        return self._reader.mixes_line_ends
+
+    @property
     def packets(self) -> int:
         """A count that grows with each read in which a packet ended."""
         return self._reader.cuts

@@ -192,7 +192,8 @@ class Pool(EventHandlers):
                 argument gets ``conn`` alone.
             pri: with all connections in use the callback waits; higher priorities are served first.
             before_connect: ``before_connect(conn)`` runs if this call opens a new connection, before anything is
-                sent: the place to bind handlers for ``connected``.
+                sent: the place to bind handlers for ``connected``. With the option ``reconnect`` it runs again for the
+                next one, if the server turns the first one away because too many log in at a time.
             connect_timeout, login_timeout: seconds, if this call opens a new connection; None: the pool's options,
                 infinity: no limit.
 
@@ -215,13 +216,13 @@ class Pool(EventHandlers):
             raise ConnectionFinished("the pool is finished")
         limits = {"connect_timeout": connect_timeout, "login_timeout": login_timeout}
         given = {name: seconds(name, limit) for name, limit in limits.items() if limit is not None}
-        waiter = Waiter(cb, before_connect, given)
+        waiter = Waiter(cb, before_connect, given, pri)
         url = url or self.options.server or self._choose()
         if url is None:
             waiter.fail(NoServer("no URL was given and no server is configured"), self.options, self, self._stats)
             return False
         server = self._servers.get(url) or Server(url, self.options, self, self._forget)
-        server.add(waiter, pri)
+        server.add(waiter)
         self._servers[url] = server
         server.serve()
         return True

@@ -19,6 +19,7 @@ from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
 from .loop import Handle
 from .options import Options, read_url
 from .owner import ConnectionPool
+from .state import State
 from .stats import Stats
 from .waiter import Waiter
 
@@ -30,6 +31,10 @@ STARTING_TIME = 0.1
 
 # A callback that asks for a connection again whenever it gets one is not to keep everybody else from running.
 SERVED_AT_ONCE = 1000
+
+# Above its authlimit Asterisk accepts a connection and closes it at once (manager.c, session_do). The callback it was
+# for waits on, for so many tries in a row without a login in between.
+TURNED_AWAY_AT_MOST = 8
 
 
 class _Reconnect(NamedTuple):
@@ -61,6 +66,9 @@ class Server:
         self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
         self._reconnects: dict[Connection, _Reconnect] = {}  # by what was lost
         self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
+        self._callers: dict[Connection, Waiter] = {}  # for whom each was opened, until it is logged in
+        self._turned_away = 0  # how often in a row, without a login in between
+        self._pause: Optional[Handle] = None  # after that, before anything is opened
         self._hastened = float("-inf")  # when the last attempt was made at once
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
@@ -86,14 +94,14 @@ class Server:
         total.add(conn.stats for conn in present)
         return total
 
-    def add(self, waiter: Waiter, pri: float) -> None:
+    def add(self, waiter: Waiter) -> None:
         """Let a callback wait; then :meth:`serve`. Raises LimitReached when too many do already."""
         limit = self._options.max_callbacks
         if len(self._waiting) >= limit:
             error = LimitReached(f"{limit} callbacks (max_callbacks) wait for a connection already", "max_callbacks")
             self._past.count_error(error)
             raise error
-        self._waiting.insert(waiter, pri)
+        waiter.place = self._waiting.insert(waiter, waiter.pri)
 
     def serve(self) -> None:
         """Give waiting callbacks the free connections and the free slots."""
@@ -112,7 +120,7 @@ class Server:
                     self._hasten()
                     if self._attempts or self._reconnects or self._to_replace:  # still: callbacks may do anything
                         break  # they are told how the next attempt went
-                elif len(self._connections) < self._options.maxconnperserv:
+                elif self._pause is None and len(self._connections) < self._options.maxconnperserv:
                     self._open(self._next_waiter())
                 else:
                     break
@@ -130,6 +138,8 @@ class Server:
         self._reconnects.clear()
         self._to_replace.clear()
         self._to_start.clear()
+        if self._pause is not None:
+            self._pause.cancel()
 
     def finish(self, graceful: bool) -> None:
         """End everything; all callbacks are told."""
@@ -159,6 +169,7 @@ class Server:
             self._attempts[conn] = None
         try:
             if waiter is not None:
+                self._callers[conn] = waiter
                 conn.tell(waiter)
                 if waiter.before_connect is not None:
                     conn.guard(waiter.before_connect, conn)
@@ -168,7 +179,7 @@ class Server:
 
     def _start(self) -> None:
         """Let connections set out, not too many at a time."""
-        while self._to_start and len(self._starting) < STARTING_AT_ONCE:
+        while self._to_start and self._pause is None and len(self._starting) < STARTING_AT_ONCE:
             conn = self._to_start.popleft()
             if not conn.finished:
                 self._starting[conn] = self._pool.reactor.call_later(STARTING_TIME, self._started, conn)
@@ -181,6 +192,30 @@ class Server:
             timer.cancel()
             self._start()
 
+    def _is_turned_away(self, conn: Connection) -> bool:
+        """Whether a connection was closed without a word while others were served: it is to wait for its turn."""
+        if self._options.reconnect is None or self._finished or not conn.turned_away:
+            return False
+        others = (one for one in self._connections if one is not conn and one.state is not State.NEW)
+        return self._turned_away < TURNED_AWAY_AT_MOST and not all(one.finished for one in others)
+
+    def _wait_on(self, waiter: Waiter) -> None:
+        """Put a callback back where it stood in the queue; nothing is opened for a while."""
+        self._waiting.insert(waiter, waiter.pri, waiter.place)
+        if self._pause is None:
+            self._turned_away += 1
+            delay = self._delay(self._turned_away)
+            logger.info("%s: too many logins at a time, the next in %.2f s at most", self.address, delay)
+            self._pause = self._pool.reactor.call_later(delay, self._go_on)
+
+    def _go_on(self) -> None:
+        """Open what is to be opened: the pause is over, or others have logged in and so made room."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+            self._start()
+            self.serve()
+
     # -- what connections tell
 
     def connection_acquired(self, conn: Connection) -> None:
@@ -189,6 +224,8 @@ class Server:
     def connection_logged_in(self, conn: Connection) -> None:
         self._connections[conn] = 0
         self._attempts.pop(conn, None)
+        self._callers.pop(conn, None)
+        self._turned_away = 0
         while self._retrying and conn.connected:  # a callback may end it
             lost = next(iter(self._retrying))
             try:
@@ -198,17 +235,23 @@ class Server:
 
     def connection_ready(self, conn: Connection) -> None:
         self._started(conn)
+        if not self._starting:
+            self._go_on()
         if not conn.is_busy():
             self._free[conn] = None
         self.serve()
 
     def connection_ending(self, conn: Connection) -> None:
         self._free.pop(conn, None)
+        waiter = self._callers.pop(conn, None)
         if conn in self._attempts:
+            waiter = None  # the attempt is made again, and those who wait are told how this one went
             del self._attempts[conn]
             while self._waiting and not self._attempts:  # for this attempt: they are told how it went
                 conn.tell_with_others(self._waiting.pop())
-        if self._comes_again(conn):
+        if waiter is not None and self._is_turned_away(conn) and conn.take_back(waiter):
+            self._wait_on(waiter)
+        elif self._comes_again(conn):
             self._to_replace[conn] = None
 
     def connection_lost(self, conn: Connection) -> None:

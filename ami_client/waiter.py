@@ -21,14 +21,24 @@ def _nobody(conn: object, packet: object) -> None:
 
 
 class Waiter(Wrapper):
-    """A callback that waits for a connection; ``limits`` are options of the connection that it may open."""
+    """A callback that waits for a connection.
+
+    Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
+    queue, and stands again if the server turns its connection away.
+    """
 
     def __init__(
-        self, cb: Optional[OnConnection], before_connect: Optional[BeforeConnect], limits: dict[str, Optional[float]]
+        self,
+        cb: Optional[OnConnection],
+        before_connect: Optional[BeforeConnect],
+        limits: dict[str, Optional[float]],
+        pri: float = 0,
     ) -> None:
         super().__init__(_nobody if cb is None else trim_arguments(cb))
         self.before_connect = before_connect
         self.limits = limits
+        self.pri = pri
+        self.place: Optional[int] = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         return self.func(*args, **kwargs)

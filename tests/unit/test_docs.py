@@ -208,6 +208,7 @@ def test_the_reference_has_every_public_name(name: str) -> None:
 def own_methods(cls: type) -> Iterator[str]:
     """The methods that phpDaemon's users may look for: public, ours, and not for the library."""
     for_the_library = {"connect", "fail", "tell", "tell_with_others", "retry", "take_retries", "fail_retries"}
+    for_the_library |= {"take_back"}
     for name in dir(cls):
         value = inspect.getattr_static(cls, name)
         owner = next(base for base in cls.__mro__ if name in vars(base))

@@ -1,0 +1,210 @@
+"""A server that turns connections away without a word, as Asterisk does above its ``authlimit``; and other hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from wire import BANNER, URL, WELCOME, Calls, Life, Wire
+
+from ami_client import Connection, ConnectionFinished, ConnectionLost, Pool
+from ami_client.errors import LoginRefused, LoginTimeout
+
+ExpectLog = Callable[[str], None]
+
+
+class Office:
+    """A server that takes ``limit`` sessions that have not logged in, and closes others at once."""
+
+    def __init__(self, wire: Wire, limit: int) -> None:
+        self.wire, self.limit = wire, limit
+        self.accepted = 0
+        self.turned_away = 0
+
+    def work(self) -> None:
+        """Let those in whom there is room for, close the others, then answer all logins."""
+        self.wire.pump()
+        new = [sock for sock in self.wire.sockets[self.accepted + self.turned_away :]]
+        for sock in new[: self.limit]:
+            self.accepted += 1
+            self.wire.say(BANNER, sock)
+        for sock in new[self.limit :]:
+            self.turned_away += 1
+            sock.eof()
+        self.wire.pump()
+        for sock in new[: self.limit]:
+            self.wire.say(WELCOME, sock)
+
+
+def call(pool: Pool, count: int, calls: list[Any], **options: Any) -> None:
+    for _ in range(count):
+        pool.get_connection(URL, lambda conn, packet: calls.append(conn), before_connect=Connection.acquire, **options)
+
+
+def test_a_burst_above_it_waits_and_is_served(wire: Wire) -> None:
+    pool, office, calls = wire.pool(reconnect=2), Office(wire, 5), []  # type: ignore[var-annotated]
+    call(pool, 32, calls)
+    for _ in range(20):
+        office.work()
+        wire.wait(0.5)
+    assert [conn.connected for conn in calls] == [True] * 32 and len(set(calls)) == 32
+    assert office.turned_away > 0 and pool.stats.connected == 32
+
+
+def test_who_came_first_is_served_first_and_higher_priorities_before(wire: Wire) -> None:
+    pool, office, told = wire.pool(reconnect=2, maxconnperserv=4), Office(wire, 1), []  # type: ignore[var-annotated]
+    for number, pri in enumerate([0, 0, 0, 0, 5, 1]):
+        pool.get_connection(
+            URL, lambda conn, *, number=number: told.append((number, conn.connected)), pri, Connection.acquire
+        )
+    for _ in range(40):
+        office.work()
+        for conn in [*pool._servers[URL]._connections]:
+            conn.release() if len(told) >= 4 else None
+        wire.wait(1)
+    assert sorted(told) == [(number, True) for number in range(6)]
+    assert told[0] == (0, True) and told.index((1, True)) < told.index((2, True)) < told.index((3, True))
+
+
+def test_it_goes_on_as_soon_as_others_have_logged_in(wire: Wire) -> None:
+    pool, office, calls = wire.pool(reconnect=50), Office(wire, 5), []  # type: ignore[var-annotated]
+    call(pool, 32, calls)
+    began = wire.clock.now
+    for _ in range(20):
+        office.work()
+        wire.wait(0.2)
+    assert len(calls) == 32 and wire.clock.now - began < 5
+
+
+def test_a_server_that_turns_everybody_away_is_down(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("WARNING: .* connecting again")
+    pool, office, calls = wire.pool(reconnect=2), Office(wire, 0), []  # type: ignore[var-annotated]
+    call(pool, 3, calls)
+    office.work()
+    wire.wait(3)
+    office.work()
+    assert [conn.connected for conn in calls] == [False] * 3
+    assert all("authlimit" in str(conn.error) for conn in calls)
+
+
+def test_a_server_that_serves_some_and_never_others_is_not_waited_for_for_ever(wire: Wire) -> None:
+    pool, office, calls = wire.pool(reconnect=2, timeout=None), Office(wire, 1), []  # type: ignore[var-annotated]
+    call(pool, 1, calls)
+    office.work()
+    office.limit = 0
+    call(pool, 3, calls)
+    for _ in range(1000):
+        office.work()
+        wire.wait(1)
+    assert [conn.connected for conn in calls] == [True, False, False, False]
+    assert 3 <= office.turned_away <= 3 * 9
+
+
+def test_without_reconnect_the_others_are_told_why(wire: Wire) -> None:
+    pool, office, calls = wire.pool(), Office(wire, 5), []  # type: ignore[var-annotated]
+    call(pool, 10, calls)
+    office.work()
+    assert sum(conn.connected for conn in calls) == 5 and len(calls) == 10
+    for conn in calls:
+        assert conn.connected or "authlimit" in str(conn.error)
+
+
+def test_an_end_of_the_pool_tells_those_who_wait(wire: Wire) -> None:
+    pool, office, calls = wire.pool(reconnect=50), Office(wire, 5), []  # type: ignore[var-annotated]
+    call(pool, 32, calls)
+    wire.pump()
+    for sock in wire.sockets[:5]:
+        wire.say(BANNER, sock)
+    for sock in wire.sockets[5:]:
+        sock.eof()
+    wire.pump()
+    assert calls == []
+    pool.finish()
+    assert [type(conn.error) for conn in calls] == [ConnectionFinished] * 32
+    wire.wait(200)
+    assert len(wire.sockets) == 10 and office.accepted == 0
+
+
+def test_what_else_waits_for_a_connection_that_is_turned_away_is_told(wire: Wire) -> None:
+    pool, office = wire.pool(reconnect=2), Office(wire, 1)
+    calls, connected, pings, gone = Calls(), Calls(), Calls(), Calls()
+
+    def begin(conn: Connection) -> None:
+        conn.acquire()
+        conn.on_connected(connected)
+        conn.ping(pings)
+        conn.on("disconnect", gone)
+
+    for _ in range(2):
+        pool.get_connection(URL, calls, before_connect=begin)
+    office.work()
+    wire.wait(5)
+    office.work()
+    assert [packet.error for packet in calls] == [None, None]
+    assert sorted(type(packet.error).__name__ for packet in connected) == ["ConnectionLost", "NoneType", "NoneType"]
+    assert [type(packet.error) for packet in pings] == [ConnectionLost] and len(gone) == 1
+
+
+# -- hints
+
+
+def test_a_close_without_a_word_may_be_either(wire: Wire) -> None:
+    life = Life(wire)
+    wire.pump()
+    wire.sockets[0].eof()
+    wire.pump()
+    assert "is it the TLS port, which wants tls://? Or are there as many logins under way as authlimit" in str(
+        life.conn.error
+    )
+
+
+def test_a_close_behind_the_banner_is_neither(wire: Wire) -> None:
+    life = Life(wire)
+    wire.pump()
+    wire.say(BANNER)
+    wire.sockets[0].eof()
+    wire.pump()
+    assert "authlimit" not in str(life.conn.error) and "Asterisk Call Manager" in str(life.conn.error)
+
+
+@pytest.mark.parametrize("said", [b"Response: Success\nMessage: x\n\n", b"Event: FullyBooted\n\n"])
+def test_a_banner_in_crlf_and_packets_in_lf(wire: Wire, said: bytes) -> None:
+    life = Life(wire, login_timeout=5)
+    wire.pump()
+    wire.say(BANNER + said)
+    wire.wait(6)
+    assert type(life.conn.error) is LoginTimeout
+    assert "it ends in CR LF, and the packets behind it in LF alone" in str(life.conn.error)
+
+
+def test_packets_in_crlf_are_nothing_odd(wire: Wire) -> None:
+    life = Life(wire, login_timeout=5)
+    wire.pump()
+    wire.say(BANNER + b"Event: FullyBooted\r\nX: a\n\nb\r\n\r\n")
+    wire.wait(6)
+    assert type(life.conn.error) is LoginTimeout and "LF" not in str(life.conn.error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"Response: Error\r\nMessage: Invalid/unknown command: Challenge\r\n\r\n",
+        b"Response: Error\r\nMessage: Permission denied\r\n\r\n",
+        b"Response: Success\r\n\r\n",
+    ],
+)
+def test_a_server_that_knows_no_challenge(wire: Wire, answer: bytes) -> None:
+    life = Life(wire, authtype="md5")
+    wire.pump()
+    wire.say(BANNER + answer)
+    assert "try authtype='plain'" in str(life.conn.error)
+
+
+def test_a_wrong_secret_and_a_server_that_stops_get_no_such_hint(wire: Wire) -> None:
+    for said in (b"Authentication failed", b"Asterisk is shutting down"):
+        life = Life(wire, authtype="md5")
+        wire.pump()
+        challenge = b"Response: Success\r\nChallenge: 1\r\n\r\n" if b"failed" in said else b""
+        wire.say(BANNER + challenge + b"Response: Error\r\nMessage: " + said + b"\r\n\r\n")
+        assert type(life.conn.error) is LoginRefused and "plain" not in str(life.conn.error)

@@ -150,7 +150,7 @@ class InFlight:
         """
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
-        key = ascii_lower(packet.first("actionid", ""))
+        key = self._key_of(packet)
         if key in self._fences and packet.kind is Kind.RESPONSE:
             return self._receive_fence(key), True
         pending = self._owner(key, packet)
@@ -173,6 +173,17 @@ class InFlight:
             return None
         response.suspect = True
         return response
+
+    def _key_of(self, packet: Packet) -> str:
+        """The ActionID that counts: the first one, or that of an open list, in an entry that has several.
+
+        Status puts variables, which may hold forged headers, in front of the ActionID (manager.c, generate_status); what
+        has the list's id all the same is an entry of it, for nobody else knows that id.
+        """
+        keys = [ascii_lower(one) for one in packet.getall("actionid")]
+        if len(keys) > 1 and packet.kind is Kind.EVENT:
+            return next((key for key in keys if key in self.collecting), keys[0])
+        return keys[0] if keys else ""
 
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
         """The action of which a packet is a part. A UserEvent is no list's: any user may send one with any ActionID."""

@@ -134,21 +134,26 @@ class Pending:
     def parts_of(self, packet: Packet) -> list[Packet]:
         """The entries in a packet; several where a module of the server's forgot the blank lines between them.
 
-        What has our ActionID is an entry: nobody else knows it. In a list of a module that we do not know, so is what
-        has the name of the entry before it, or ends the list.
+        Where the ActionID stands directly behind ``Event``, it does so in each entry, and nobody else can put it there.
+        In a list of a module that we do not know, what has the name of the entry before it, or ends the list, is an
+        entry as well.
         """
         if packet.kind is not Kind.EVENT or not packet.has_repeats():
             return [packet]
         if self.quirk.merged_entries:
             return packet.split_events()
-        ids_only = puts_ids_into_entries(self.action)
+        begins_with_id, may_lack_it = self._begins_with_id(packet), not puts_ids_into_entries(self.action)
 
         def starts_one(part: Packet) -> bool:
-            if ascii_lower(part.first("actionid", "")) == self.key:
+            if begins_with_id and self._begins_with_id(part):
                 return True
-            return not ids_only and (part.event_name == packet.event_name or part.list_marker in LIST_ENDS)
+            return may_lack_it and (part.event_name == packet.event_name or part.list_marker in LIST_ENDS)
 
         return packet.split_events(starts_one)
+
+    def _begins_with_id(self, event: Packet) -> bool:
+        _event, *behind = event.headers[:2]
+        return [(ascii_lower(name), ascii_lower(value)) for name, value in behind] == [("actionid", self.key)]
 
     def abandon(self) -> None:
         """Nobody waits any more: what has arrived is let go, and what still comes will not be kept."""

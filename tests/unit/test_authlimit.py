@@ -25,7 +25,7 @@ class Office:
     def work(self) -> None:
         """Let those in whom there is room for, close the others, then answer all logins."""
         self.wire.pump()
-        new = [sock for sock in self.wire.sockets[self.accepted + self.turned_away :]]
+        new = self.wire.sockets[self.accepted + self.turned_away :]
         for sock in new[: self.limit]:
             self.accepted += 1
             self.wire.say(BANNER, sock)

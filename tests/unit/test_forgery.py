@@ -165,15 +165,29 @@ def test_what_stands_in_an_entry(peer: Peer, kind: str, forged: str) -> None:
 
 
 @KINDS
-def test_an_entry_whose_own_id_stands_behind_a_forged_one_is_missed(
-    peer: Peer, kind: str, expect_log: ExpectLog
-) -> None:
-    expect_log("may have lost parts")
+def test_an_entry_whose_own_id_stands_behind_a_forged_one(peer: Peer, kind: str) -> None:
     own, calls = ask(peer, kind)
     peer.say(f"Response: Success|ActionID: {own}|EventList: start")
-    peer.say(f"Event: Status|AppData: x|ActionID: forged|Y: z|ActionID: {own}")
+    peer.say(f"Event: Status|Variable: x|ActionID: forged|EventList: Complete|ActionID: |ActionID: {own}|N: 1")
+    peer.say(f"Event: StatusComplete|ActionID: {own}|EventList: Complete|ListItems: 1")
+    assert [one["n"] for one in entries_of(calls)] == ["1"] and response_of(calls).suspect is False
+
+
+@KINDS
+def test_an_entry_that_is_lost_makes_the_list_suspect(peer: Peer, kind: str, expect_log: ExpectLog) -> None:
+    expect_log("may have lost parts")
+    own, calls = ask(peer, kind)
+    peer.say(f"Response: Success|ActionID: {own}|EventList: start", "Event: Status|ActionID: forged")
     peer.say(f"Event: StatusComplete|ActionID: {own}|EventList: Complete|ListItems: 1")
     assert entries_of(calls) == [] and response_of(calls).suspect is True
+
+
+def test_an_event_with_several_ids_outside_of_a_list_has_the_first_one(peer: Peer) -> None:
+    results, events = Calls(), Calls()
+    peer.conn.on_event(events)
+    own = peer.conn.originate({"Channel": "SIP/1"}, None, on_result=results)
+    peer.say(f"Event: OriginateResponse|ActionID: foreign|Response: Failure|Exten: x|ActionID: {own}")
+    assert results == [] and len(events) == 1
 
 
 @pytest.mark.parametrize("place", ["Message: x|EventList: start", "X: y|ActionID: z|EventList: start"])

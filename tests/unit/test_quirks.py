@@ -106,6 +106,20 @@ def test_in_a_list_of_asterisks_own_an_event_line_needs_the_id(peer: Peer, forge
     assert entries(packet) == ["1", "2"] and packet.suspect is False
 
 
+def test_in_a_list_of_asterisks_own_with_ids_behind_the_event_lines(peer: Peer) -> None:
+    end = f"Event: StatusComplete{OWN}|EventList: Complete"
+    packet = sccp(peer, START, f"Event: Status{OWN}|N: 1|Event: Status{OWN}|N: 2", end, action="Status")
+    assert entries(packet) == ["1", "2"]
+
+
+def test_a_forged_event_line_in_front_of_the_genuine_id_starts_no_entry(peer: Peer) -> None:
+    entry = f"Event: Status|N: 1|Variable: x|Event: StatusComplete{OWN}"
+    end = f"Event: StatusComplete{OWN}|EventList: Complete|ListItems: 1"
+    for assertion in (None, {"event": "StatusComplete"}):
+        answer = sccp(peer, START, entry, end, action="Status", assertion=assertion)
+        assert len(answer.events if assertion is None else answer[1:-1]) == 1
+
+
 def test_a_header_event_of_an_entry_starts_none(peer: Peer) -> None:
     entry = f"Event: ResourceListDetail{OWN}|N: 1|ObjectType: resource_list|Event: presence|FullState: No"
     end = f"Event: ResourceListDetailComplete{OWN}|EventList: Complete|ListItems: 1"

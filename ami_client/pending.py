@@ -121,7 +121,7 @@ class Pending:
 
     def take_early(self, response: Packet) -> list[Packet]:
         """What came before the Response, now that it is here: events, and no part of the answer."""
-        if self._begun or response.kind is not Kind.RESPONSE:
+        if self._begun or self.assertions is None or response.kind is not Kind.RESPONSE:
             return []
         self._begun = True
         early, self.packets, self.size = self.packets, [], 0

@@ -50,6 +50,9 @@ Outcome = Union[LoginDone, Done, ListGoneOn, Packet]  # a Packet is an event tha
 
 _NO_LIST = None, 0
 
+# So many events are looked at behind the end of a list, to notice one that goes on.
+WATCHED_BEHIND_A_LIST = 1000
+
 
 class Session(Greeting):
     """The protocol engine behind a connection.
@@ -79,6 +82,7 @@ class Session(Greeting):
         self._asked_to_log_off = False
         self._wanted: Wanted = _All() if wanted is None else wanted
         self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the number of events before
+        self._watched = 0  # up to this number of events
         self._new_id = ids.new
         self._id_mark = ids.mark  # what is in each part of an answer, if anything is
         self._max_pending = max_pending
@@ -280,7 +284,8 @@ class Session(Greeting):
         """What is in each part of an answer: events without it may be passed over."""
         if self._wanted.unwanted is None:
             return b""  # nothing is passed over: no need to look
-        return self._id_mark if self._in_flight.awaits_something else None
+        awaited = self._in_flight.awaits_something or self.stats.events < self._watched
+        return self._id_mark if awaited else None
 
     def _may_be_ours(self, raw: bytes) -> bool:
         return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
@@ -299,11 +304,12 @@ class Session(Greeting):
         for one in done:
             if one.is_list and one.packet.error is None:
                 self._last_list = one.packet, self.stats.events
+                self._watched = self.stats.events + WATCHED_BEHIND_A_LIST
         yield from done
         if owned:
             return
         if packet.kind is EVENT:
-            gone_on = self._in_flight.list_gone_on(packet)
+            gone_on = self._in_flight.list_gone_on(packet) if self.stats.events < self._watched else None
             if gone_on is not None:
                 yield ListGoneOn(gone_on)
             self.stats.events += 1

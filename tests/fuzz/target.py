@@ -11,10 +11,10 @@ from zlib import crc32
 
 from ami_client.action_ids import NumberedIDs
 from ami_client.encode import TRIMMED, ascii_lower
-from ami_client.errors import ActionTimeout, ConnectionLost, ProtocolError
+from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, ProtocolError
 from ami_client.inflight import Done
 from ami_client.packet import Kind, Packet, PacketReader
-from ami_client.pending import MIN_PACKET_SIZE, Pending, PendingResult
+from ami_client.pending import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult
 from ami_client.routes import Routes
 from ami_client.session import ListGoneOn, Login, LoginDone, Outcome, Session, Wanted
 from ami_client.state import Move, State
@@ -55,6 +55,7 @@ def check(data: bytes) -> None:
     check_session(pieces, greeting=b"")
     check_session(pieces, greeting=BANNER + WELCOME)
     check_session(pieces, greeting=NEW_BANNER + WELCOME)
+    check_first_headers(data)
 
 
 def cut(data: bytes) -> list[bytes]:
@@ -162,6 +163,48 @@ def check_session(pieces: list[bytes], greeting: bytes) -> None:
         assert [seen(one) for one in without if not isinstance(one, Packet)] == answers
 
 
+# Repetitions of headers that control, as a value with line ends in it can bring them along.
+FORGED = {
+    "response": b"\r\nResponse: Error\r\nRESPONSE: success",
+    "actionid": b"\r\nActionID: foreign\r\nactionid:",
+    "eventlist": b"\r\nEventList: Complete\r\nEventList: start",
+    "message": b"\r\nMessage: forged",
+    "listitems": b"\r\nListItems: 99\r\nListItems: 0",
+}
+
+
+def check_first_headers(data: bytes) -> None:
+    """The outcome of each answer depends on the first of its headers that control, and on none behind them."""
+    packets, _error, _banner = read([NEW_BANNER, data], BOUNDS)
+    genuine = [packet.raw + b"\r\n\r\n" for packet in packets]
+    forged = [packet.raw + b"".join(map(forge, FORGED, [packet] * len(FORGED))) + b"\r\n\r\n" for packet in packets]
+    greeting, seed = NEW_BANNER + WELCOME, crc32(data)
+    one, other = (judged(play([b"".join(said)], greeting, seed)) for said in (genuine, forged))
+    assert one == other or "limit" in (*one, *other)
+
+
+def forge(name: str, packet: Packet) -> bytes:
+    """A header behind those that a packet has already."""
+    return FORGED[name] if name in packet and packet.kind is not Kind.TEXT else b""
+
+
+def judged(outcomes: list[Outcome]) -> list[object]:
+    """What a caller goes by; ``limit`` for an answer, or a stream, that was longer than the bounds allow."""
+    found: list[object] = []
+    for one in outcomes:
+        if isinstance(one, Packet):
+            found.append(one.event_name)
+        elif isinstance(one, Done):
+            packet = one.packet
+            parts = len(one.result) if isinstance(one.result, list) else len(packet.events)
+            end = packet.complete and packet.complete.event_name
+            found.append((one.pending.action, str(packet.error), parts, end, packet.suspect))
+            found += ["limit"] * isinstance(packet.error, (LimitReached, ProtocolError))
+        else:
+            found.append(type(one))
+    return found
+
+
 def play(pieces: list[bytes], greeting: bytes, seed: int, wanted: Optional[Wanted] = None) -> list[Outcome]:
     """What comes out of a session in which the server says it twice, and some actions ran out of time before."""
     one = Play(greeting, Random(seed), wanted)
@@ -184,8 +227,10 @@ def check_events(pieces: list[bytes], outcomes: list[Outcome]) -> None:
 
 def is_foreign(packet: Packet) -> bool:
     """Whether it is an event that has nothing to do with our actions."""
-    ours = ascii_lower(packet.get("actionid", "")).startswith("77-") or packet.event_name == "peerentry"
-    return packet.kind is Kind.EVENT and not ours
+    ids = packet.getall("actionid")
+    ours = any(ascii_lower(one).startswith("77-") for one in ids) or packet.event_name == "peerentry"
+    ends_a_list = not "".join(ids) and packet.list_marker in LIST_ENDS
+    return packet.kind is Kind.EVENT and not ours and not ends_a_list
 
 
 def seen(outcome: Outcome) -> tuple[object, ...]:

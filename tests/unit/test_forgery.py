@@ -226,6 +226,15 @@ def test_a_list_that_goes_on_behind_its_end_is_suspect(peer: Peer, kind: str, ex
     assert len(events) == 4  # nothing is lost
 
 
+def test_it_is_noticed_even_if_nobody_listens(peer: Peer, expect_log: ExpectLog) -> None:
+    expect_log("may have lost parts")
+    own, calls = ask(peer, "gathered")
+    peer.say(f"Response: Success|ActionID: {own}|EventList: start")
+    peer.say(f"Event: StatusComplete|ActionID: {own}|EventList: Complete")
+    peer.say("Event: Hangup", "Event: Hangup", f"Event: Status|ActionID: {own}", "Event: Hangup")
+    assert response_of(calls).suspect is True and peer.conn.stats.events == 4
+
+
 def test_what_follows_an_assertion_that_is_no_end_is_no_sign(peer: Peer) -> None:
     calls = Calls()
     own = peer.conn.action("Status", calls, None, {"event": "status"})

@@ -176,6 +176,12 @@ def test_a_raw_text_action_that_is_refused(client: Client) -> None:
     assert client.only(ping).output == ["text"]
 
 
+def test_text_before_an_error_is_no_event(client: Client) -> None:
+    pending = client.send("IAXnetstats")
+    client.feed(b"text\n\r\n" + response(pending, "Message: no", status="Error"))
+    assert client.only(pending).error is not None and client.events == []
+
+
 def test_without_a_callback_there_is_no_fence(client: Client) -> None:
     client.session.send("IAXnetstats")
     assert len(client.sent()) == 1

@@ -22,7 +22,7 @@ from .loop import Loop
 from .options import Options, read_url, seconds
 from .reactor import Reactor
 from .server import Server
-from .stats import Stats
+from .stats import PastStats, Stats
 from .waiter import BeforeConnect, OnConnection, Waiter
 
 SomePool = TypeVar("SomePool", bound="Pool")
@@ -79,8 +79,8 @@ class Pool(EventHandlers):
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._servers: dict[str, Server] = {}
-        self._past: dict[str, Stats] = {}  # of servers that are there no more, by their text
-        self._lock = Lock()  # held while their counts move there, for other threads may read them
+        self._past = PastStats()
+        self._lock = Lock()  # held while the counts of servers move there, for other threads may read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
         for url in [self.options.server or "", *self.options.servers]:
             if url:
@@ -142,7 +142,10 @@ class Pool(EventHandlers):
         return total
 
     def stats_by_server(self) -> dict[str, Stats]:
-        """As :attr:`stats`, for each server by its URL without the secret. May be called from any thread."""
+        """As :attr:`stats`, for each server by its URL without the secret. May be called from any thread.
+
+        Of the servers that are gone the last 1,000 have an entry; the counts of all before them are in ``"others"``.
+        """
         totals: dict[str, Stats] = {}
         with self._lock:
             present = [(str(server.address), server.stats) for server in tuple(self._servers.values())]
@@ -260,7 +263,7 @@ class Pool(EventHandlers):
         if self._servers.get(server.url) is server:
             with self._lock:
                 del self._servers[server.url]
-                self._past.setdefault(str(server.address), Stats()).add([server.stats.counters()])
+                self._past.add(str(server.address), server.stats)
 
     def _choose(self) -> Optional[str]:
         if not self._choices:

@@ -41,8 +41,9 @@ class PoolCollector(Collector):
         start_http_server(9100)
 
     The metrics are called ``ami_events_total``, ``ami_connections`` and so on. Their label ``server`` is the URL
-    without the secret; ``ami_limits_reached_total`` has a label ``limit`` besides, the option's name. A registry takes
-    one collector: give it all pools. It may be asked from any thread.
+    without the secret. Of servers that are gone the last 1,000 keep theirs, and ``others`` stands for those before: the
+    number of labels is bounded, whatever URLs were asked for. ``ami_limits_reached_total`` has a label ``limit``
+    besides, the option's name. A registry takes one collector: give it all pools. It may be asked from any thread.
     """
 
     def __init__(self, *pools: Pool) -> None:

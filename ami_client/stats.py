@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from typing import Optional
 
 from .errors import Timeout
 
@@ -71,6 +72,37 @@ class Stats:
     def counters(self) -> Stats:
         """A copy without the gauges."""
         return replace(self, limits=self.limits.copy(), **dict.fromkeys(GAUGES, 0))
+
+
+# A program may ask for one URL after the other, for months: so many servers that are gone keep counts of their own.
+MAX_PAST = 1000
+# And what the counts of those that left before them are summed up under; a server's name holds a colon.
+OTHERS = "others"
+
+
+class PastStats:
+    """What was counted for servers that are there no more, by name; their number is bounded."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Stats] = {}
+        self._order: dict[str, None] = {}  # of leaving, the last one at the end
+        self._others: Optional[Stats] = None
+
+    def add(self, name: str, stats: Stats) -> None:
+        """Keep the counters of a server that leaves."""
+        self._by_name.setdefault(name, Stats()).add([stats.counters()])
+        self._order.pop(name, None)
+        self._order[name] = None
+        if len(self._order) > MAX_PAST:
+            oldest = next(iter(self._order))
+            del self._order[oldest]
+            self._others = self._others or Stats()
+            self._others.add([self._by_name.pop(oldest)])
+
+    def items(self) -> list[tuple[str, Stats]]:
+        """Names and counts; ``"others"``, the last one, stands for all that have no place of their own."""
+        others = [] if self._others is None else [(OTHERS, self._others)]
+        return [*self._by_name.items(), *others]
 
 
 GAUGES = ("pending", "buffered", "connections", "connected", "waiting")

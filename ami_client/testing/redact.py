@@ -9,15 +9,13 @@ import re
 from collections.abc import Iterable
 
 from ..encode import ENCODING, ENCODING_ERRORS
+from ..headers import SECRET_WORDS
 
 #: What stands in a secret's place.
 REMOVED = "[removed]"
 
 # Names that what is to be kept secret goes by.
-_WORD = (
-    r"(?:secret|passw|passphrase|pwd|md5|token|credential|authorization|auth[-_. ]?key|api[-_. ]?key"
-    r"|(?<![a-z])pin(?![a-z]))"
-)
+_WORD = rf"(?:{SECRET_WORDS}|(?<![a-z])pin(?![a-z]))"
 _SECRET = re.compile(_WORD, re.IGNORECASE)
 # Of the security events, by which a secret could be guessed at leisure.
 _HASHES = frozenset({"challenge", "receivedchallenge", "receivedhash", "expectedresponse"})

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from wire import SECRET, Peer, Wire
 
+from ami_client import stats
 from ami_client.prometheus import METRICS, PoolCollector
 from ami_client.stats import GAUGES, Stats
 
@@ -62,6 +63,22 @@ def test_several_pools_are_summed_up_and_ended_connections_still_count(wire: Wir
     samples = exposed(PoolCollector(first.conn.pool, second.conn.pool))  # type: ignore[arg-type]
     assert samples[f'ami_logins_total{{server="{SERVER}"}}'] == 2
     assert samples[f'ami_connections{{server="{SERVER}"}}'] == 1
+
+
+def test_servers_without_an_entry_of_their_own_share_a_label(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "MAX_PAST", 1)
+    pools = [wire.pool(), wire.pool()]
+    for pool in pools:
+        for number in range(3):
+            pool.get_connection(f"192.0.2.{number}")
+            wire.answer_login().eof()
+            wire.pump()
+    samples = exposed(PoolCollector(*pools))
+    logins = {name: value for name, value in samples.items() if name.startswith("ami_logins_total{")}
+    assert logins == {
+        'ami_logins_total{server="others"}': 4,
+        'ami_logins_total{server="tcp://192.0.2.2"}': 2,
+    }
 
 
 def test_gauges_are_gauges() -> None:

@@ -12,8 +12,8 @@ import pytest
 from outage import Daemon
 from wire import BANNER, REFUSAL, SECRET, URL, WELCOME, Calls, Life, Peer, Wire
 
-from ami_client import Connection
-from ami_client.stats import GAUGES, Stats
+from ami_client import Connection, Pool, stats
+from ami_client.stats import GAUGES, PastStats, Stats
 
 ExpectLog = Callable[[str], None]
 MakeDaemon = Callable[..., Daemon]
@@ -248,6 +248,48 @@ def test_what_is_kept_of_a_server_does_not_grow_with_its_connections(wire: Wire)
         wire.answer_login().eof()
         wire.pump()
     assert len(pool.stats_by_server()) == 1 and pool.stats.logins == 50
+
+
+def pass_by(wire: Wire, pool: Pool, url: str) -> None:
+    """One connection, which the server ends."""
+    pool.get_connection(url)
+    wire.answer_login().eof()
+    wire.pump()
+
+
+def test_a_thousand_servers_that_are_gone_keep_an_entry_and_the_others_share_one(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stats.MAX_PAST == 1000
+    monkeypatch.setattr(stats, "MAX_PAST", 3)
+    pool = wire.pool()
+    for number in range(10):
+        pass_by(wire, pool, f"192.0.2.{number}")
+        pass_by(wire, pool, "192.0.2.200")  # it comes back, and so keeps its place
+        pool.get_connection("192.0.2.100")  # one that is there all the time
+        by_server = pool.stats_by_server()
+        total = Stats()
+        total.add(by_server.values())
+        assert total == pool.stats
+        assert pool.stats.logins == 2 * number + 2
+    gone = [f"tcp://192.0.2.{number}" for number in (200, 8, 9)]
+    assert {name: one.logins for name, one in by_server.items()} == {
+        **dict(zip(gone, (10, 1, 1))),
+        "others": 8,
+        "tcp://192.0.2.100": 0,
+    }
+    pool.finish()
+    assert pool.stats_by_server()["others"].logins == 9
+    assert pool.stats.logins == 20 and pool.stats.connections == 0
+
+
+def test_what_is_kept_of_servers_does_not_grow_with_their_number() -> None:
+    past = PastStats()
+    for number in range(2500):
+        past.add(f"tcp://192.0.2.1:{number}", Stats(events=1, pending=5))
+    kept = dict(past.items())
+    assert list(kept) == [*(f"tcp://192.0.2.1:{number}" for number in range(1500, 2500)), "others"]
+    assert kept["others"] == Stats(events=1500) and kept["tcp://192.0.2.1:1500"] == Stats(events=1)
 
 
 # Threads

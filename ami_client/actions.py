@@ -5,18 +5,21 @@ Source: phpDaemon Clients/Asterisk/Connection.php.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
 from .callbacks import require_callable
-from .encode import Params, pairs_of
+from .encode import Params, first_value, fold_name, pairs_of
 from .pending import Assertion
 from .quirks import Quirk, as_quirk
 
 Callback = Optional[Callable[..., object]]
 
 ORIGINATE_TIMEOUT = 30.0  # seconds; what Asterisk takes when an Originate names no Timeout
+MAX_INT = 2**31 - 1
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # what the server's sscanf("%30d") reads of a Timeout
 
 
 class Actions(ABC):
@@ -179,7 +182,8 @@ class Actions(ABC):
         ``packet.error`` is None only if the call was answered.
 
         ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
-        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent.
+        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent:
+        a value of yours is replaced, however the name is spelled.
 
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
@@ -187,11 +191,7 @@ class Actions(ABC):
             require_callable(on_result, "on_result")
             if cb is None:
                 cb = _nobody  # what has a callback can be sent again
-        pairs = pairs_of(params)
-        if any(name == "Async" for name, _ in pairs):
-            pairs = [(name, 1 if name == "Async" else value) for name, value in pairs]
-        else:
-            pairs.append(("Async", 1))
+        pairs = _asynchronous(pairs_of(params))
         action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
             self._expect_result(action_id, on_result, _time_to_answer(pairs))
@@ -222,12 +222,17 @@ def _nobody(conn: object, packet: object) -> None:
     """The callback of an action whose answer nobody wants."""
 
 
+def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
+    """With one ``Async: 1``, in the place and the spelling of the first that the caller gave, else at the end."""
+    found = [number for number, (name, _) in enumerate(pairs) if fold_name(name) == "async"]
+    if not found:
+        return [*pairs, ("Async", 1)]
+    changed = [*pairs]
+    changed[found[0]] = (pairs[found[0]][0], 1)
+    return [pair for number, pair in enumerate(changed) if number not in found[1:]]
+
+
 def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:
-    """Seconds that Asterisk itself waits for the call to be answered."""
-    for name, value in pairs:
-        if str(name).strip().lower() == "timeout":
-            try:
-                return max(0.0, float(str(value)) / 1000)
-            except ValueError:
-                break  # the server refuses it or takes its own default
-    return ORIGINATE_TIMEOUT
+    """Seconds that Asterisk itself waits for the call to be answered. Source: Asterisk manager.c, action_originate."""
+    found = _NUMBER.match(first_value(pairs, "timeout") or "")
+    return min(max(0, int(found.group())), MAX_INT) / 1000 if found else ORIGINATE_TIMEOUT

@@ -119,20 +119,28 @@ def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
     return list(params)
 
 
+def fold_name(name: object) -> str:
+    """A header's name as the server compares it: trimmed, ASCII letters in lower case. It may be bytes, or a number."""
+    if isinstance(name, bytes):
+        name = name.decode(ENCODING, ENCODING_ERRORS)
+    return ascii_lower(str(name).strip(TRIMMED))
+
+
+def first_value(pairs: Iterable[tuple[str, object]], name: str) -> Optional[str]:
+    """The text of the first header of that name, which is the one that the server takes; None if there is none."""
+    texts = (text for key, value in pairs if fold_name(key) == name for text in _values(name, value))
+    return next(texts, None)
+
+
 def take_action_id(params: Optional[Params]) -> tuple[Optional[str], list[tuple[str, object]]]:
     """The caller's own ActionID, None if ``params`` has none, and the other params."""
     pairs = pairs_of(params)
-    own = [value for name, value in pairs if _is_action_id(name) and value is not None]
+    own = [value for name, value in pairs if fold_name(name) == "actionid" and value is not None]
     if not own:
         return None, pairs
-    if len(own) > 1 or not isinstance(own[0], (str, int)) or not str(own[0]).strip(TRIMMED):
+    if len(own) > 1 or not isinstance(own[0], (str, bytes, int)) or not _text("ActionID", own[0]):
         raise ValueError("an ActionID of your own is one text that is not empty")
-    return str(own[0]).strip(TRIMMED), [(name, value) for name, value in pairs if not _is_action_id(name)]
-
-
-def _is_action_id(name: object) -> bool:
-    """Whether a header's name is ActionID, as the server compares names."""
-    return isinstance(name, str) and ascii_lower(name.strip(TRIMMED)) == "actionid"
+    return _text("ActionID", own[0]), [(name, value) for name, value in pairs if fold_name(name) != "actionid"]
 
 
 def _values(name: str, value: object) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ..encode import fold_name
 from .actions import ACTIONS, Turn, action
 from .masks import OFF, parse_mask
 from .script import Answer, Headers, Later, Value, error, success
@@ -79,7 +80,7 @@ def user_event(turn: Turn) -> Answer:
     own = {"action", "userevent"}
     event: list[tuple[str, Value]] = [("Event", "UserEvent"), ("Privilege", "user,all")]
     event.append(("UserEvent", turn.get("UserEvent")))
-    event += [(name, value) for name, value in turn.request.headers if name.lower() not in own]
+    event += [(name, value) for name, value in turn.request.headers if fold_name(name) not in own]
     turn.server.push(event)
     return success("Event Sent")
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional, Union
 
-from ..encode import ENCODING, ENCODING_ERRORS
+from ..encode import ENCODING, ENCODING_ERRORS, fold_name
 from .redact import redact
 from .requests import Request
 
@@ -74,11 +74,11 @@ class Received(list[Request]):
 
 def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
     """Return a request in one line without its secrets; with ``names``, only these of its headers."""
-    wanted = None if names is None else {name.lower() for name in names}
+    wanted = None if names is None else {fold_name(name) for name in names}
     data = "\n".join(request.lines).encode(ENCODING, ENCODING_ERRORS)
     shown = [request.action or "(no action)"]
     for name, value in Request(redact(data).decode(ENCODING, ENCODING_ERRORS).split("\n")).headers:
-        key = name.strip().lower()
+        key = fold_name(name)
         if key != "action" and (key != "actionid" if wanted is None else key in wanted):
             shown.append(f"{name}={value!r}")
     return " ".join(shown)

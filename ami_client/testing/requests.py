@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Union
 
+from ..encode import ascii_lower, fold_name
+
 #: A line with its CRLF takes at most so many bytes.
 MAX_LINE = 1024
 #: A request has at most so many lines.
@@ -49,7 +51,8 @@ class Request:
 
     def getall(self, name: str) -> list[str]:
         """Return all values of header ``name``, in the order sent."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
+        wanted = fold_name(name)
+        return [value for key, value in self.headers if ascii_lower(key) == wanted]  # to the server " X" is not X
 
 
 class Rejected:

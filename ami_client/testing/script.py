@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional, Union, cast
 
+from ..encode import fold_name
 from .requests import Request
 
 #: A header's value: text or a number, a list that repeats the header, None to leave it out.
@@ -87,7 +88,7 @@ def encode_packet(headers: Headers, action_id: str = "") -> bytes:
     ActionID of its own (None leaves it out).
     """
     pairs = list(_pairs(headers))
-    if action_id and not any(name.lower() == "actionid" for name, _ in pairs):
+    if action_id and not any(fold_name(name) == "actionid" for name, _ in pairs):
         pairs.insert(1, ("ActionID", action_id))
     lines = [f"{name}: {text}\r\n" for name, value in pairs for text in _texts(value)]
     return "".join([*lines, "\r\n"]).encode("utf-8", "surrogateescape")
@@ -123,7 +124,7 @@ def encode_event(event: Union[bytes, str, Headers], action_id: str = "") -> byte
 def find(headers: Headers, name: str) -> Optional[str]:
     """Return the first value of header ``name`` (without case) as text, None when there is none."""
     for key, value in _pairs(headers):
-        if key.lower() == name.lower():
+        if fold_name(key) == fold_name(name):
             return next(iter(_texts(value)), None)
     return None
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ..encode import ENCODING, ENCODING_ERRORS
+from ..encode import ENCODING, ENCODING_ERRORS, fold_name
 from .recording import Record
 from .redact import REMOVED
 
@@ -174,7 +174,7 @@ def read_pairs(data: bytes) -> Pairs:
     """Return the lines of a packet that have a colon, as names in lower case and values."""
     lines = data.decode(ENCODING, ENCODING_ERRORS).split("\n")
     parts = [line.partition(":") for line in lines]
-    return [(name.strip().lower(), value.strip()) for name, colon, value in parts if colon]
+    return [(fold_name(name), value.strip()) for name, colon, value in parts if colon]
 
 
 def value_of(pairs: Pairs, name: str) -> str:

@@ -140,14 +140,14 @@ EVENTS = [
 
 ACTIONS = [
     scenario(
-        "async_is_spelled_exactly",
+        "async_is_spelled_in_any_case",
         *login(),
         call(
             "originate",
             [{"async": "0", "Channel": " x\t", "Async": "0", " B ": " c "}, {"cb": "r"}],
-            sent("Originate", 1, "async: 0\r\nChannel: x\r\nAsync: 1\r\nB: c\r\n"),
+            sent("Originate", 1, "async: 1\r\nChannel: x\r\nB: c\r\n"),
         ),
-        call("originate", [{"async": "0"}, {"cb": "r"}], sent("Originate", 2, "async: 0\r\nAsync: 1\r\n")),
+        call("originate", [{"async": "0"}, {"cb": "r"}], sent("Originate", 2, "async: 1\r\n")),
     ),
     scenario(
         "empty_channels",

@@ -197,7 +197,17 @@ def test_an_action_id_of_ones_own(peer: Peer) -> None:
     peer.conn.action("Ping", calls, {"ActionID": "Mine"})
 
 
-@pytest.mark.parametrize("own", ["", "x" * 68, ["a", "b"]])
+@pytest.mark.parametrize("name", ["ActionID", "actionid", " ACTIONID\t", b"ActionId"])
+@pytest.mark.parametrize("value", ["Mine", b" Mine "])
+def test_an_action_id_is_known_however_its_name_is_written(peer: Peer, name: Any, value: Any) -> None:
+    calls = Calls()
+    assert peer.conn.action("Ping", calls, [("X", 1), (name, value)]) == "Mine"
+    wrote(peer, "Action: Ping|X: 1", "Mine")
+    peer.answer("Mine")
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("own", ["", b"", "x" * 68, ["a", "b"]])
 def test_an_action_id_that_cannot_be(peer: Peer, own: object) -> None:
     with pytest.raises(ValueError):
         peer.conn.action("Ping", None, {"ActionID": own})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_client.encode import TRIMMED, ascii_lower, encode_action, encode_headers
+from ami_client.encode import TRIMMED, ascii_lower, encode_action, encode_headers, fold_name
 
 
 def lines(action: str, params: Any = None, action_id: str | None = None) -> list[str]:
@@ -124,6 +124,21 @@ def test_a_name_that_is_empty_or_holds_a_colon_is_refused(name: str) -> None:
 def test_an_action_needs_a_name(action: str) -> None:
     with pytest.raises(ValueError, match="name"):
         encode_action(action)
+
+
+@pytest.mark.parametrize(
+    ("name", "folded"),
+    [
+        ("Async", "async"),
+        (" ASYNC\t\0", "async"),
+        (b"Async", "async"),
+        (b"\xff A ", "\udcff a"),
+        (7, "7"),
+        ("\u212a\xc4", "\u212a\xc4"),
+    ],
+)
+def test_names_are_compared_as_the_server_does(name: object, folded: str) -> None:
+    assert fold_name(name) == folded
 
 
 @pytest.mark.parametrize("char", ["x", "é"])

@@ -333,6 +333,20 @@ def test_what_is_no_sequel_is_refused_where_it_is_given(server: FakeAsterisk, us
     assert user.got == []
 
 
+def test_names_of_headers_are_folded_as_the_server_folds_them(server: FakeAsterisk, user: User) -> None:
+    user.conn.action("A", None, [("Folder", 1), ("\u212aey", 2)])
+    user.sim.settle()
+    assert server.received("A", {"FOLDER ": "1", "\u212aey": "2"}) and server.received("A", folder=1)
+    assert not server.received("A", key="2")  # Python's lower() would make a k of the Kelvin sign
+
+
+def test_an_answers_own_action_id_is_known_however_it_is_spelled(server: FakeAsterisk, user: User) -> None:
+    server.on("A", {"Response": "Success", " ACTIONID": "x"})
+    user.conn.action("A", lambda conn, packet: user.got.append("answered"))
+    user.sim.settle()
+    assert user.got == []
+
+
 def test_whatever_a_header_is_called(server: FakeAsterisk, user: User) -> None:
     server.expect("A", action="A", headers="x", self="y")
     user.conn.action("A", None, {"headers": "x", "self": "y"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wire import Calls, Peer, Wire
+from wire import Calls, Peer, Wire, message
 
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost
 
@@ -41,6 +41,34 @@ def test_a_refusal_is_the_result_too(peer: Peer, with_cb: bool) -> None:
     assert isinstance(packet.error, ActionFailed) and len(calls) == int(with_cb)
 
 
+@pytest.mark.parametrize(
+    ("params", "sent"),
+    [
+        ({"async": False, "Channel": "SIP/7"}, "async: 1|Channel: SIP/7"),
+        ({"Channel": "SIP/7", "ASYNC": "no"}, "Channel: SIP/7|ASYNC: 1"),
+        ({" Async\t": False}, "Async: 1"),
+        ({b"aSync": 0}, "aSync: 1"),
+        ({"Async": None}, "Async: 1"),
+        ({"async": ["false", "true"]}, "async: 1"),
+        ([("async", 0), ("Channel", "SIP/7"), ("Async", 0), (b"ASYNC", 0)], "async: 1|Channel: SIP/7"),
+        ([("Async", 0), ("X", 1), ("Async", 0)], "Async: 1|X: 1"),
+        ({"Asyncs": 0, 7: 8}, "Asyncs: 0|7: 8|Async: 1"),
+        (None, "Async: 1"),
+    ],
+)
+def test_async_is_one_and_sent_once_however_it_is_spelled(peer: Peer, params: Any, sent: str) -> None:
+    action_id = peer.conn.originate(params, None)
+    assert peer.sock.take() == message(f"Action: Originate|{sent}|ActionID: {action_id}")
+
+
+def test_a_call_that_somebody_wants_synchronous_still_has_its_result(peer: Peer) -> None:
+    action_id, results = originated(peer, None, {"Channel": "SIP/7", "async": False})
+    peer.answer(action_id, "Response: Success|Message: Originate successfully queued")
+    assert results == []
+    peer.answer(action_id, "Event: OriginateResponse|Response: Success|Reason: 4")
+    assert [packet.error for packet in results] == [None]
+
+
 def test_somebody_elses_result_is_not_ours(peer: Peer) -> None:
     _, results = originated(peer, None)
     peer.answer("other", "Event: OriginateResponse|Response: Success")
@@ -63,6 +91,19 @@ def test_a_loss_fails_both(peer: Peer, with_cb: bool) -> None:
         ({"Channel": "SIP/7"}, 30 + 60),
         ({"Channel": "SIP/7", "timeout ": 5000}, 5 + 60),
         ([("Timeout", "soon")], 30 + 60),
+        ([("Timeout", 5000), ("timeout", 9000)], 5 + 60),  # the server takes the first
+        ([("Timeout", None), ("TIMEOUT", [7000, 9000])], 7 + 60),
+        ([(b"timeout", b"5000")], 5 + 60),
+        ([("Timeout", ""), ("Timeout", 5000)], 30 + 60),
+        ({"Timeout": "5000.9 and more"}, 5 + 60),
+        ({"Timeout": 5000.9}, 5 + 60),
+        ({"Timeout": "1_000"}, 0.001 + 60),
+        ({"Timeout": "\u0665000"}, 30 + 60),  # a digit to Python alone
+        ({"Timeout": "nan"}, 30 + 60),
+        ({"Timeout": "inf"}, 30 + 60),
+        ({"Timeout": "1e9"}, 0.001 + 60),
+        ({"Timeout": -5}, 0 + 60),
+        ({"\u212aTimeout": 5000}, 30 + 60),
         ({1: "odd name"}, 30 + 60),
     ],
 )

@@ -179,7 +179,8 @@ class Actions(ABC):
 
         ``on_result(conn, packet)`` is called once too, when the call was answered or not: with the OriginateResponse
         event (``packet["response"]`` is ``success`` or ``failure``), the refusal, or a failure packet;
-        ``packet.error`` is None only if the call was answered.
+        ``packet.error`` is None only if the call was answered; the ``reason`` of its
+        :class:`~ami_client.errors.ActionFailed` is the number that tells why it was not, the message tells it in words.
 
         ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
         Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent:

@@ -100,7 +100,38 @@ class LoginRefused(AMIError):
 
 
 class ActionFailed(AMIError):
-    """The server answered an action with ``Response: Error``; the message is the server's."""
+    """The server answered an action with ``Response: Error``, or a call was not answered; the message is the server's.
+
+    Attributes: ``reason``, of a call that was not answered the number in its OriginateResponse, else None: 0 no such
+    extension, or not reachable; 1 hangup; 3 ring time-out; 5 busy; 8 congestion. The message says it in words.
+    """
+
+    def __init__(self, message: str, *, reason: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+# The Reason is the control frame that ended the attempt, 0 when there was none (Asterisk frame.h,
+# ast_control_frame_type; pbx.c, ast_pbx_outgoing_exten).
+_REASONS = {
+    0: "no such extension, or not reachable",
+    1: "hangup",
+    3: "ring time-out",
+    5: "busy",
+    8: "congestion",
+}
+
+
+def call_failed(reason: str) -> ActionFailed:
+    """What became of a call, by the ``Reason`` of its OriginateResponse, whatever that is."""
+    is_number = reason.isascii() and reason.isdigit() and len(reason) < 10
+    number = int(reason) if is_number else None
+    if number is None:
+        shown = ascii(reason[:20]) if reason else "unknown"  # it may be anything, and goes to logs
+    else:
+        words = _REASONS.get(number)
+        shown = f"{number}: {words}" if words else f"{number}"
+    return ActionFailed(f"the call was not answered (reason {shown})", reason=number)
 
 
 class ProtocolError(AMIError):

@@ -177,8 +177,8 @@ class InFlight:
     def _key_of(self, packet: Packet) -> str:
         """The ActionID that counts: the first one, or that of an open list, in an entry that has several.
 
-        Status puts variables, which may hold forged headers, in front of the ActionID (manager.c, generate_status); what
-        has the list's id all the same is an entry of it, for nobody else knows that id.
+        Status puts variables, which may hold forged headers, in front of the ActionID (manager.c, generate_status).
+        What has the list's id all the same is an entry of it, for nobody else knows that id.
         """
         keys = [ascii_lower(one) for one in packet.getall("actionid")]
         if len(keys) > 1 and packet.kind is Kind.EVENT:

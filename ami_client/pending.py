@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Callable, Optional, Union
 
 from .encode import TRIMMED, ascii_lower, printable, whole_number
-from .errors import ActionFailed, AMIError
+from .errors import ActionFailed, AMIError, call_failed
 from .packet import Kind, Packet
 from .quirks import REGULAR, Quirk, puts_ids_into_entries, quirk_of
 
@@ -235,8 +235,7 @@ class PendingResult(Pending):
         if packet.kind is Kind.RESPONSE:
             mark_error(packet)
         elif not first_is(packet, "response", "success"):
-            reason = packet.first("reason", "unknown")
-            packet.error = ActionFailed(f"the call was not answered (reason {reason})")
+            packet.error = call_failed(packet.first("reason", ""))
         return packet
 
 

@@ -43,7 +43,7 @@ def test_how_it_went_is_told(reactor, fake_asterisk, capsys):
     fake_asterisk.play([(10, gives_up("101")), (10, gives_up("111"))])
     reactor.run_for(90)
     said = capsys.readouterr().out.splitlines()
-    assert sorted(said) == ["101: answered", "111: the call was not answered (reason 5)"]
+    assert sorted(said) == ["101: answered", "111: the call was not answered (reason 5: busy)"]
 
 
 def test_who_comes_again_is_not_called(reactor, fake_asterisk):

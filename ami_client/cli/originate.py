@@ -8,6 +8,7 @@ from typing import Optional
 import click
 
 from ..encode import Params
+from ..errors import ActionFailed
 from ..packet import Kind, Packet
 from .access import Access, Seconds, asks_server
 from .ask import pair
@@ -20,11 +21,11 @@ PATIENCE = 30.0  # seconds, besides the time to ring
 
 # OriginateResponse's Reason is the control frame that ended the attempt (Asterisk frame.h, ast_control_frame_type).
 REASONS = {
-    "0": "it cannot be called, or does not exist",
-    "1": "it hung up",
-    "3": "nobody answered in time",
-    "5": "busy",
-    "8": "congestion",
+    0: "it cannot be called, or does not exist",
+    1: "it hung up",
+    3: "nobody answered in time",
+    5: "busy",
+    8: "congestion",
 }
 
 
@@ -121,5 +122,5 @@ def _tell(output: Output, packet: Packet) -> None:
         return
     if packet.kind is not Kind.EVENT:
         raise explain(packet.error)
-    reason = packet.get("reason", "")
-    raise CommandError(f"not answered: {REASONS.get(reason, f'reason {reason}')}", Status.REFUSED)
+    reason = packet.error.reason if isinstance(packet.error, ActionFailed) else None
+    raise CommandError(f"not answered: {REASONS[reason]}" if reason in REASONS else str(packet.error), Status.REFUSED)

@@ -288,7 +288,7 @@ def test_the_web_application_shows_and_places_calls(expect_log: Any) -> None:
                 first = await stream.content.readuntil(b"\n\n")
                 assert first == b'data: ["Newchannel", "Local/101@office-00000000;1", "Down"]\n\n'
                 answer = await browser.post("/calls", data={"channel": "Local/111@office", "exten": "102"})
-                assert (answer.status, await answer.text()) == (409, "the call was not answered (reason 5)")
+                assert (answer.status, await answer.text()) == (409, "the call was not answered (reason 5: busy)")
                 answer = await browser.post("/calls", data={"channel": "Local/1\r\nAction: Logoff", "exten": "102"})
                 assert answer.status == 409
                 pbx.refuse_logins("Asterisk is shutting down")

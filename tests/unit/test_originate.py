@@ -133,3 +133,43 @@ def test_params_that_are_no_pairs_are_a_clear_error(peer: Peer) -> None:
     with pytest.raises(TypeError, match="mapping or a sequence"):
         originated(peer, Calls(), "Channel: SIP/7")
     assert peer.sock.take() == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason", "shown"),
+    [
+        ("0", 0, "reason 0: no such extension, or not reachable"),
+        ("1", 1, "reason 1: hangup"),
+        ("3", 3, "reason 3: ring time-out"),
+        ("5", 5, "reason 5: busy"),
+        (" 8 ", 8, "reason 8: congestion"),
+        ("05", 5, "reason 5: busy"),
+        ("4", 4, "reason 4"),
+        ("19", 19, "reason 19"),
+        ("999999999", 999_999_999, "reason 999999999"),
+        ("9" * 5000, None, f"reason '{'9' * 20}'"),
+        ("-1", None, "reason '-1'"),
+        ("\u00b2", None, "reason '\\xb2'"),
+        ("\u0665", None, "reason '\\u0665'"),
+        ("\x1b[31mred", None, "reason '\\x1b[31mred'"),
+        ("", None, "reason unknown"),
+        (None, None, "reason unknown"),
+    ],
+)
+def test_why_a_call_was_not_answered(peer: Peer, sent: str | None, reason: int | None, shown: str) -> None:
+    action_id, results = originated(peer, None)
+    peer.answer(action_id)
+    line = "" if sent is None else f"|Reason: {sent}"
+    peer.answer(action_id, f"Event: OriginateResponse|Response: Failure{line}")
+    (packet,) = results
+    assert isinstance(packet.error, ActionFailed)
+    assert str(packet.error) == f"the call was not answered ({shown})"
+    assert packet.error.reason == reason
+
+
+def test_an_error_that_is_about_no_call_has_no_reason(peer: Peer) -> None:
+    calls = Calls()
+    action_id, results = originated(peer, calls)
+    peer.answer(action_id, "Response: Error|Message: Extension does not exist.|Reason: 5")
+    assert [packet.error.reason for packet in [*calls, *results]] == [None, None]
+    assert ActionFailed("no").reason is None

@@ -75,7 +75,11 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 class _Demo:
-    """Logs in, looks around, places a call and watches it, logs off; tells each step as it happens."""
+    """Logs in, looks around, places a call and watches it, logs off; tells each step as it happens.
+
+    Each line says what it shows: an action that is sent, its answer, or an event of the server, which may come at any
+    time, between an action and its answer too.
+    """
 
     def __init__(self, reactor: Reactor, channel: str, exten: str) -> None:
         self.status = 0
@@ -96,13 +100,13 @@ class _Demo:
         self._reactor.run()
         pool.finish()
 
-    def say(self, text: str) -> None:
-        """Print a line with the time since the start."""
-        print(f"{self._reactor.time() - self._started:7.3f}  {text}", flush=True)
+    def say(self, text: str, kind: str = "") -> None:
+        """Print a line with the time since the start; ``kind`` is one of "action", "answer", "event", "result"."""
+        print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {text}", flush=True)
 
     def fail(self, text: str, status: int = 1) -> None:
         """Say what went wrong, and end with that exit status."""
-        print(f"{self._reactor.time() - self._started:7.3f}  {text}", file=sys.stderr, flush=True)
+        print(f"{self._reactor.time() - self._started:7.3f} {'':<6}  {text}", file=sys.stderr, flush=True)
         self.status = status
         self._reactor.stop()
 
@@ -113,8 +117,8 @@ class _Demo:
         if self._steps:
             self._steps.pop(0)(conn)
         else:
-            self.say("Logoff")
-            conn.logoff(lambda conn, packet: self.say(f"  {packet.original('Message', '')}"))
+            self.say("Logoff", "action")
+            conn.logoff(lambda conn, packet: self._answer(packet.original("Message", "")))
 
     def _on_connection(self, conn: Connection, packet: Packet) -> None:
         if conn.connected:
@@ -131,7 +135,7 @@ class _Demo:
     # -- the steps
 
     def _list_peers(self, conn: Connection) -> None:
-        self.say("SIPpeers")
+        self.say("SIPpeers", "action")
         conn.get_sip_peers(self._on_peers)
 
     def _on_peers(self, conn: Connection, packets: list[Packet]) -> None:
@@ -139,19 +143,19 @@ class _Demo:
             self._show(packets[1:-1], "ObjectName", "IPaddress", "Status")
             self._next(conn)
         else:  # chan_sip is gone since Asterisk 21
-            self.say(f"  {packets[-1].error}")
-            self.say("PJSIPShowEndpoints")
+            self._answer(packets[-1].error)
+            self.say("PJSIPShowEndpoints", "action")
             conn.action("PJSIPShowEndpoints", self._on_endpoints)
 
     def _on_endpoints(self, conn: Connection, packet: Packet) -> None:
         if packet.error is None:
             self._show(packet.events, "ObjectName", "DeviceState", "ActiveChannels")
         else:
-            self.say(f"  {packet.error}")
+            self._answer(packet.error)
         self._next(conn)
 
     def _list_channels(self, conn: Connection) -> None:
-        self.say("CoreShowChannels")
+        self.say("CoreShowChannels", "action")
         conn.core_show_channels(self._on_channels)
 
     def _on_channels(self, conn: Connection, packets: list[Packet]) -> None:
@@ -162,7 +166,7 @@ class _Demo:
         self._show(packets[1:-1], "Channel", "ChannelStateDesc", "Application", "Duration")
 
     def _call(self, conn: Connection) -> None:
-        self.say(f"Originate {self._channel} to {self._exten}; events as they come:")
+        self.say(f"Originate {self._channel} to {self._exten}", "action")
         params = {
             "Channel": self._channel,
             "Context": self._context or "default",
@@ -175,28 +179,28 @@ class _Demo:
         conn.originate(params, self._on_originate, on_result=self._on_result)
 
     def _on_originate(self, conn: Connection, packet: Packet) -> None:
-        self.say(f"  {packet.original('Message', '')}")
+        self._answer(packet.original("Message", ""))
 
     def _on_result(self, conn: Connection, packet: Packet) -> None:
         if packet.error is None:
-            self.say("OriginateResponse: answered")
-            self.say("CoreShowChannels")
+            self.say("OriginateResponse: answered", "result")
+            self.say("CoreShowChannels", "action")
             conn.core_show_channels(self._show_channels)
             self._reactor.call_later(TALK, self._hang_up, conn, packet.original("Channel"))
             return
         if packet.kind is Kind.EVENT:
-            self.say(f"OriginateResponse: {packet.error}")
+            self.say(f"OriginateResponse: {packet.error}", "result")
         else:
             self.say("  no call to watch: name one that your dialplan can place with --channel and --exten")
         self._next(conn)
 
     def _hang_up(self, conn: Connection, channel: str) -> None:
         if conn.connected:
-            self.say(f"Hangup {channel}")
+            self.say(f"Hangup {channel}", "action")
             conn.action("Hangup", self._on_hangup, {"Channel": channel})
 
     def _on_hangup(self, conn: Connection, packet: Packet) -> None:
-        self.say(f"  {packet.original('Message', '')}")
+        self._answer(packet.original("Message", ""))
         self._reactor.call_later(TALK, self._list_last, conn)  # its events come meanwhile
 
     def _list_last(self, conn: Connection) -> None:
@@ -208,9 +212,12 @@ class _Demo:
     def _on_event(self, conn: Connection, packet: Packet) -> None:
         self._events += 1
         shown = [value for name in SHOWN for value in [packet.original(name)] if value]
-        self.say(f"    {packet.original('Event'):<18} {' | '.join(shown)}")
+        self.say(f"  {packet.original('Event'):<18} {' | '.join(shown)}".rstrip(), "event")
 
     def _show(self, entries: Sequence[Packet], *names: str) -> None:
         for entry in entries:
-            self.say("  " + "  ".join(f"{entry.original(name, ''):<20}" for name in names).rstrip())
-        self.say(f"  {len(entries)} in all")
+            self._answer("  ".join(f"{entry.original(name, ''):<20}" for name in names).rstrip())
+        self._answer(f"{len(entries)} in all")
+
+    def _answer(self, text: object) -> None:
+        self.say(f"  {text}", "answer")

@@ -251,6 +251,16 @@ def test_every_link_of_a_readme_leads_to_a_file(page: str) -> None:
     assert [link for link in links if not ((ROOT / page).parent / link).is_file()] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.ru.md"])
+def test_the_two_commands_for_a_fresh_machine_stand_together_near_the_top(page: str) -> None:
+    top = (ROOT / page).read_text(encoding="utf-8").partition("\n## ")[0].splitlines()
+    commands = [line.partition("#")[0].strip() for line in top]
+    first = commands.index("python3 tasks.py demo")
+    assert commands[first + 1] == "python3 tasks.py test" and first < 20
+    tasks = (ROOT / "tasks.py").read_text(encoding="utf-8")
+    assert "def demo(" in tasks and "def test(" in tasks
+
+
 def test_the_readme_leads_to_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pages = {path.relative_to(ROOT).as_posix() for path in [*DOCS.glob("*.rst"), *DOCS.glob("*/index.rst")]}

@@ -123,4 +123,5 @@ def _tell(output: Output, packet: Packet) -> None:
     if packet.kind is not Kind.EVENT:
         raise explain(packet.error)
     reason = packet.error.reason if isinstance(packet.error, ActionFailed) else None
-    raise CommandError(f"not answered: {REASONS[reason]}" if reason in REASONS else str(packet.error), Status.REFUSED)
+    text = f"not answered: {REASONS[reason]}" if reason in REASONS else str(packet.error)
+    raise CommandError(text, Status.REFUSED)

@@ -212,6 +212,21 @@ def test_a_call_that_is_not_answered(pbx: Pbx, ami: Ami, channel: str, reason: s
     assert (said.status, said.err) == (1, f"ami-client: not answered: {reason}\n")
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("05", "not answered: busy"),
+        ("19", "the call was not answered (reason 19)"),
+        ("\x1b[2J", r"the call was not answered (reason '\x1b[2J')"),
+    ],
+)
+def test_a_reason_that_a_server_makes_up(pbx: Pbx, ami: Ami, reason: str, shown: str) -> None:
+    result = {"Event": "OriginateResponse", "Response": "Failure", "Reason": reason}
+    pbx.do(pbx.server.on, "Originate", [{"Response": "Success", "Message": "queued"}, result])
+    said = ami("originate", "Local/100@office", "101@office")
+    assert (said.status, said.err) == (1, f"ami-client: {shown}\n")
+
+
 def test_a_result_that_never_comes(pbx: Pbx, ami: Ami) -> None:
     pbx.do(pbx.server.on, "Originate", {"Response": "Success", "Message": "Originate successfully queued"})
     said = ami("originate", "Local/100@office", "101@office", "--timeout", "0.1")

@@ -146,7 +146,10 @@ class HeaderMemo(Memo[bytes, tuple[str, str]]):
             value = line.decode().split(": ", 1)[1].strip(TRIMMED)
         header = name, value
         if len(line) <= MEMO_LONGEST:  # keep(), written out: half of a busy server's packets have a line that is new
-            if suspicion is not None and (suspicion(low) or ("@" in low and _has_password(low))):
+            if suspicion is None:
+                if "\n" in low:  # a value that holds lines of its own
+                    return header
+            elif suspicion(low) or ("@" in low and _has_password(low)):
                 return header
             if len(self) >= self.size:
                 self.clear()

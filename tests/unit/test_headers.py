@@ -124,6 +124,8 @@ def test_a_line_that_speaks_of_a_secret_is_not_kept(
         b"Auth\xff: 4711",
         b"X: \xffpin=4711",
         b"PIN4711: x",
+        b"Channel: SIP/7\nSecret: hush",
+        b"Uniqueid: 1\n4711",
         b"secret4711",
     ],
 )

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
-from .callbacks import require_callable
+from .callbacks import CONN_PACKET, require_callable
 from .encode import Params, first_value, fold_name, pairs_of
 from .pending import Assertion
 from .quirks import Quirk, as_quirk
@@ -189,7 +189,7 @@ class Actions(ABC):
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
         if on_result is not None:
-            require_callable(on_result, "on_result")
+            require_callable(on_result, "on_result", CONN_PACKET)
             if cb is None:
                 cb = _nobody  # what has a callback can be sent again
         pairs = _asynchronous(pairs_of(params))

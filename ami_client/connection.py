@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .action_ids import RandomIDs
-from .callbacks import Guard, StackCallbacks, require_callable, trim_arguments
+from .callbacks import Guard, StackCallbacks, trim_arguments
 from .deadlines import Deadlines
 from .encode import printable
 from .errors import AMIError, ConnectionFinished, ConnectionLost, LimitReached, LoginTimeout
-from .events import EventHandlers
+from .events import EventHandlers, emit_on, overrides
 from .facts import Facts
 from .inflight import Done
 from .intake import Intake
@@ -74,7 +74,8 @@ class Connection(Facts, Intake, EventHandlers):
         self._owner = owner
         self._stats = Stats(reconnects=int(reconnect))
         self.guard = Guard(loop.time, options.slow_handler, self._stats)
-        self._routes = Routes(self, pool) if isinstance(pool, EventHandlers) else Routes(self)
+        emitters = (self, pool) if isinstance(pool, EventHandlers) else (self,)
+        self._routes = Routes(*emitters, overridden=_overridden(self, pool))
         self._session = Session(
             Login(
                 options.username if server.username is None else server.username,
@@ -118,7 +119,6 @@ class Connection(Facts, Intake, EventHandlers):
         ``packet`` is the server's answer to the login, or a failure packet. A callback with room for one argument gets
         ``conn`` alone. Check ``conn.connected``. Source: phpDaemon ClientConnection.php, onConnected.
         """
-        require_callable(cb)
         self.tell(trim_arguments(cb))
 
     def tell_with_others(self, cb: Callable[..., object]) -> None:
@@ -196,7 +196,7 @@ class Connection(Facts, Intake, EventHandlers):
         self._outcome = packet
         steps: list[Callable[[], object]] = [self._waiting_told]
         if packet.error is None:
-            steps = [partial(self.event, "login", packet), self._owner_told, *steps, self._connected]
+            steps = [partial(self._announce, "login", packet), self._owner_told, *steps, self._connected]
         self._take(deque(steps))
 
     def _take(self, steps: deque[Callable[[], object]]) -> None:
@@ -224,7 +224,7 @@ class Connection(Facts, Intake, EventHandlers):
 
     def _connected(self) -> None:
         if self.connected:
-            self.event("connected")
+            self._announce("connected")
 
     def _offer(self) -> None:
         if self.connected and self._owner is not None:
@@ -243,8 +243,16 @@ class Connection(Facts, Intake, EventHandlers):
         if event == "new_listener" or self.finished is not finished:  # the first is pyee's own, at each binding
             return heard
         if self.pool is not None:
-            heard = self.pool.emit(event, *args, **kwargs) or heard
+            heard = emit_on(self.pool, self.guard, event, *args, **kwargs) or heard
         return heard
+
+    def _announce(self, event: str, *args: object) -> None:
+        if overrides(self, "event", Connection):
+            self.guard(self.event, event, *args)
+        elif overrides(self, "emit", Connection):
+            self.guard(self.emit, event, self, *args)
+        else:
+            self.event(event, *args)
 
     def _ask(self) -> bool:
         return self.connected and self._ping_for_life()
@@ -311,7 +319,7 @@ class Connection(Facts, Intake, EventHandlers):
                 self._answer(owed.popleft())
             self._waiting_told()
             complete = True
-            self.event("disconnect")
+            self._announce("disconnect")
         finally:
             if not complete:  # as above
                 self._loop.call_soon(self._tell_end, owed)
@@ -319,3 +327,9 @@ class Connection(Facts, Intake, EventHandlers):
                 self._deadlines.clear()
             if self._owner is not None:
                 self._owner.connection_lost(self)
+
+
+def _overridden(conn: Connection, pool: Optional[ConnectionPool]) -> bool:
+    """Whether events are to go through an ``emit`` or ``event`` that is not ours."""
+    ours = [(conn, Connection)] if pool is None else [(conn, Connection), (pool, EventHandlers)]
+    return any(overrides(one, name, base) for one, base in ours for name in ("emit", "event") if hasattr(one, name))

@@ -11,7 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .actions import Actions, Callback
-from .callbacks import Guard, logger, require_callable
+from .callbacks import CONN_PACKET, Guard, logger, require_callable
 from .deadlines import Deadlines
 from .encode import Params, printable
 from .errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, LimitReached
@@ -59,7 +59,7 @@ class Dispatch(Actions):
         if self._session.state is State.FINISHED:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
         if cb is not None:
-            require_callable(cb)
+            require_callable(cb, "callback", CONN_PACKET)
         limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
         try:
             if len(self._session.outgoing) >= self._room:

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Callable, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Optional, Protocol, TypeVar, Union, overload
 
 from pyee import EventEmitter
 
-from .callbacks import Wrapper, call_guarded, require_callable
+from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
 from .php import PHPNames
 
 Names = Union[str, Iterable[str]]
 Handler = TypeVar("Handler", bound=Callable[..., object])
+
+# What the library emits, besides event_<name>, and what handlers get. Other names are the users' own.
+ARGUMENTS: dict[str, Arguments] = {
+    "connected": CONN,
+    "disconnect": CONN,
+    "login": CONN_PACKET,
+    "event": CONN_PACKET,
+    "reconnecting": ("url", "delay", "attempt"),
+}
 
 
 class _Bindings:
@@ -57,11 +66,15 @@ class EventHandlers(EventEmitter, PHPNames):
     """
 
     _last_event_name: Optional[str] = None
+    _handed_on: Optional[str] = None  # the name of what was emitted elsewhere, on its way through event()
 
     def bind(self, names: Names, cb: Callable[..., object]) -> None:
-        """Call ``cb(sender, *args)`` at each event of that name, or of those names."""
-        require_callable(cb, "handler")
-        for name in _as_names(names):
+        """Call ``cb(sender, *args)`` at each event of that name, or of those names.
+
+        Raises TypeError for what cannot be called, would do nothing, or does not take what the library's own events
+        give; then nothing is bound.
+        """
+        for name in _checked(names, cb):
             self.add_listener(name, cb)
 
     def unbind(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
@@ -96,8 +109,7 @@ class EventHandlers(EventEmitter, PHPNames):
         """As :meth:`on`, for the next event of each name only."""
         if cb is None:
             return partial(self.once, names)
-        require_callable(cb, "handler")
-        for name in _as_names(names):
+        for name in _checked(names, cb):
             self.bind(name, _Once(cb, self, name))
         return cb
 
@@ -111,6 +123,9 @@ class EventHandlers(EventEmitter, PHPNames):
 
     def event(self, name: str, *args: object) -> bool:
         """Emit ``name``: its handlers are called as ``handler(self, *args)``. True if it had handlers."""
+        if name == self._handed_on:
+            self._handed_on = None
+            return self.emit(name, *args)
         return self.emit(name, self, *args)
 
     def trigger(self, name: str, *args: object) -> bool:
@@ -119,6 +134,7 @@ class EventHandlers(EventEmitter, PHPNames):
 
     def add_listener(self, event: str, f: Handler) -> Handler:
         """pyee's :meth:`bind` for one name; returns the handler."""
+        _require_handler(event, f)
         BINDINGS.count += 1
         return super().add_listener(event, f)
 
@@ -158,5 +174,50 @@ class EventHandlers(EventEmitter, PHPNames):
             raise _ChainStopped
 
 
+class Emitter(Protocol):
+    """What one can emit on."""
+
+    def emit(self, event: str, *args: object) -> bool:
+        """As :meth:`EventHandlers.emit`."""
+
+
+def overrides(emitter: object, name: str, base: type[object]) -> bool:
+    """Whether a subclass, or somebody from outside, has put another method in the place of the base's."""
+    return getattr(getattr(emitter, name), "__func__", None) is not getattr(base, name)
+
+
+def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: object, **kwargs: object) -> bool:
+    """Emit with these very arguments, of which none is ``emitter`` itself, through what a subclass overrides.
+
+    An ``event`` that is overridden is called as ``event(name, *args)``, what overrides raise is logged. True if
+    somebody listened.
+    """
+    if isinstance(emitter, EventHandlers) and overrides(emitter, "event", EventHandlers) and not kwargs:
+        emitter._handed_on = event
+        try:
+            return bool(guard(emitter.event, event, *args))
+        finally:
+            emitter._handed_on = None
+    if overrides(emitter, "emit", EventHandlers):
+        return bool(guard(emitter.emit, event, *args, **kwargs))
+    return emitter.emit(event, *args, **kwargs)
+
+
 def _as_names(names: Names) -> Iterable[str]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _checked(names: Names, cb: object) -> Iterable[str]:
+    """The names, none of which ``cb`` cannot be bound to."""
+    require_callable(cb, "handler")
+    checked = _as_names(names)
+    for name in checked:
+        _require_handler(name, cb)
+    return checked
+
+
+def _require_handler(name: str, cb: object) -> None:
+    arguments = ARGUMENTS.get(name)
+    if arguments is None and isinstance(name, str) and name.startswith("event_"):
+        arguments = CONN_PACKET
+    require_callable(cb, "handler" if arguments is None else f"a handler of {name!r}", arguments)

@@ -12,7 +12,7 @@ from threading import Lock
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
-from .callbacks import Guard, logger, require_callable, trim_arguments
+from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
 from .connection import Connection
 from .encode import TRIMMED, ascii_lower
 from .errors import ConnectionFinished, NoServer
@@ -65,6 +65,9 @@ class Pool(EventHandlers):
     Whatever a connection emits is emitted here as well, after the connection's own handlers, and with the same
     arguments: handlers bound here serve every connection.
     """
+
+    #: What is made for each connection: :class:`Connection`, or a subclass of it with the same arguments.
+    connection_class: type[Connection] = Connection
 
     _instances: ClassVar[dict[tuple[type[Pool], str], Pool]] = {}
 
@@ -212,9 +215,10 @@ class Pool(EventHandlers):
             url, cb = None, url
         if url is not None and not isinstance(url, str):
             raise TypeError(f"a URL is a str, not {type(url).__name__}")
-        for function in (cb, before_connect):
-            if function is not None:
-                require_callable(function)
+        if cb is not None:
+            cb = trim_arguments(cb)
+        if before_connect is not None:
+            require_callable(before_connect, "before_connect", CONN)
         if self.finished:
             raise ConnectionFinished("the pool is finished")
         limits = {"connect_timeout": connect_timeout, "login_timeout": login_timeout}
@@ -222,9 +226,10 @@ class Pool(EventHandlers):
         waiter = Waiter(cb, before_connect, given, pri)
         url = url or self.options.server or self._choose()
         if url is None:
-            waiter.fail(NoServer("no URL was given and no server is configured"), self.options, self, self._stats)
+            error = NoServer("no URL was given and no server is configured")
+            waiter.fail(error, self.options, self, self._stats, self.connection_class)
             return False
-        server = self._servers.get(url) or Server(url, self.options, self, self._forget)
+        server = self._servers.get(url) or Server(url, self.options, self, self._forget, self.connection_class)
         server.add(waiter)
         self._servers[url] = server
         server.serve()
@@ -239,7 +244,6 @@ class Pool(EventHandlers):
         before actions are sent again. ``packet`` is the server's answer to the login; a callback with room for one
         argument gets ``conn`` alone. The same as binding ``login``; ``pool.off("login", cb)`` takes it away.
         """
-        require_callable(cb)
         self.bind("login", trim_arguments(cb))
         return cb
 

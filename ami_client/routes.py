@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Callable, Optional
 
 from .events import BINDINGS, EventHandlers
@@ -23,8 +24,10 @@ class Routes(Memo[str, list[Chain]]):
 
     size = MAX_NAMES
 
-    def __init__(self, *emitters: EventHandlers) -> None:
+    def __init__(self, *emitters: EventHandlers, overridden: bool = False) -> None:
         super().__init__()
+        #: Whether somebody overrides ``emit`` or ``event``, and so is to see all events.
+        self.overridden = overridden
         self._emitters = emitters
         self._first_lines = _Unwanted(self)
         self.seen = -1  # of BINDINGS.count
@@ -33,10 +36,19 @@ class Routes(Memo[str, list[Chain]]):
         self.refresh()
 
     def __missing__(self, event_name: str) -> list[Chain]:
-        names = (f"event_{event_name}", "event")
-        found = [(one, name, one.listeners(name)) for name in names for one in self._emitters if one.listeners(name)]
+        found = [(one, name, one.listeners(name)) for one, name in self._turns(event_name) if one.listeners(name)]
         self.keep(event_name, found)
         return found
+
+    def _turns(self, event_name: str) -> list[tuple[EventHandlers, str]]:
+        return [(one, name) for name in (f"event_{event_name}", "event") for one in self._emitters]
+
+    def after(self, event_name: str, emitter: EventHandlers, name: str) -> Iterator[tuple[EventHandlers, str]]:
+        """Emitters and names behind these, looked up when their turn comes: for handlers that bind and unbind."""
+        turns = self._turns(event_name)
+        for one, following in turns[turns.index((emitter, name)) + 1 :]:
+            if one.listeners(following):
+                yield one, following
 
     def refresh(self) -> None:
         """Forget what was looked up if anybody has bound or unbound since; to be called after each user code."""
@@ -44,7 +56,8 @@ class Routes(Memo[str, list[Chain]]):
             self.seen = BINDINGS.count
             self.clear()
             self._first_lines.clear()
-            self.unwanted = None if any(one.listeners("event") for one in self._emitters) else self._first_lines
+            everything = self.overridden or any(one.listeners("event") for one in self._emitters)
+            self.unwanted = None if everything else self._first_lines
 
 
 class _Unwanted(Memo[bytes, bool]):

@@ -16,6 +16,7 @@ from .callbacks import Guard, PriorityQueueCallbacks, logger
 from .connection import Connection
 from .encode import printable
 from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
+from .events import emit_on
 from .loop import Handle
 from .options import Options, read_url
 from .owner import ConnectionPool
@@ -52,11 +53,19 @@ class Server:
     ``on_idle(server)`` is called when there is nothing left that it would be kept for.
     """
 
-    def __init__(self, url: str, options: Options, pool: ConnectionPool, on_idle: Callable[[Server], object]) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: Options,
+        pool: ConnectionPool,
+        on_idle: Callable[[Server], object],
+        make: type[Connection] = Connection,
+    ) -> None:
         self.url = url
         self.address, self._options = read_url(url, options)
         self._pool = pool
         self._on_idle = on_idle
+        self._make = make
         self._finished = False
         self._connections: dict[Connection, int] = {}  # in order; with the attempts before it that came to nothing
         self._free: dict[Connection, None] = {}  # an ordered set, as those below
@@ -152,7 +161,7 @@ class Server:
         error = ConnectionFinished("the pool was finished")
         self._fail_retries(error)
         while self._waiting:
-            self._next_waiter().fail(error, self._options, self._pool, self._past)
+            self._next_waiter().fail(error, self._options, self._pool, self._past, self._make)
 
     # -- opening
 
@@ -163,7 +172,7 @@ class Server:
         """Open a connection; ``attempt`` is which one in a row it is in the place of a lost connection."""
         options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
         loop = self._pool.reactor
-        conn = Connection(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
+        conn = self._make(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
         self._connections[conn] = attempt
         if attempt:
             self._attempts[conn] = None
@@ -342,7 +351,7 @@ class Server:
         level = logging.WARNING if notable else logging.INFO
         text = "%s: connecting again in %.2f s, attempt %d (%s)"
         logger.log(level, text, self.address, due.delay, due.attempt, printable(str(lost.error)))
-        self._pool.emit("reconnecting", self.url, due.delay, due.attempt)
+        emit_on(self._pool, self.guard, "reconnecting", self.url, due.delay, due.attempt)
 
     def _reconnect(self, lost: Connection) -> None:
         attempt = self._reconnects.pop(lost).attempt

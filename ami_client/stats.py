@@ -40,7 +40,7 @@ class Stats:
     malformed: int = 0
     #: Pieces of the stream that belonged to nobody: such lines, late answers, answers that nobody asked for.
     dropped: int = 0
-    #: Callbacks and handlers that raised.
+    #: Callbacks and handlers that raised, or returned a coroutine or a generator, which nobody runs.
     handler_errors: int = 0
     #: Callbacks and handlers that took longer than ``slow_handler``.
     slow_handlers: int = 0

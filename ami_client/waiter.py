@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Union
 
-from .callbacks import Wrapper, trim_arguments
+from .callbacks import Wrapper
 from .connection import Connection
 from .errors import ConnectionFinished, NoServer
 from .options import Options
@@ -21,7 +21,7 @@ def _nobody(conn: object, packet: object) -> None:
 
 
 class Waiter(Wrapper):
-    """A callback that waits for a connection.
+    """A ``cb(conn, packet)`` that waits for a connection.
 
     Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
     queue, and stands again if the server turns its connection away.
@@ -34,7 +34,7 @@ class Waiter(Wrapper):
         limits: dict[str, Optional[float]],
         pri: float = 0,
     ) -> None:
-        super().__init__(_nobody if cb is None else trim_arguments(cb))
+        super().__init__(_nobody if cb is None else cb)
         self.before_connect = before_connect
         self.limits = limits
         self.pri = pri
@@ -44,10 +44,15 @@ class Waiter(Wrapper):
         return self.func(*args, **kwargs)
 
     def fail(
-        self, error: Union[NoServer, ConnectionFinished], options: Options, pool: ConnectionPool, stats: Stats
+        self,
+        error: Union[NoServer, ConnectionFinished],
+        options: Options,
+        pool: ConnectionPool,
+        stats: Stats,
+        make: type[Connection],
     ) -> None:
         """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
-        conn = Connection("", ServerURL("tcp", ""), options, pool.reactor)
+        conn = make("", ServerURL("tcp", ""), options, pool.reactor)
         conn.fail(error)
         try:
             conn.tell(self)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import math
-from collections.abc import Callable
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
 
 from ami_client.callbacks import (
+    CONN,
+    CONN_PACKET,
+    OneArgument,
     PriorityQueueCallbacks,
     StackCallbacks,
     call_guarded,
     callback_name,
+    require_callable,
     takes_one_argument,
     trim_arguments,
 )
@@ -202,6 +209,121 @@ def test_whether_a_callback_takes_one_argument(cb: Callable[..., object], one: b
     assert takes_one_argument(cb) is one
 
 
+def wrapped(function: Callable[..., object], wrapper: Callable[..., object]) -> Callable[..., object]:
+    return functools.wraps(function)(wrapper)
+
+
+class Shapes:
+    @functools.singledispatchmethod
+    def dispatched(self, conn: object, packet: object) -> None: ...
+
+    @functools.wraps(lambda self, conn: None)
+    def decorated(self, conn: object, packet: object) -> None: ...
+
+    @staticmethod
+    def static(conn: object) -> None: ...
+
+    @classmethod
+    def of_class(cls, conn: object, packet: object) -> None: ...
+
+    def strict(self, conn: object, *, needed: int) -> None: ...
+
+    part = functools.partialmethod(lambda self, one, conn: None, 1)
+
+
+class Made:
+    def __init__(self, conn: object) -> None: ...
+
+
+class Empty:
+    def __call__(self) -> None: ...
+
+
+def needs(conn: object, packet: object, *, needed: int) -> None: ...
+
+
+needless = functools.wraps(needs)(lambda conn, packet, *, needed=1: None)
+lying = wrapped(print, lambda conn: None)
+lying.__signature__ = inspect.signature(needs)  # type: ignore[attr-defined]
+
+# Whether it can be called with (conn), and with (conn, packet).
+SHAPES: list[tuple[Any, bool, bool]] = [
+    (lambda conn: None, True, False),
+    (lambda conn, packet: None, False, True),
+    (lambda conn, packet=None: None, True, True),
+    (lambda *args: None, True, True),
+    (lambda conn, *rest: None, True, True),
+    (lambda a, b, *rest: None, False, True),
+    (lambda a, b, c, *rest: None, False, False),
+    (lambda: None, False, False),
+    (lambda **kwargs: None, False, False),
+    (lambda a, b, c: None, False, False),
+    (lambda a, b, c=1: None, False, True),
+    (lambda conn, packet, *, timeout=1: None, False, True),
+    (needs, False, False),
+    (needless, False, True),
+    (lying, True, False),
+    (lambda *args, needed: None, False, False),
+    (functools.partial(needs, needed=1), False, True),
+    (functools.partial(needs, 1, needed=1), True, False),
+    (functools.partial(lambda conn, packet: None, packet=1), True, False),
+    (functools.partial(lambda: None), False, False),
+    (functools.partial(functools.partial(lambda a, b, conn: None, 1), 2), True, False),
+    (wrapped(lambda conn: None, lambda conn, packet: None), False, True),
+    (wrapped(lambda conn, packet, extra: None, lambda conn, packet: None), False, True),
+    (wrapped(lambda conn, packet: None, lambda conn: None), True, False),
+    (wrapped(lambda conn: None, lambda *args: None), True, True),
+    (functools.partial(wrapped(lambda conn: None, lambda a, conn, packet: None), 1), False, True),
+    (Shapes().dispatched, True, True),
+    (Shapes().decorated, False, True),
+    (Shapes.decorated, False, False),
+    (Shapes().static, True, False),
+    (Shapes.static, True, False),
+    (Shapes().of_class, False, True),
+    (Shapes().strict, False, False),
+    (Shapes().part, True, False),
+    (types.MethodType(functools.partial(lambda a, self, conn: None, 1), 2), True, False),
+    (Made, True, False),
+    (Empty(), False, False),
+    (Handler(), False, True),
+    (Handler().method, True, False),
+    (Mock(), True, True),
+    (MagicMock(), True, True),
+    (Mock(spec=["anything"]), True, True),
+    *((mock(spec=one), True, True) for mock in (Mock, MagicMock) for one in (needs, Handler().method, Handler(), Made)),
+    (create_autospec(lambda conn: None), True, False),
+    (create_autospec(lambda conn, packet: None), False, True),
+    (create_autospec(lambda a, b, c: None), False, False),
+    (OneArgument(lambda conn: None), True, True),
+    (print, True, True),
+    ([].append, True, False),
+    (dict, True, True),
+    (functools.lru_cache(lambda conn: None), True, True),  # it does not say what it takes
+]
+
+
+@pytest.mark.parametrize(("cb", "alone", "both"), SHAPES)
+def test_what_counts_is_what_can_be_called(cb: Any, alone: bool, both: bool) -> None:
+    for arguments, fits in ((CONN, alone), (CONN_PACKET, both)):
+        if fits:
+            require_callable(cb, "callback", arguments)
+        else:
+            with pytest.raises(TypeError, match=rf"^callback must take \({', '.join(arguments)}\), and .* does not$"):
+                require_callable(cb, "callback", arguments)
+    assert takes_one_argument(cb) is (alone and not both)
+    if alone or both:
+        assert (trim_arguments(cb) is cb) is both
+    else:
+        with pytest.raises(TypeError, match=r"^callback must take \(conn, packet\) or \(conn\), and .* does not$"):
+            trim_arguments(cb)
+
+
+def test_an_error_names_the_function_and_not_what_it_carries() -> None:
+    with pytest.raises(TypeError, match=r"test_callbacks\.needs does not") as raised:
+        require_callable(functools.partial(needs, "hunter2"), "callback", CONN_PACKET)
+    assert "hunter2" not in str(raised.value)
+
+
 def test_arguments_are_trimmed_to_what_the_callback_takes() -> None:
     calls: list[Any] = []
     trim_arguments(lambda conn: calls.append(conn))("conn", "packet")
@@ -210,8 +332,106 @@ def test_arguments_are_trimmed_to_what_the_callback_takes() -> None:
     assert calls == ["conn", ("conn", "packet"), ("conn", "packet")]
 
 
-def test_a_coroutine_function_is_no_callback() -> None:
-    async def later(conn: object, packet: object) -> None: ...
+# Callables that would do nothing
 
-    with pytest.raises(TypeError, match="nobody would await it"):
-        StackCallbacks().push(later)
+
+async def coroutine(conn: object, packet: object = None) -> None: ...
+
+
+def generator(conn: object, packet: object = None) -> Iterator[None]:
+    yield
+
+
+async def asynchronous(conn: object, packet: object = None) -> AsyncIterator[None]:
+    yield
+
+
+class Later:
+    async def __call__(self, conn: object, packet: object = None) -> None: ...
+
+    async def method(self, conn: object, packet: object = None) -> None: ...
+
+    @staticmethod
+    async def static(conn: object, packet: object = None) -> None: ...
+
+    @classmethod
+    async def of_class(cls, conn: object, packet: object = None) -> None: ...
+
+    part = functools.partialmethod(method, packet=None)
+
+
+class Yields:
+    def __call__(self, conn: object, packet: object = None) -> Iterator[None]:
+        yield
+
+
+class Streams:
+    async def __call__(self, conn: object, packet: object = None) -> AsyncIterator[None]:
+        yield
+
+
+class Calls:
+    """What is called is an attribute of the class."""
+
+    __call__ = functools.partial(coroutine)
+
+
+class Nested:
+    __call__ = Later()
+
+
+@types.coroutine
+def old_style(conn: object, packet: object = None) -> Iterator[None]:
+    yield
+
+
+AWAIT, RUN = "nobody would await it", "nobody would run it"
+
+UNRUN: list[tuple[Any, str]] = [
+    (coroutine, AWAIT),
+    (generator, RUN),
+    (old_style, RUN),
+    (asynchronous, RUN),
+    (Later(), AWAIT),
+    (Later().method, AWAIT),
+    (Later.static, AWAIT),
+    (Later().of_class, AWAIT),
+    (Later().part, AWAIT),
+    (Later().__call__, AWAIT),
+    (Yields(), RUN),
+    (Streams(), RUN),
+    (Calls(), AWAIT),
+    (Nested(), AWAIT),
+    (AsyncMock(), AWAIT),
+    (MagicMock(spec=coroutine), AWAIT),
+    (create_autospec(coroutine), AWAIT),
+    (AsyncMock().anything, AWAIT),
+    (functools.partial(coroutine), AWAIT),
+    (functools.partial(generator, packet=1), RUN),
+    (functools.partial(functools.partial(Later())), AWAIT),
+    (functools.partial(AsyncMock(), 1), AWAIT),
+    (OneArgument(coroutine), AWAIT),
+    (OneArgument(functools.partial(Yields())), RUN),
+    (types.MethodType(coroutine, object()), AWAIT),
+    (types.MethodType(Later(), object()), AWAIT),
+]
+
+WAYS: dict[str, Callable[[Any], object]] = {
+    "require_callable": require_callable,
+    "with arguments": lambda cb: require_callable(cb, "callback", CONN_PACKET),
+    "trim_arguments": trim_arguments,
+    "stack": lambda cb: StackCallbacks().push(cb),
+    "queue": lambda cb: PriorityQueueCallbacks().insert(cb),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("cb", "why"), UNRUN)
+def test_what_would_do_nothing_is_no_callback(cb: Any, why: str, way: str) -> None:
+    with pytest.raises(TypeError, match=why):
+        WAYS[way](cb)
+
+
+@pytest.mark.parametrize("cb", [Later, Later().__init__, type, len, str.upper, Mock(), MagicMock(), Handler()])
+def test_what_makes_neither_is_taken(cb: Any) -> None:
+    require_callable(cb)

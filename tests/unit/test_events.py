@@ -240,3 +240,85 @@ def test_any_name_will_do(emitter: EventHandlers, log: Log, name: str) -> None:
     emitter.bind(name, noting(log, name))
     emitter.event(name)
     assert log == [name]
+
+
+# What handlers of the library's own events take
+
+WRONG: list[tuple[str, Callable[..., object], str]] = [
+    ("event", lambda conn: None, "conn, packet"),
+    ("event_hangup", lambda conn: None, "conn, packet"),
+    ("event_", lambda: None, "conn, packet"),
+    ("event_hangup", lambda conn, packet, more: None, "conn, packet"),
+    ("event_hangup", lambda conn, packet, *, more: None, "conn, packet"),
+    ("event_hangup", [].append, "conn, packet"),
+    ("login", lambda conn: None, "conn, packet"),
+    ("connected", lambda conn, packet: None, "conn"),
+    ("disconnect", lambda: None, "conn"),
+    ("reconnecting", lambda url, delay: None, "url, delay, attempt"),
+]
+
+
+def bind_by(way: str, emitter: EventHandlers, name: str, cb: Callable[..., object]) -> None:
+    if way == "listens_to":
+        emitter.listens_to(name)(cb)
+    elif way.startswith("@"):
+        getattr(emitter, way[1:])(name)(cb)
+    else:
+        getattr(emitter, way)(name, cb)
+
+
+WAYS = ["bind", "on", "@on", "once", "@once", "add_listener", "listens_to", "addEventHandler"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("name", "cb", "arguments"), WRONG)
+def test_a_handler_that_does_not_take_what_it_gets_is_refused(
+    emitter: EventHandlers, way: str, name: str, cb: Callable[..., object], arguments: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^a handler of '{name}' must take \({arguments}\), and .* does not$"):
+        bind_by(way, emitter, name, cb)
+    assert emitter.listeners(name) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["event", "event_hangup", "login", "connected", "disconnect", "mine"])
+def test_a_handler_that_would_do_nothing_is_refused(emitter: EventHandlers, way: str, name: str) -> None:
+    async def later(*args: object) -> None: ...
+
+    with pytest.raises(TypeError, match=r"^a?\s?handler.* must be a plain function, not a coroutine function"):
+        bind_by(way, emitter, name, later)
+    assert emitter.listeners(name) == []
+
+
+@pytest.mark.parametrize("way", ["bind", "once"])
+def test_of_names_of_which_one_does_not_fit_none_is_bound(emitter: EventHandlers, way: str) -> None:
+    with pytest.raises(TypeError, match="a handler of 'event_hangup' must take"):
+        getattr(emitter, way)(["connected", "event_hangup"], lambda conn: None)
+    assert emitter.event_names() == set()
+
+
+def test_on_event_takes_connection_and_packet(emitter: EventHandlers) -> None:
+    with pytest.raises(TypeError, match="a handler of 'event' must take"):
+        emitter.on_event(lambda conn: None)
+
+
+@pytest.mark.parametrize("name", ["mine", "events", "Event", "new_listener", "reconnected", ""])
+def test_other_names_are_the_users_own(emitter: EventHandlers, name: str) -> None:
+    for cb in (lambda: None, lambda a, b, c, d: None):
+        emitter.bind(name, cb)
+        emitter.unbind(name, cb)
+
+
+@pytest.mark.parametrize(
+    ("name", "cb"),
+    [
+        ("event", lambda conn, packet, name="x": None),
+        ("connected", lambda conn, name="x": None),
+        ("reconnecting", lambda *args: None),
+        ("event_x", print),
+        ("event_x", dict),
+    ],
+)
+def test_what_has_room_is_taken(emitter: EventHandlers, name: str, cb: Callable[..., object]) -> None:
+    emitter.bind(name, cb)
+    assert emitter.listeners(name) == [cb]

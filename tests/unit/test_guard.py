@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from wire import REFUSAL, URL, Calls, Life, Peer, Wire
 
-from ami_client import Connection
-from ami_client.callbacks import Guard
+from ami_client import Connection, Reactor
+from ami_client.callbacks import Guard, call_guarded
 from ami_client.errors import ConnectionFinished
 from ami_client.stats import Stats
 
@@ -78,7 +81,7 @@ def test_one_may_be_slow_and_raise(expect_log: ExpectLog) -> None:
     assert (stats.handler_errors, stats.slow_handlers) == (1, 1)
 
 
-@pytest.mark.parametrize("passes", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("passes", [KeyboardInterrupt, SystemExit])
 def test_what_is_for_the_program_passes_and_is_no_error(passes: type[BaseException]) -> None:
     stats = Stats()
 
@@ -88,6 +91,29 @@ def test_what_is_for_the_program_passes_and_is_no_error(passes: type[BaseExcepti
     with pytest.raises(passes):
         Guard(lambda: 0.0, 1.0, stats)(work)
     assert stats.handler_errors == 0
+
+
+class Uncommon(BaseException):
+    """What neither an Exception is nor for the program."""
+
+
+UNCOMMON = [asyncio.CancelledError, GeneratorExit, pytest.fail.Exception, pytest.skip.Exception, Uncommon]
+
+
+@pytest.mark.parametrize("raised", UNCOMMON)
+def test_whatever_else_is_raised_is_logged_and_counted(
+    raised: type[BaseException], expect_log: ExpectLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    expect_log("ERROR: callback .*work raised")
+    stats = Stats()
+
+    def work() -> None:
+        raise raised
+
+    assert Guard(lambda: 0.0, 1.0, stats)(work) is None
+    assert call_guarded(work) is None
+    assert stats.handler_errors == 1
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [raised] * 2
 
 
 # In all places
@@ -130,6 +156,132 @@ def test_one_that_raises_is_logged_with_its_name(wire: Wire, place: str, expect_
         raise RuntimeError("the user's bug")
 
     PLACES[place](wire, explode)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("raised", UNCOMMON)
+def test_what_is_no_exception_harms_no_more(
+    wire: Wire, place: str, raised: type[BaseException], expect_log: ExpectLog
+) -> None:
+    expect_log("ERROR: callback .* raised")
+    pool: Any = None
+    told: list[str] = []
+
+    def explode(*args: Any) -> None:
+        nonlocal pool
+        told.append("called")
+        pool = args[0].pool if args else None
+        raise raised
+
+    PLACES[place](wire, explode)
+    wire.pump()
+    assert told == ["called"]
+    if pool is not None:
+        assert pool.stats.handler_errors == 1
+        pool.get_connection("192.0.2.9", lambda conn: told.append("lives"))
+        wire.answer_login()
+        assert told[-1] == "lives"
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "generator", "asynchronous generator"])
+@pytest.mark.parametrize("place", PLACES)
+def test_one_that_returns_what_nobody_runs_is_logged_with_its_name(
+    wire: Wire, place: str, kind: str, expect_log: ExpectLog
+) -> None:
+    name = "<lambda>" if "one argument" in place else "starts_work"
+    expect_log(rf"^ERROR: callback .*{name} returned a {kind.split()[-1]}, which nobody runs$")
+    made: list[Any] = []
+
+    def starts_work(*args: object) -> object:
+        made.append(MAKERS[kind]())
+        return made[0]
+
+    PLACES[place](wire, starts_work)
+    (one,) = made
+    if kind == "coroutine":  # and the tests turn a warning that it was never awaited into an error
+        assert inspect.getcoroutinestate(one) == inspect.CORO_CLOSED
+
+
+async def coroutine() -> None: ...
+
+
+def generator() -> Iterator[None]:
+    yield
+
+
+async def asynchronous_generator() -> AsyncIterator[None]:
+    yield
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "coroutine": coroutine,
+    "generator": generator,
+    "asynchronous generator": asynchronous_generator,
+}
+
+
+def test_what_nobody_runs_is_counted_at_each_call_and_stops_no_chain(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*<lambda> returned a coroutine, which nobody runs")
+    peer, heard = wire.log_in(), Calls()
+    peer.conn.on_event(lambda conn, packet: coroutine())
+    peer.conn.on_event(heard)
+    peer.say("Event: X", "Event: X")
+    peer.answer(peer.conn.ping(lambda conn, packet: coroutine()))
+    assert len(heard) == 2
+    assert peer.conn.stats.handler_errors == 3
+
+
+def test_a_coroutine_that_will_not_be_closed_harms_nothing(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*<lambda> returned a coroutine, which nobody runs")
+    expect_log("ERROR: callback .*close raised")
+
+    class Stubborn(Coroutine[Any, Any, Any]):
+        def send(self, value: Any) -> Any: ...
+        def throw(self, *args: Any) -> Any: ...
+        def __await__(self) -> Any: ...
+        def close(self) -> None:
+            raise asyncio.CancelledError
+
+    peer = wire.log_in()
+    peer.answer(peer.conn.ping(lambda conn, packet: Stubborn()))
+    assert peer.conn.connected
+
+
+@pytest.mark.parametrize("result", [False, 0, "text", [None], object(), MagicMock()])
+def test_what_else_a_callback_returns_means_nothing(wire: Wire, result: object) -> None:
+    peer, heard = wire.log_in(), Calls()
+    peer.conn.on_event(lambda conn, packet: result)
+    peer.conn.on_event(heard)
+    peer.say("Event: X")
+    peer.answer(peer.conn.ping(lambda conn, packet: result))
+    assert len(heard) == 1 and peer.conn.stats.handler_errors == 0
+
+
+@pytest.mark.parametrize("raised", UNCOMMON)
+@pytest.mark.parametrize("way", ["call_soon", "call_later", "call_at", "call_soon_threadsafe"])
+def test_on_the_reactor_it_is_logged_and_the_others_run(
+    way: str, raised: type[BaseException], expect_log: ExpectLog
+) -> None:
+    expect_log("ERROR: callback .*explode raised")
+
+    def explode() -> None:
+        raise raised
+
+    done: list[int] = []
+    with Reactor() as reactor:
+        args: Any = (0,) if way in ("call_later", "call_at") else ()
+        getattr(reactor, way)(*args, explode)
+        getattr(reactor, way)(*args, done.append, 1)
+        reactor.call_later(0, reactor.stop)
+        reactor.run()
+    assert done == [1]
+
+
+def test_on_the_reactor_what_nobody_runs_is_logged(expect_log: ExpectLog) -> None:
+    expect_log("ERROR: callback .*coroutine returned a coroutine, which nobody runs")
+    with Reactor() as reactor:
+        reactor.call_soon(coroutine)
+        reactor.run_once(0)
 
 
 def test_methods_and_partials_have_names_too(wire: Wire, expect_log: ExpectLog) -> None:

@@ -55,6 +55,115 @@ def test_binding_inside_a_handler_is_in_time_for_the_next_event_of_the_same_byte
     assert heard == ["first", "two", "two"]
 
 
+TURNS = [("conn", "event_one"), ("pool", "event_one"), ("conn", "event"), ("pool", "event")]
+
+
+def emitter_of(peer: Peer, place: str) -> Any:
+    return peer.conn if place == "conn" else peer.conn.pool
+
+
+LATER = [(first, later) for number, first in enumerate(TURNS) for later in TURNS[number + 1 :]]
+
+
+@pytest.mark.parametrize(("first", "later"), LATER)
+@pytest.mark.parametrize("others", [False, True])
+def test_what_a_handler_binds_hears_the_same_packet_if_its_turn_is_to_come(
+    peer: Peer, first: tuple[str, str], later: tuple[str, str], others: bool
+) -> None:
+    heard: list[Any] = []
+
+    def bind(conn: Any, packet: Packet) -> None:
+        emitter_of(peer, later[0]).bind(later[1], hear)
+
+    def hear(conn: Any, packet: Packet) -> None:
+        heard.append((conn, packet["x"]))
+
+    if others:  # somebody listens there, and everywhere
+        for place, name in TURNS:
+            emitter_of(peer, place).bind(name, Calls())
+    emitter_of(peer, first[0]).bind(first[1], bind)
+    peer.say("Event: One|X: 1", "Event: One|X: 2")
+    assert heard == [(peer.conn, "1"), (peer.conn, "2")]
+    assert peer.conn.stats.handler_errors == 0
+
+
+@pytest.mark.parametrize(("first", "later"), LATER)
+def test_what_a_handler_unbinds_hears_nothing_more(peer: Peer, first: tuple[str, str], later: tuple[str, str]) -> None:
+    heard, last = Calls(), []
+    emitter_of(peer, first[0]).bind(first[1], lambda conn, packet: emitter_of(peer, later[0]).unbind(later[1], heard))
+    emitter_of(peer, later[0]).bind(later[1], heard)
+    peer.conn.pool.bind("event", lambda conn, packet: last.append(packet))  # type: ignore[union-attr]
+    peer.say("Event: One")
+    assert (len(heard), len(last)) == (0, 1)
+
+
+@pytest.mark.parametrize(("first", "later"), [(later, first) for first, later in LATER])
+def test_what_is_bound_where_the_turn_has_been_hears_the_next_packet(
+    peer: Peer, first: tuple[str, str], later: tuple[str, str]
+) -> None:
+    heard = Calls()
+    emitter_of(peer, first[0]).bind(first[1], lambda conn, packet: emitter_of(peer, later[0]).bind(later[1], heard))
+    peer.say("Event: One")
+    assert len(heard) == 0
+    peer.say("Event: One")
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_handlers_of_one_chain_are_a_snapshot(peer: Peer, turn: tuple[str, str]) -> None:
+    emitter, heard, late = emitter_of(peer, turn[0]), Calls(), Calls()
+
+    def change(conn: Any, packet: Packet) -> None:
+        emitter.unbind(turn[1], heard)
+        emitter.bind(turn[1], late)
+
+    emitter.bind(turn[1], change)
+    emitter.bind(turn[1], heard)
+    peer.say("Event: One")
+    assert (len(heard), len(late)) == (1, 0)
+
+
+def test_what_was_bound_meanwhile_can_bind_raise_stop_and_end(peer: Peer, expect_log: Any) -> None:
+    expect_log("ERROR: callback .*fails raised")
+    heard: list[str] = []
+
+    def fails(conn: Any, packet: Packet) -> None:
+        conn.pool.bind("event", stops)
+        conn.pool.bind("event", Calls())
+        raise KeyError
+
+    def stops(conn: Any, packet: Packet) -> bool:
+        heard.append(packet["event"])
+        conn.finish()
+        return True
+
+    peer.conn.bind("event_one", lambda conn, packet: conn.bind("event", fails))
+    peer.say("Event: One", "Event: One")
+    assert heard == ["one"]
+    assert peer.conn.stats.handler_errors == 1
+    assert peer.conn.finished
+
+
+def test_nobody_hears_of_a_packet_whose_handler_has_bound_and_ended_the_connection(peer: Peer) -> None:
+    heard = Calls()
+
+    def end(conn: Any, packet: Packet) -> None:
+        conn.bind("event", heard)
+        conn.finish()
+
+    peer.conn.bind("event_one", end)
+    peer.say("Event: One")
+    assert heard == []
+
+
+def test_a_once_handler_leaves_the_others_their_packet(peer: Peer) -> None:
+    every, once = Calls(), Calls()
+    peer.conn.once("event_one", once)
+    peer.conn.bind("event", every)
+    peer.say("Event: One", "Event: One")
+    assert (len(once), len(every)) == (1, 2)
+
+
 @pytest.mark.parametrize("way", ["add_listener", "listens_to", "once", "bind", "on"])
 @pytest.mark.parametrize("place", ["conn", "pool"])
 def test_every_way_to_bind(peer: Peer, way: str, place: str) -> None:

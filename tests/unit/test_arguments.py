@@ -1,0 +1,166 @@
+"""Whatever takes a callback refuses at once what could not be called or would do nothing, and nothing has happened."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock
+
+import pytest
+from wire import URL, Calls, Peer, Wire
+
+from ami_client import Connection
+
+# What takes (conn, packet), by name, with an open connection.
+ACTIONS: dict[str, Callable[[Connection, Any], object]] = {
+    "action": lambda conn, cb: conn.action("Ping", cb),
+    "ping": lambda conn, cb: conn.ping(cb),
+    "logoff": lambda conn, cb: conn.logoff(cb),
+    "get_sip_peers": lambda conn, cb: conn.get_sip_peers(cb),
+    "get_iax_peers": lambda conn, cb: conn.get_iax_peers(cb),
+    "get_config": lambda conn, cb: conn.get_config("a.conf", cb),
+    "get_config_json": lambda conn, cb: conn.get_config_json("a.conf", cb),
+    "set_var": lambda conn, cb: conn.set_var(None, "a", "b", cb),
+    "core_show_channels": lambda conn, cb: conn.core_show_channels(cb),
+    "status": lambda conn, cb: conn.status(cb),
+    "redirect": lambda conn, cb: conn.redirect({}, cb),
+    "originate": lambda conn, cb: conn.originate({}, cb),
+    "on_result": lambda conn, cb: conn.originate({}, None, on_result=cb),
+    "extension_state": lambda conn, cb: conn.extension_state({}, cb),
+}
+
+# What takes (conn, packet) or (conn).
+CONNECTIONS: dict[str, Callable[[Any, Any], object]] = {
+    "get_connection": lambda conn, cb: conn.pool.get_connection(URL, cb),
+    "get_connection(cb)": lambda conn, cb: conn.pool.get_connection(cb),
+    "on_connected": lambda conn, cb: conn.on_connected(cb),
+    "on_login": lambda conn, cb: conn.pool.on_login(cb),
+}
+
+BEFORE: dict[str, Callable[[Any, Any], object]] = {
+    "before_connect": lambda conn, cb: conn.pool.get_connection("192.0.2.9", before_connect=cb),
+}
+
+EVERYWHERE = {**ACTIONS, **CONNECTIONS, **BEFORE}
+
+
+async def later(*args: object) -> None: ...
+
+
+def generator(*args: object) -> Iterator[None]:
+    yield
+
+
+class Later:
+    async def __call__(self, *args: object) -> None: ...
+
+
+def needs(conn: object, packet: object, *, needed: int) -> None: ...
+
+
+def assert_nothing_happened(peer: Peer) -> None:
+    peer.wire.pump()
+    assert peer.sock.take() == b""
+    assert len(peer.wire.sockets) == 1
+    assert peer.conn.stats.pending == 0 and peer.conn.connected
+    assert peer.conn.pool is not None
+    assert peer.conn.pool.listeners("login") == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("where", EVERYWHERE)
+@pytest.mark.parametrize(
+    "cb",
+    [later, generator, Later(), functools.partial(later, 1), AsyncMock(), AsyncMock().method, Mock(spec=later)],
+    ids=["coroutine function", "generator", "object", "partial", "mock", "its attribute", "mock of one"],
+)
+def test_what_would_do_nothing_is_refused(peer: Peer, where: str, cb: Any) -> None:
+    with pytest.raises(TypeError, match=r"must be a plain function, not a .*: nobody would (await|run) it"):
+        EVERYWHERE[where](peer.conn, cb)
+    assert_nothing_happened(peer)
+
+
+@pytest.mark.parametrize("where", ACTIONS)
+@pytest.mark.parametrize("cb", [lambda conn: None, lambda: None, lambda a, b, c: None, needs, [].append])
+def test_what_does_not_take_connection_and_packet_is_no_callback_of_an_action(peer: Peer, where: str, cb: Any) -> None:
+    what = "on_result" if where == "on_result" else "callback"
+    with pytest.raises(TypeError, match=rf"^{what} must take \(conn, packet\), and .* does not$"):
+        ACTIONS[where](peer.conn, cb)
+    assert_nothing_happened(peer)
+
+
+@pytest.mark.parametrize("where", CONNECTIONS)
+@pytest.mark.parametrize("cb", [lambda: None, lambda a, b, c: None, needs])
+def test_what_takes_neither_is_no_callback_of_a_connection(peer: Peer, where: str, cb: Any) -> None:
+    with pytest.raises(TypeError, match=r"^callback must take \(conn, packet\) or \(conn\), and .* does not$"):
+        CONNECTIONS[where](peer.conn, cb)
+    assert_nothing_happened(peer)
+
+
+@pytest.mark.parametrize("cb", [lambda: None, lambda conn, packet: None, needs])
+def test_what_does_not_take_a_connection_alone_is_no_before_connect(peer: Peer, cb: Any) -> None:
+    with pytest.raises(TypeError, match=r"^before_connect must take \(conn\), and .* does not$"):
+        BEFORE["before_connect"](peer.conn, cb)
+    assert_nothing_happened(peer)
+
+
+def test_a_wrong_callback_is_told_even_when_the_pool_is_finished(wire: Wire) -> None:
+    pool = wire.pool()
+    pool.finish()
+    with pytest.raises(TypeError):
+        pool.get_connection(URL, lambda: None)
+
+
+def test_a_decorated_function_gets_what_its_wrapper_takes(wire: Wire) -> None:
+    got: list[Any] = []
+
+    def decorate(function: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(function)
+        def wrapper(conn: Any, packet: Any) -> object:
+            return function(conn, packet, "extra")
+
+        return wrapper
+
+    @decorate
+    def three(conn: Any, packet: Any, extra: str) -> None:
+        got.append((conn, packet["response"], extra))
+
+    pool = wire.pool()
+    pool.on_login(three)
+    pool.get_connection(URL, three, before_connect=lambda conn: conn.on_connected(three))
+    peer_conn = []
+    pool.on("connected", peer_conn.append)
+    wire.answer_login()
+    (conn,) = peer_conn
+    assert got == [(conn, "success", "extra")] * 3
+
+
+def test_a_dispatching_method_gets_both(wire: Wire) -> None:
+    got: list[Any] = []
+
+    class Own:
+        @functools.singledispatchmethod
+        def method(self, conn: Any, packet: Any) -> None:
+            got.append(packet["response"])
+
+    peer, own = wire.log_in(), Own()
+    peer.conn.on_connected(own.method)
+    peer.answer(peer.conn.ping(own.method))
+    assert got == ["success"] * 2
+
+
+@pytest.mark.parametrize("mock", [Mock, MagicMock, lambda: MagicMock(spec=lambda conn, packet: None)])
+def test_a_mock_gets_both(wire: Wire, mock: Callable[[], Any]) -> None:
+    cb, peer = mock(), wire.log_in()
+    peer.conn.on_connected(cb)
+    peer.conn.on_event(cb)
+    peer.say("Event: One")
+    peer.answer(peer.conn.ping(cb))
+    assert [len(call.args) for call in cb.call_args_list] == [2, 2, 2]
+    assert peer.conn.stats.handler_errors == 0
+
+
+def test_a_list_of_answers_may_be_taken_by_any_that_takes_two(peer: Peer) -> None:
+    for cb in (Calls(), lambda conn, packet=None: None, lambda *args: None, functools.partial(lambda a, b, c: None, 1)):
+        peer.answer(peer.conn.ping(cb))
+    assert peer.conn.stats.handler_errors == 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .fake_asterisk import FakeAsterisk
     from .simulation import SimulatedReactor
 
+_REACTOR = pytest.StashKey["SimulatedReactor"]()
 _SERVERS = pytest.StashKey["list[FakeAsterisk]"]()
 
 
@@ -35,12 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def reactor() -> Iterator[SimulatedReactor]:
+def reactor(request: pytest.FixtureRequest) -> Iterator[SimulatedReactor]:
     """A Reactor whose time and network are simulated: an hour of silence takes no time."""
     from .simulation import SimulatedReactor
 
-    with SimulatedReactor() as reactor:
-        yield reactor
+    reactor = request.node.stash[_REACTOR] = SimulatedReactor()
+    reactor.__enter__()
+    yield reactor
+    reactor.close()  # what callbacks raise at the end of a test, when all is torn down, fails it no more
 
 
 @pytest.fixture
@@ -67,7 +70,10 @@ def ami_pool(request: pytest.FixtureRequest, reactor: Loop, fake_asterisk: FakeA
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Fail a test that went well otherwise, but for requests that did not come."""
+    """Fail a test that went well otherwise, but for what callbacks raised, or requests that did not come."""
+    reactor = item.stash.get(_REACTOR, None)
+    if reactor is not None:
+        reactor._raise_kept()
     for server in item.stash.get(_SERVERS, []):
         report = server.report()
         if report:

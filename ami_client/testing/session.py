@@ -130,7 +130,9 @@ class Session:
             self._answering = True
             try:
                 answer = self._answer(self, request)
-            except Exception as exc:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as exc:
                 answer = self._failed(request, exc)
             if isinstance(answer, Later):
                 answer.then(partial(self._answered_late, request))
@@ -141,7 +143,9 @@ class Session:
         self._answering = False
         try:
             data = encode_answer(answer, request.action_id)
-        except Exception as exc:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
             answer = self._failed(request, exc)
             data = encode_answer(answer, request.action_id)
         if isinstance(answer, Cut):
@@ -159,7 +163,7 @@ class Session:
         # Not from here: many late answers in a row would nest as deep.
         self._loop.call_soon(self._serve)
 
-    def _failed(self, request: Union[Request, Rejected], exc: Exception) -> Answer:
+    def _failed(self, request: Union[Request, Rejected], exc: BaseException) -> Answer:
         """Log what is wrong with a script, and answer all the same: the client would wait for ever."""
         logger.exception("FakeAsterisk: the answer to %r raised", request)
         return error(f"The scripted answer raised {exc!r}")

@@ -32,7 +32,9 @@ class SimulatedReactor(Reactor):
     sockets cannot be watched.
 
     Inside the block, what a callback raises comes out of the ``run`` method in which it was called, which may be called
-    again; with another reactor it is logged and no more. So an assertion in a callback can fail a test.
+    again; with another reactor it is logged and no more. So an assertion in a callback can fail a test. What one raises
+    that was called by the test itself, which ends a connection for example, comes out of the next ``run`` method or of
+    the block.
 
     Attributes: ``clock``, a FakeClock; ``network``.
     """
@@ -52,6 +54,16 @@ class SimulatedReactor(Reactor):
         logger.addHandler(self._raised)
         self._installed.callback(logger.removeHandler, self._raised)
         return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        super().__exit__(*exc_info)
+        if exc_info[:1] == (None,):
+            self._raise_kept()
+
+    def _raise_kept(self) -> None:
+        """Raise what a callback has raised and no ``run`` method has given yet."""
+        if self._raised.errors:
+            raise self._raised.errors.pop(0)
 
     def close(self) -> None:
         """As ``Reactor.close``; connections are made in the real network again."""
@@ -103,8 +115,7 @@ class SimulatedReactor(Reactor):
         if self._restless >= _RESTLESS:
             self._restless = 0
             raise NothingCanHappen("the loop does not come to rest: something calls itself again and again")
-        if self._raised.errors:
-            raise self._raised.errors.pop(0)
+        self._raise_kept()
         return ran
 
     def _run(self, patience: Optional[float]) -> None:

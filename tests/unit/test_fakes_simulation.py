@@ -7,11 +7,13 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from ami_client import ConnectFailed, Connection, ConnectionLost, Packet, Pool, Reactor, connector
+from ami_client.callbacks import call_guarded
 from ami_client.testing import FakeAsterisk, FakeSocket, NothingCanHappen, SimulatedReactor
 
 
@@ -235,3 +237,40 @@ def test_outside_of_it_the_world_is_as_before(sim: SimulatedReactor, expect_log:
         reactor.run()
         assert server.received("Login")
         pool.finish()
+
+
+@pytest.mark.parametrize("fail", [pytest.fail, pytest.skip], ids=["fail", "skip"])
+def test_what_pytest_itself_raises_in_a_callback_comes_out(
+    sim: SimulatedReactor, fail: Any, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("<lambda> raised")
+    sim.call_soon(lambda: fail("now"))
+    with pytest.raises(fail.Exception, match="now"):
+        sim.settle()
+
+
+def test_what_is_raised_outside_of_a_run_comes_out_of_the_block(expect_log: Callable[[str], None]) -> None:
+    expect_log("<lambda> raised")
+    with pytest.raises(pytest.fail.Exception, match="now"), SimulatedReactor() as sim:
+        call_guarded(lambda: pytest.fail("now"))
+        assert not sim.is_closed()
+    assert sim.is_closed()
+    with pytest.raises(ZeroDivisionError), SimulatedReactor():  # what the block itself raises goes first
+        call_guarded(lambda: pytest.fail("now"))
+        raise ZeroDivisionError
+
+
+def test_a_scripted_answer_that_fails_is_answered_and_fails_the_test(
+    sim: SimulatedReactor, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("the answer to .* raised")
+    answers: list[str] = []
+    with FakeAsterisk(sim) as server:
+        server.on("Ping", lambda request: pytest.fail("unexpected"))
+        pool = Pool(reactor=sim)
+        pool.get_connection(server.url, lambda conn: conn.ping(lambda conn, packet: answers.append(packet["response"])))
+        with pytest.raises(pytest.fail.Exception, match="unexpected"):
+            sim.run_for(1)
+        sim.run_for(1)
+        pool.finish()
+    assert answers == ["error"]

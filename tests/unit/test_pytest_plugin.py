@@ -194,6 +194,47 @@ def test_an_assertion_in_a_callback_fails(project: pytest.Pytester, expect_log: 
     result.stdout.fnmatch_lines(["E *AssertionError: assert 'pong' == 'peng'"])
 
 
+@pytest.mark.parametrize("failure", ["assert False, 'here'", "pytest.fail('here')"])
+@pytest.mark.parametrize("when", ["", "ami_pool.finish()"], ids=["in a run", "by the test itself"])
+def test_whatever_fails_in_a_callback_fails_the_test(
+    project: pytest.Pytester, failure: str, when: str, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("on_disconnect raised")
+    result = run(
+        project,
+        f"""
+        import pytest
+
+        def on_disconnect(conn):
+            {failure}
+
+        def test_it(reactor, fake_asterisk, ami_pool):
+            ami_pool.on("disconnect", on_disconnect)
+            ami_pool.get_connection(lambda conn: None)
+            reactor.run_for(1)
+            {when or "reactor.call_soon(ami_pool.finish); reactor.run_for(1)"}
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *here*"])
+
+
+def test_what_fails_when_all_is_torn_down_fails_no_test(
+    project: pytest.Pytester, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("<lambda> raised")
+    result = run(
+        project,
+        """
+        def test_it(reactor, fake_asterisk, ami_pool):
+            fake_asterisk.on("Ping", None)
+            ami_pool.get_connection(lambda conn: conn.ping(lambda conn, packet: packet["ping"]))
+            reactor.run_for(1)
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_what_is_expected_to_fail_may_fail_for_what_did_not_come(project: pytest.Pytester) -> None:
     result = run(
         project,

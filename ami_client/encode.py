@@ -22,6 +22,10 @@ MAX_LINE = 1022
 MAX_LINES = 128
 MAX_ACTION_ID = 67
 
+#: Digits of a number from a peer, at most: what has more is none that Asterisk counts, nor does it fit 64 bits.
+MAX_DIGITS = 18
+_WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
+
 # Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. They are not spelled out: a
 # type checker takes a literal such as {"Channel": "SIP/1", "Priority": 1} for a Mapping[str, object].
 Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
@@ -41,8 +45,12 @@ def printable(text: str, limit: int = 500) -> str:
 
 
 def whole_number(text: str) -> Optional[int]:
-    """The whole number that a server's text is, None if it is none: ASCII digits, 18 of them at most."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    """The number that a peer wrote, None for all else. Never raises.
+
+    ASCII digits, perhaps with a minus sign. More digits than :data:`MAX_DIGITS` are no number: Python refuses to read
+    thousands of them, or takes its time. Nor are digits of other scripts, which ``str.isdigit`` and ``int`` know.
+    """
+    return int(text) if len(text) <= MAX_DIGITS + 1 and _WHOLE.fullmatch(text) else None
 
 
 def unescape(value: str) -> str:

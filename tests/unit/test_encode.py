@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_client.encode import TRIMMED, ascii_lower, encode_action, encode_headers, fold_name
+from ami_client.encode import (
+    MAX_DIGITS,
+    TRIMMED,
+    ascii_lower,
+    encode_action,
+    encode_headers,
+    fold_name,
+    whole_number,
+)
 
 
 def lines(action: str, params: Any = None, action_id: str | None = None) -> list[str]:
@@ -197,3 +205,24 @@ def test_an_action_is_one_message_or_refused(params: dict[str, str]) -> None:
         assert any(special in value.strip(TRIMMED) for value in params.values() for special in "\r\n\0")
         return
     assert sent[1:-1] == [f"{name}: {value.strip(TRIMMED)}" for name, value in params.items()]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("0", 0), ("7", 7), ("007", 7), ("-7", -7), ("-0", 0), ("9" * MAX_DIGITS, 10**MAX_DIGITS - 1)),
+        *(("-" + "9" * MAX_DIGITS, 1 - 10**MAX_DIGITS), ("9" * (MAX_DIGITS + 1), None), ("0" * 5000, None)),
+        *(("9" * 5000, None), ("-" + "9" * 5000, None), ("", None), ("-", None), ("--1", None), ("+1", None)),
+        *(("1-", None), ("\u00b2", None), ("\u0663", None), ("\uff17", None), ("1\u00b2", None), ("\u2460", None)),
+        *((" 1", None), ("1 ", None), ("1\n", None), ("1_0", None), ("1.0", None), ("1e3", None), ("0x1", None)),
+        *(("nan", None), ("inf", None), ("\0", None), ("1\0", None), ("\udcb2", None), ("True", None)),
+    ],
+)
+def test_numbers_of_a_peer(text: str, number: int | None) -> None:
+    assert whole_number(text) == number
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("-0123456789\u00b2\u0663")), max_size=25))
+def test_a_number_is_read_or_not_and_nothing_is_raised(text: str) -> None:
+    number = whole_number(text)
+    assert number is None or (text.isascii() and int(text) == number)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..errors import AMIError
     from ..loop import Handle, Loop
 
-#: Bytes that wait for a client that does not read. Beyond them its connection ends, as Asterisk would have ended it.
+#: Bytes that wait for a client or a server that does not read. Beyond them the connection ends, as Asterisk would have
+#: ended it.
 MAX_HELD = 64 * 1024 * 1024
 #: A client that sends no more may still read: so many seconds are left to it for the answers.
 LINGER = 2.0
@@ -211,6 +212,8 @@ class _Passage:
         else:
             self._waiting += data
         self._record("client", data)
+        if max(len(self._waiting), self.server.buffered) > MAX_HELD:
+            self.client.close()
 
     def from_server(self, data: bytes) -> None:
         self.client.write(data)

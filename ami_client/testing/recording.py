@@ -7,25 +7,41 @@ The first line says what it is, ``{"ami-recording": 1, ...}``. Each other one is
     {"t": 9.500, "from": "server", "end": "closed"}
 
 ``t`` is in seconds since the start. What is no plain header lines, as the banner, stands as text in ``raw`` instead of
-``packet``. Bytes that are not UTF-8 are written ``\\udc80`` to ``\\udcff``. ``link`` is the number of the connection,
-left out for the first.
+``packet``. Bytes that are not UTF-8 are written ``\\udc80`` to ``\\udcff``, and what could drive a terminal is escaped
+too. ``link`` is the number of the connection, left out for the first.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Optional, Union
+from typing import IO, Any, Optional, Union
 
-from ..encode import ENCODING, ENCODING_ERRORS
+from ..encode import ENCODING, ENCODING_ERRORS, printable
+from .framing import MAX_HELD
 
 #: A path, or a text file that is open.
 File = Union[str, "os.PathLike[str]", IO[str]]
 
 VERSION = 1
+#: Characters of a recording that is read, at most. A line counts for :data:`MIN_LINE` at least, which is what it takes
+#: of memory.
+MAX_SIZE = 1024 * 1024 * 1024
+MIN_LINE = 256
+#: Characters of a line, at most: a recorder holds back so many bytes of a packet, and each may be six in JSON.
+MAX_LINE = 6 * MAX_HELD + 4 * 1024 * 1024
+#: Of the first line, which tells what it is: what is no recording, as ``/dev/zero``, may have no end of line.
+MAX_FIRST_LINE = 1024 * 1024
+#: The latest time in a recording, seconds: 31 years.
+MAX_TIME = 1e9
+# Digits of a number: JSON has no limit, but floats have one, and to read a million takes Python minutes.
+_MAX_DIGITS = 300
+_MAX_LINK = 1_000_000_000
 _EOL = "\r\n"
 
 
@@ -58,17 +74,19 @@ class Record:
     @classmethod
     def from_line(cls, line: str) -> Record:
         """Read a line of JSON; ValueError for anything else."""
-        fields = json.loads(line)
+        fields = _load(line)
         if not isinstance(fields, dict):
             raise ValueError("not a JSON object")
-        time, source, link = fields.get("t"), fields.get("from"), fields.get("link", 1)
-        if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time < float("inf"):
-            raise ValueError('"t" is to be seconds since the start')
+        time, source, link, end = fields.get("t"), fields.get("from"), fields.get("link", 1), fields.get("end", "")
+        if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time <= MAX_TIME:
+            raise ValueError(f'"t" is to be seconds since the start, from 0 to {MAX_TIME:.0f}')
         if source not in ("server", "client"):
             raise ValueError('"from" is to be "server" or "client"')
-        if isinstance(link, bool) or not isinstance(link, int) or link < 1:
+        if isinstance(link, bool) or not isinstance(link, int) or not 1 <= link <= _MAX_LINK:
             raise ValueError('"link" is to be a whole number from 1')
-        data, end = _data_of(fields), str(fields.get("end", ""))
+        if not isinstance(end, str):
+            raise ValueError('"end" is to be a text')
+        data = _data_of(fields)
         if bool(end) == (data is not None):
             raise ValueError('one of "packet", "raw" and "end" is needed')
         return cls(float(time), source, data or b"", link, end)
@@ -88,12 +106,15 @@ class Recording:
         return f"<Recording of {len(self.records)} records, {self.duration:.3f} s>"
 
     @classmethod
-    def load(cls, file: File) -> Recording:
-        """Read a file. Raises OSError, and ValueError that names the line for what is no recording."""
+    def load(cls, file: File, *, max_size: int = MAX_SIZE) -> Recording:
+        """Read a file. Raises OSError, and ValueError that names the line for what is no recording.
+
+        It is one as well when it is longer than ``max_size`` characters: all of it is kept in memory.
+        """
         with _opened(file, "r") as lines:
             name = getattr(lines, "name", "recording")
             try:
-                return cls._read(lines, str(name))
+                return cls._read(_lines_of(lines, max_size), str(name))
             except UnicodeDecodeError as error:
                 raise ValueError(f"{name}: not UTF-8: {error.reason} at byte {error.start}") from None
 
@@ -101,16 +122,20 @@ class Recording:
     def _read(cls, lines: Iterable[str], name: str) -> Recording:
         info: Optional[Mapping[str, object]] = None
         records = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                if info is None:
+        number = 1  # of the line that is read
+        try:
+            for line in lines:
+                if info is None and line.strip():
                     info = _read_info(line)
-                else:
+                elif line.strip():
                     records.append(Record.from_line(line))
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{name}:{number}: {error}") from None
+                number += 1
+        except UnicodeDecodeError:
+            raise
+        except RecursionError:
+            raise ValueError(f"{name}:{number}: nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"{name}:{number}: {error}") from None
         if info is None:
             raise ValueError(f"{name}: not a recording: it is empty")
         return cls(records, info)
@@ -176,7 +201,7 @@ def read_headers(data: bytes) -> Optional[list[tuple[str, str]]]:
 def write_headers(headers: Iterable[tuple[str, str]]) -> bytes:
     """Return the bytes of a packet, its blank line included."""
     lines = [f"{name}: {value}{_EOL}" for name, value in headers]
-    return "".join([*lines, _EOL]).encode(ENCODING, ENCODING_ERRORS)
+    return _bytes("".join([*lines, _EOL]))
 
 
 @contextmanager
@@ -189,21 +214,53 @@ def _opened(file: File, mode: str) -> Iterator[IO[str]]:
 
 
 def open_text(path: Union[str, os.PathLike[str]], mode: str) -> IO[str]:
-    """Open a recording; a new one can be read by its owner alone."""
-    return open(path, mode, encoding="utf-8", newline="\n", opener=_open_private)
+    """Open a recording, to read it or to write one anew, which can be read by its owner alone.
+
+    What was there before goes, and is not written over: its mode may be wide, and somebody may have it open. A symbolic
+    link to a file is an OSError: it may lead to anything. A device or a pipe is written to as it is.
+    """
+    if mode == "w":
+        return open(path, "w", encoding="utf-8", newline="\n", opener=_open_anew)
+    return open(path, mode, encoding="utf-8", newline="\n")
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _open_anew(path: str, flags: int) -> int:
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except FileNotFoundError:
+        kind = stat.S_IFREG
+    if kind != stat.S_IFREG:
+        return os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, "it is a symbolic link; name the file itself", path)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    return os.open(path, flags | os.O_EXCL, 0o600)
+
+
+def _lines_of(file: IO[str], max_size: int) -> Iterator[str]:
+    """The lines of a file that may be anything: ValueError when a line, or all of it, is too long."""
+    size, most = 0, MAX_FIRST_LINE
+    while True:
+        line = file.readline(most + 1)
+        if not line:
+            return
+        if len(line) > most:
+            raise ValueError(f"a line of more than {most} characters")
+        size += max(len(line), MIN_LINE)
+        if size > max_size:
+            raise ValueError(f"a recording of more than {max_size} characters")
+        yield line
+        most = MAX_LINE
 
 
 def _read_info(line: str) -> Mapping[str, object]:
-    info = json.loads(line)
+    info = _load(line)
     if not isinstance(info, dict) or "ami-recording" not in info:
         raise ValueError('not a recording: it is to begin with {"ami-recording": 1}')
     version = info.pop("ami-recording")
-    if version != VERSION:
-        raise ValueError(f"a recording of version {version}; this reads version {VERSION}")
+    if type(version) is not int or version != VERSION:
+        raise ValueError(f"a recording of version {printable(str(version), 40)}; this reads version {VERSION}")
     return info
 
 
@@ -212,7 +269,7 @@ def _data_of(fields: Mapping[str, object]) -> Optional[bytes]:
     if packet is None and raw is None:
         return None
     if isinstance(raw, str) and packet is None:
-        return raw.encode(ENCODING, ENCODING_ERRORS)
+        return _bytes(raw)
     if not isinstance(packet, list) or raw is not None:
         raise ValueError('"packet" is to be a list of headers, or "raw" a text')
     pairs = []
@@ -227,7 +284,26 @@ def _text(data: bytes) -> str:
     return data.decode(ENCODING, ENCODING_ERRORS)
 
 
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode(ENCODING, ENCODING_ERRORS)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a lone surrogate {text[error.start]!r}, which is no character and no byte") from None
+
+
 def _dump(line: Mapping[str, object]) -> str:
-    # What is not UTF-8 stands as a lone surrogate, which is written as JSON's escape of the same form.
+    # What is not UTF-8 stands as a lone surrogate, which is written as JSON's escape of the same form; so is what a
+    # terminal obeys, for those who look at it there, and what some take for the end of a line.
     text = json.dumps(line, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _load(line: str) -> Any:
+    return json.loads(line, parse_int=_int)
+
+
+def _int(digits: str) -> int:
+    count = len(digits) - digits.startswith("-")
+    if count > _MAX_DIGITS:
+        raise ValueError(f"a number of {count} digits")
+    return int(digits)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Clients send them when they like, and nothing follows from them: they are not waited for, nor missed.
 _KEEPALIVE = "ping"
+_FASTEST = 1e100  # a speed; beyond it a float may not hold the number, and nothing is waited for
 
 
 class Replay:
@@ -30,7 +31,7 @@ class Replay:
         if speed is not None and not speed > 0:
             raise ValueError("the speed is to be more than 0; None for no waiting")
         self.recording = recording
-        self.speed = math.inf if speed is None else float(speed)
+        self.speed = math.inf if speed is None or speed > _FASTEST else float(speed)
         self.patience = patience
         self.unmatched: list[Request] = []
         self.finished = False

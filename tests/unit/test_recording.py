@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from talk import DATA
 
 from ami_client.testing import Recording
-from ami_client.testing.framing import PacketSplitter, RequestSplitter
-from ami_client.testing.recording import Record
+from ami_client.testing.framing import MAX_HELD, PacketSplitter, RequestSplitter
+from ami_client.testing.recording import MAX_LINE, Record
 from ami_client.testing.redact import REMOVED, redact
 
 with tarfile.open(DATA / "transcripts.tar.xz") as archive:
@@ -127,12 +127,103 @@ def test_the_format() -> None:
         ('{"ami-recording": 1}\n{"t": 1, "from": "server"}\n', ':2: one of "packet", "raw" and "end"'),
         ('{"ami-recording": 1}\n{"t": 1, "from": "server", "packet": [["A"]]}\n', ":2: a header is to be"),
         ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": 5}\n', ':2: "packet" is to be'),
+        ('{"ami-recording": true}\n', ":1: a recording of version True; this reads version 1"),
+        ('{"ami-recording": 1.0}\n', ":1: a recording of version 1.0; this reads version 1"),
+        ('{"ami-recording": "\\u001b[2J"}\n', r":1: a recording of version \x1b[2J; this reads version 1"),
+        ('{"ami-recording": ' + "1" * 5000 + "}\n", ":1: a number of 5000 digits"),
+        ('{"ami-recording": 1}\n\n{"t": 1, "from": "server", "end": ["x"]}\n', ':3: "end" is to be a text'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "end": null}\n', ':2: "end" is to be a text'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": "\\ud800"}\n', r":2: a lone surrogate '\ud800'"),
+        ('{"ami-recording": 1}\n{"t": 1, "from": ["server"], "raw": ""}\n', ':2: "from" is to be'),
+        ('{"ami-recording": 1}\n{"a": ' + "[" * 100_000 + "\n", ":2: nested too deeply"),
+        ('{"ami-recording": 1' + " " * 1024 * 1024 + "}\n", ":1: a line of more than 1048576 characters"),
     ],
 )
 def test_what_is_no_recording_is_refused_with_the_line(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         Recording.load(io.StringIO(text))
     assert message in str(caught.value)
+
+
+NUMBERS = ["NaN", "Infinity", "-Infinity", "-1", "1e400", "1e300", "1e10", "true", "false", "null", '"1"', "[1]", "{}"]
+
+
+@pytest.mark.parametrize("number", [*NUMBERS, "9" * 18, "9" * 300, "-" + "9" * 300, "9" * 310 + ".5"])
+@pytest.mark.parametrize("field", ["t", "link"])
+def test_numbers_are_numbers_and_not_too_great(field: str, number: str) -> None:
+    times, links = (number if one == field else "1" for one in ("t", "link"))
+    line = f'{{"t": {times}, "from": "server", "link": {links}, "raw": ""}}'
+    expected = '"t" is to be seconds since the start' if field == "t" else '"link" is to be a whole number'
+    with pytest.raises(ValueError, match=expected):
+        Record.from_line(line)
+
+
+@pytest.mark.parametrize("digits", [301, 400, 5000, 2_000_000])
+def test_a_number_of_very_many_digits_is_not_even_read(digits: int) -> None:
+    begun = time.process_time()
+    for line in ('{"t": %s, "from": "server", "raw": ""}', '{"t": 1, "from": "server", "raw": "", "more": -%s}'):
+        with pytest.raises(ValueError, match=r"^a number of \d+ digits$"):
+            Record.from_line(line % ("9" * digits))
+    assert time.process_time() - begun < 2
+
+
+def test_the_greatest_numbers_that_are_taken() -> None:
+    line = '{"t": 1000000000, "from": "server", "link": 1000000000, "raw": "", "more": %s}' % ("9" * 300)
+    assert Record.from_line(line) == Record(1e9, "server", b"", 1_000_000_000)
+
+
+def test_memory_has_a_bound_that_can_be_moved(tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    Recording([Record(n, "server", b"Event: X\r\n\r\n") for n in range(9)]).save(path)
+    assert len(Recording.load(path, max_size=10 * 256).records) == 9
+    with pytest.raises(ValueError, match=r"session\.jsonl:10: a recording of more than 2559 characters"):
+        Recording.load(path, max_size=10 * 256 - 1)
+
+
+def test_all_that_a_recorder_holds_back_can_be_read_again() -> None:
+    worst = Record(1e9, "server", b"\xff" * (MAX_HELD + 65536), 1_000_000_000)
+    assert len(worst.to_line()) < MAX_LINE
+
+
+def test_a_recording_drives_no_terminal() -> None:
+    text = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E])) + "\U000e0001é漢"
+    for data in (text.encode(), f"A: {text.translate({10: None, 13: None})}\r\n\r\n".encode(), b"\xff\x9b1m"):
+        line = Record(0, "server", data).to_line()
+        assert line.isprintable()
+        assert Record.from_line(line).data == data
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o640, 0o200])
+def test_a_file_is_written_anew_and_private_whatever_was_there(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "session.jsonl"
+    path.write_text("old")
+    path.chmod(mode)
+    os.link(path, tmp_path / "other")
+    Recording([]).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "other").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "other").stat().st_size == 3
+
+
+@pytest.mark.parametrize("target", ["precious", "nothing", "link"])
+def test_a_file_is_not_written_through_a_link(tmp_path: Path, target: str) -> None:
+    (tmp_path / "precious").write_text("precious")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(OSError):
+        Recording([]).save(link)
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "precious"]
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
+    Recording([]).save(os.devnull)
+    assert not os.path.isfile(os.devnull)
+    (tmp_path / "link").symlink_to(os.devnull)
+    Recording([]).save(tmp_path / "link")
+    with pytest.raises(IsADirectoryError):
+        Recording([]).save(tmp_path)
 
 
 def test_files_are_private_and_errors_name_them(tmp_path: Path) -> None:

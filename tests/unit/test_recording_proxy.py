@@ -165,6 +165,60 @@ def test_a_client_that_does_not_read_is_cut_off(sim: SimulatedReactor, monkeypat
         sim.run_until(lambda: not recorder.clients)
 
 
+def test_a_server_that_does_not_read_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ami_client.testing.recorder.MAX_HELD", 1000)
+    with Reactor() as reactor, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with Recorder(reactor, url, io.StringIO()) as recorder:
+            assert sent_until_cut_off(reactor, recorder) > 1000
+
+
+def test_a_server_that_is_not_reached_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ami_client.testing.recorder.MAX_HELD", 1000)
+    with Reactor() as reactor:
+        monkeypatch.setattr("ami_client.testing.recorder.ServerLink", Unreached)
+        with Recorder(reactor, "tcp://192.0.2.1", io.StringIO()) as recorder:
+            assert sent_until_cut_off(reactor, recorder) > 1000
+
+
+class Unreached:
+    """The way to a server that does not answer."""
+
+    buffered = 0
+
+    def __init__(self, *args: object, **options: object) -> None:
+        pass
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def sent_until_cut_off(reactor: Reactor, recorder: Recorder) -> int:
+    """Pour bytes into a recorder until it ends the connection, and return how many that were."""
+    sent = 0
+    with socket.create_connection((recorder.host, recorder.port)) as client:
+        client.setblocking(False)
+
+        def pour() -> None:
+            nonlocal sent
+            try:
+                sent += client.send(b"x" * 65536)
+            except OSError:  # it is cut off
+                reactor.stop()
+
+        reactor.add_writer(client.fileno(), pour)
+        limit = reactor.call_later(10, reactor.stop)
+        reactor.run()
+        assert reactor.time() < limit.when(), "it took all of it"
+        limit.cancel()
+        reactor.remove_writer(client.fileno())
+    assert recorder.clients == 0
+    return sent
+
+
 def connect_and_ping(reactor: Reactor, url: str) -> Connection:
     pool = Pool(reactor=reactor)
     answers: list[Connection] = []

@@ -390,6 +390,16 @@ def test_a_logoff_without_a_recorded_end_ends_it_as_well(sim: SimulatedReactor) 
     assert player.replay.finished
 
 
+def test_a_speed_is_any_number_above_0() -> None:
+    with SimulatedReactor() as sim, FakeAsterisk(sim) as server:
+        for speed in (None, math.inf, 10**400):
+            assert server.replay(Recording([]), speed=speed).speed == math.inf
+        assert server.replay(Recording([]), speed=2).speed == 2
+        for speed in (0, -1, math.nan, -(10**400)):
+            with pytest.raises(ValueError, match="the speed is to be more than 0"):
+                server.replay(Recording([]), speed=speed)
+
+
 def test_a_logoff_ends_it(sim: SimulatedReactor) -> None:
     player = Player(
         sim,

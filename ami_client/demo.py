@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
 from .connection import Connection
+from .encode import printable
 from .packet import Kind, Packet
 from .pool import Pool
 from .reactor import Reactor
@@ -102,11 +103,11 @@ class _Demo:
 
     def say(self, text: str, kind: str = "") -> None:
         """Print a line with the time since the start; ``kind`` is one of "action", "answer", "event", "result"."""
-        print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {text}", flush=True)
+        print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {printable(text)}", flush=True)
 
     def fail(self, text: str, status: int = 1) -> None:
         """Say what went wrong, and end with that exit status."""
-        print(f"{self._reactor.time() - self._started:7.3f} {'':<6}  {text}", file=sys.stderr, flush=True)
+        print(f"{self._reactor.time() - self._started:7.3f} {'':<6}  {printable(text)}", file=sys.stderr, flush=True)
         self.status = status
         self._reactor.stop()
 

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Optional
 
+from .streams import fill_closed
+
 NEEDED = ("click", "rich")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; returns the exit status. Without the extra ``demo`` works, the others say what to install."""
+    if "stdout" in fill_closed():  # before anything is asked of a server, which may do it and then we could not tell
+        print("ami-client: cannot write: standard output is closed", file=sys.stderr)
+        return 1
     args = list(sys.argv[1:] if argv is None else argv)
     if all(find_spec(name) for name in NEEDED):
         from .app import run_and_end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Iterable
@@ -21,6 +20,8 @@ from .failures import CommandError
 from .output import Output, note
 from .progress import Progress
 from .target import Given, Target
+
+LONGEST = 1e9  # seconds, 31 years: what is computed of more may be too much for a float
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -67,11 +68,11 @@ def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 class Seconds(click.FloatRange):
-    """A length of time; infinity and what is no number are none."""
+    """A length of time; infinity, what is no number, and more than :data:`LONGEST` are none."""
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
         seconds: float = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
+        if not seconds <= LONGEST:
             self.fail(f"{value!r} is not a number of seconds", param, ctx)
         return seconds
 

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 from .access import Access, asks_server
 from .failures import CommandError, Ended, Status, explain
 from .names import ACTIONS
-from .text import clean, packet_object, plural
+from .text import clean, clean_line, packet_object, plural
 
 TIMEOUT = 60.0  # seconds
 
@@ -81,7 +81,7 @@ def command(access: Access, words: Sequence[str]) -> None:
         output.object(packet_object(packet))
     else:
         for line in packet.output:
-            output.write(clean(line.expandtabs()) if output.terminal else line)
+            output.write(clean(line.rstrip("\r").expandtabs()) if output.terminal else clean_line(line))
     if packet.error is not None and not packet.output:
         raise explain(packet.error)
     if packet.error is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..encode import whole_number
 from ..packet import Packet
 from . import views
 from .table import Column, Row, lay_out
@@ -118,11 +119,11 @@ def _foot(queues: int, channels: int) -> RenderableType:
 
 
 def _seconds(channel: Packet) -> int:
-    """How long a channel has been up; Duration is ``HH:MM:SS``."""
-    parts = channel.get("duration", "").split(":")
-    if not all(part.isdigit() for part in parts):
-        return 0
+    """How long a channel has been up; Duration is ``HH:MM:SS``. What is none counts as 0."""
+    parts = [whole_number(part) for part in channel.get("duration", "").split(":", 3)]
     seconds = 0
     for part in parts:
-        seconds = seconds * 60 + int(part)
+        if part is None:
+            return 0
+        seconds = seconds * 60 + part
     return seconds

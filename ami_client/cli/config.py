@@ -14,17 +14,27 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import stat
+import struct
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Optional
+from typing import IO, Callable, Optional
 
 from .failures import CommandError, Status
 
 OWN_SECTION = "ami-client"
+MAX_FILE = 1024 * 1024  # characters of the file, at most
+MAX_SECRET = 1024  # characters: Asterisk takes no longer line
+
+# Linux keeps an access control list as an attribute: its version, then entries of a tag, rights and an id (acl(5)).
+_ACL = "system.posix_acl_access"
+_ENTRY = struct.Struct("<HHI")
+_USER, _GROUPS = 0x02, (0x04, 0x08)
+_READ = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,11 @@ def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:
     # No interpolation: a secret may hold a percent sign.
     parser = ConfigParser(interpolation=None, default_section="")
     try:
-        parser.read_string(wanted.read_text(encoding="utf-8"), str(wanted))
+        with wanted.open(encoding="utf-8") as stream:
+            text, open_to = stream.read(MAX_FILE + 1), others(stream)
+        if len(text) > MAX_FILE:
+            raise _wrong(wanted, f"it is longer than {MAX_FILE} characters")
+        parser.read_string(text, str(wanted))
     except (FileNotFoundError, NotADirectoryError):
         if path is not None:
             raise _wrong(wanted, "there is no such file") from None
@@ -76,11 +90,12 @@ def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:
         raise _wrong(wanted, str(error.strerror)) from None
     except (Error, UnicodeDecodeError) as error:
         raise _wrong(wanted, _place(error)) from None
-    profiles = {name: _profile(wanted, parser, name) for name in parser.sections() if name != OWN_SECTION}
+    names = [name for name in parser.sections() if name != OWN_SECTION]
+    profiles = {name: _profile(wanted, parser, name, open_to) for name in names}
     return Config(wanted, profiles, _default(wanted, parser, profiles))
 
 
-def _profile(path: Path, parser: ConfigParser, name: str) -> Profile:
+def _profile(path: Path, parser: ConfigParser, name: str, open_to: str) -> Profile:
     section = dict(parser[name])
     known = [one.name for one in fields(Profile) if one.name not in ("name", "open_to")]
     for key in section:
@@ -93,7 +108,7 @@ def _profile(path: Path, parser: ConfigParser, name: str) -> Profile:
     except ValueError:
         raise _wrong(path, f"[{name}] verify is yes or no") from None
     texts = {key: value for key, value in section.items() if key != "verify"}
-    return Profile(name=name, verify=verify, open_to=_others(path) if section.get("secret") else "", **texts)
+    return Profile(name=name, verify=verify, open_to=open_to if section.get("secret") else "", **texts)
 
 
 def _default(path: Path, parser: ConfigParser, profiles: Mapping[str, Profile]) -> str:
@@ -106,9 +121,29 @@ def _default(path: Path, parser: ConfigParser, profiles: Mapping[str, Profile]) 
     return default or (next(iter(profiles)) if len(profiles) == 1 else "")
 
 
-def _others(path: Path) -> str:
-    mode = path.stat().st_mode
-    return "everybody" if mode & stat.S_IROTH else "its group" if mode & stat.S_IRGRP else ""
+def others(stream: IO[str]) -> str:
+    """Who besides its owner can read an open file, ``""`` for nobody. What is no file on a disk is not looked at."""
+    mode = os.fstat(stream.fileno()).st_mode
+    if not stat.S_ISREG(mode):
+        return ""
+    if mode & stat.S_IROTH:
+        return "everybody"
+    return _named(stream) if mode & stat.S_IRGRP else ""
+
+
+def _named(stream: IO[str]) -> str:
+    """Who that is if not everybody. With an access control list the group's right is only the most that any of it may.
+
+    So a secret that systemd gives to one user (LoadCredential) looks as if a group could read it.
+    """
+    try:
+        entries = list(_ENTRY.iter_unpack(os.getxattr(stream.fileno(), _ACL)[4:]))
+    except (AttributeError, OSError, struct.error):  # no such list, or no such thing here
+        return "its group"
+    readers = [(tag, number) for tag, rights, number in entries if rights & _READ]
+    if any(tag in _GROUPS for tag, _ in readers):
+        return "a group"
+    return "another user" if any(tag == _USER and number != os.geteuid() for tag, number in readers) else ""
 
 
 def _place(error: Exception) -> str:
@@ -129,15 +164,32 @@ def _wrong(path: Path, what: str) -> CommandError:
     return CommandError(f"config file {path}: {what}", Status.USAGE)
 
 
-def read_secret_file(name: str, base: Optional[Path] = None) -> str:
-    """The first line of a file, relative to ``base``; ``-`` is standard input. Raises CommandError."""
+def read_secret_file(name: str, warn: Callable[[str], object], base: Optional[Path] = None) -> str:
+    """The first line of a file, relative to ``base``; ``-`` is standard input. Raises CommandError.
+
+    ``warn(text)`` is told of a file that others can read.
+    """
     try:
         if name == "-":
             with os.fdopen(os.dup(0), encoding="utf-8") as stream:
-                return stream.readline().rstrip("\r\n")
+                return _first_line(name, stream)
         path = (base or Path()) / Path(name).expanduser()
         with path.open(encoding="utf-8") as stream:
-            return stream.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise CommandError(f"secret file {name}: {reason}", Status.USAGE) from None
+            open_to = others(stream)
+            if open_to:
+                warn(f"{path} holds a secret, and {open_to} can read it: chmod 600 {path}")
+            return _first_line(name, stream)
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8"
+    except OSError as error:
+        reason = str(error.strerror)
+        if name == "-" and error.errno == errno.EBADF:
+            reason = "standard input is closed"
+    raise CommandError(f"secret file {name}: {reason}", Status.USAGE)
+
+
+def _first_line(name: str, stream: IO[str]) -> str:
+    line = stream.readline(MAX_SECRET + 2).rstrip("\r\n")
+    if len(line) > MAX_SECRET:
+        raise CommandError(f"secret file {name}: its first line is longer than {MAX_SECRET} characters", Status.USAGE)
+    return line

@@ -17,7 +17,7 @@ from .failures import CommandError, OutputClosed, Status
 from .filters import Condition, Wanted
 from .output import Output, note
 from .table import cut
-from .text import clean, headers_of, object_of, plural, quote
+from .text import clean, headers_of, object_of, plural, quote, with_own
 
 # Where a call begins, what it comes to, and where it ends.
 STYLES = {
@@ -168,8 +168,10 @@ class _Watch:
     def _write(self, packet: Packet) -> None:
         headers = headers_of(packet)
         if self._output.json:
-            time = {"@time": datetime.now().astimezone().isoformat(timespec="milliseconds")} if self._with_time else {}
-            self._output.object({**time, **object_of(headers)})
+            made = object_of(headers)
+            if self._with_time:
+                made = with_own({"@time": datetime.now().astimezone().isoformat(timespec="milliseconds")}, made)
+            self._output.object(made)
         elif self._full:
             self._output.packet(packet)
         else:

@@ -10,7 +10,7 @@ from . import views
 from .access import Access, asks_server, server_argument
 from .failures import CommandError
 from .output import Output
-from .text import clean, packet_object, plural
+from .text import clean, packet_object, plural, with_own
 
 TIMEOUT = 60.0  # seconds: a big server has long lists
 
@@ -59,7 +59,7 @@ def peers(access: Access) -> None:
     output = access.output
     if output.json:
         for peer in found:
-            output.object({"Technology": peer.technology, **packet_object(peer.packet)})
+            output.object(with_own({"Technology": peer.technology}, packet_object(peer.packet)))
         return
     if found:
         output.table(views.PEERS, found)

@@ -29,6 +29,7 @@ STYLES = {
 
 
 MOST_HELD = 1000  # lines
+MOST_PADDED = 200  # characters
 
 
 class Output:
@@ -78,7 +79,7 @@ class Output:
         return f"{STYLES[style]}{text}{RESET}" if self.color and style and text else text
 
     def write(self, text: str) -> None:
-        """Write a line, which is held back until :meth:`flush`; bytes of the server's come out as they came."""
+        """Write a line, which is held back until :meth:`flush`. What a server said in it has to be clean."""
         self._held.append(text)
         if len(self._held) >= MOST_HELD:
             self.flush()
@@ -126,7 +127,8 @@ class Output:
             return
         lines = [[column.title.upper() for column in columns]]
         lines += [[clean(column.value(row)) or "-" for column in columns] for row in rows]
-        widths = [max(map(len, texts)) for texts in zip(*lines)]
+        # Bounded, or one long value of the server's would make all lines as long.
+        widths = [min(max(map(len, texts)), MOST_PADDED) for texts in zip(*lines)]
         for line in lines:
             aligned = (
                 text.rjust(width) if column.right else text.ljust(width)

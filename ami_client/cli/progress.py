@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Optional
 
+from .text import clean
+
 if TYPE_CHECKING:
     from ..loop import Handle
     from .client import Client
@@ -36,7 +38,7 @@ class Progress:
 
     def _show(self) -> None:
         seconds = self._client.reactor.time() - self._started
-        self._write(f"{ERASE}{FRAMES[self._frame % len(FRAMES)]} {self._client.doing} ({seconds:.0f} s)")
+        self._write(f"{ERASE}{FRAMES[self._frame % len(FRAMES)]} {clean(self._client.doing)} ({seconds:.0f} s)")
         self._frame += 1
         self._timer = self._client.reactor.call_later(INTERVAL, self._show)
 

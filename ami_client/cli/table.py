@@ -13,6 +13,7 @@ from .text import clean
 Row = TypeVar("Row")
 
 GAP = 2  # blanks between columns
+MOST_LOOKED_AT = 4  # characters for each column of the terminal: some take no room
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def lay_out(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> 
     Cells are cut, not wrapped, where there is too little room; columns that would be left with next to nothing are left
     out, and so are those without any value.
     """
-    cells = [[clean(column.value(row)) for column in columns] for row in rows]
+    # Of a very long value so much is looked at that it still shows that it was cut.
+    most = MOST_LOOKED_AT * (width + 1)
+    cells = [[clean(column.value(row)[:most]) for column in columns] for row in rows]
     widths = [max((cell_len(line[number]) for line in cells), default=0) for number in range(len(columns))]
     shown = choose(columns, widths, width)
     fitting = fit(columns, widths, shown, width)

@@ -12,6 +12,7 @@ from typing import Optional, Union
 
 import click
 
+from ..encode import whole_number
 from ..errors import AMIError, ConnectionLost
 from ..reactor import Reactor
 from ..url import format_address
@@ -28,9 +29,10 @@ GRACE = 0.2  # seconds, for what a client has not read yet
 def address(text: str) -> tuple[str, int]:
     """``[HOST:]PORT``, taken apart; the host is 127.0.0.1 without it."""
     host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+    number = whole_number(port)
+    if number is None or not 0 <= number <= 65535:
         raise click.BadParameter(f"{text!r} is not [HOST:]PORT")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    return host.strip("[]") or "127.0.0.1", number
 
 
 def factor(text: str) -> float:
@@ -75,7 +77,7 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
     if len(servers) > 1:
         raise click.UsageError("Give one SERVER and one FILE.")
     target = access.target(servers[0] if servers else None, login=login)
-    if file != "-" and os.path.exists(file) and not force:
+    if file != "-" and os.path.lexists(file) and not force:
         raise CommandError(f"{file} exists; --force overwrites it", Status.USAGE)
     say = note if file == "-" else access.output.line
     with Reactor() as reactor:
@@ -135,6 +137,8 @@ def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout
         raise CommandError(str(error), Status.USAGE) from None
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}", Status.USAGE) from None
+    except MemoryError:
+        raise CommandError(f"{file}: it does not fit into memory", Status.USAGE) from None
     output = Output()
     with Reactor() as reactor:
         server = FakeAsterisk(reactor, host=listen[0], port=listen[1])

@@ -94,7 +94,7 @@ def find(
             where = "in the URL, by --username, AMI_USERNAME or the config file's username"
             raise _missing("user", url, where + (_known(file) if not profile.name else ""))
         username = ask(f"User at {url}", False)
-    secret = _secret(given, url, profile, file, environ)
+    secret = _secret(given, url, profile, file, environ, warn)
     if secret is None:
         account = replace(url, username=username)
         if ask is None:
@@ -124,13 +124,20 @@ def _known(file: Config) -> str:
     return f"; profiles in {file.path}: {', '.join(file.profiles)}" if file.profiles else ""
 
 
-def _secret(given: Given, url: ServerURL, profile: Profile, file: Config, environ: Mapping[str, str]) -> Optional[str]:
+def _secret(
+    given: Given,
+    url: ServerURL,
+    profile: Profile,
+    file: Config,
+    environ: Mapping[str, str],
+    warn: Callable[[str], object],
+) -> Optional[str]:
     if given.secret_file:
-        return config.read_secret_file(given.secret_file)
+        return config.read_secret_file(given.secret_file, warn)
     if url.secret is not None:
         return url.secret
     if profile.secret_file:
-        return config.read_secret_file(profile.secret_file, file.path.parent)
+        return config.read_secret_file(profile.secret_file, warn, file.path.parent)
     return profile.secret or environ.get("AMI_SECRET") or None
 
 

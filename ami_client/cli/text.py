@@ -13,6 +13,9 @@ from ..packet import Packet
 Value = Union[str, int, float, bool, None, Sequence[str]]
 
 _PLAIN = re.compile(r"[^\s\"'=]+")
+# What drives a terminal or turns its text around: C0 without the tab, DEL, C1, as bytes that are no UTF-8 too (some
+# terminals have eight bits), and what some take for the end of a line.
+_CONTROLS = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\udc80-\udc9f\u2028-\u202e\u2066-\u2069\u061c\u200e\u200f]")
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -21,6 +24,14 @@ def clean(value: str) -> str:
     if value.isprintable():
         return value
     return "".join(one if one.isprintable() else _escape(one) for one in value)
+
+
+def clean_line(line: str) -> str:
+    """A line of text for a pipe, which may lead to a terminal: controls are escaped, all else stays as it came.
+
+    So stay tabs, and bytes that are not UTF-8 but may be letters of another encoding. A line's own end, CR, is dropped.
+    """
+    return _CONTROLS.sub(lambda found: _escape(found[0]), line.rstrip("\r"))
 
 
 def quote(value: str) -> str:
@@ -50,6 +61,14 @@ def object_of(headers: Sequence[tuple[str, str]]) -> dict[str, Value]:
     for name, value in headers:
         values.setdefault(name, []).append(value)
     return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def with_own(own: dict[str, Value], theirs: dict[str, Value]) -> dict[str, Value]:
+    """What we say of a packet, then its headers. One that the server named as we name ours is left out.
+
+    Whoever reads our key can rely on it: a server, or a caller who forges a header, does not replace it.
+    """
+    return {**own, **theirs, **own}
 
 
 def packet_object(packet: Packet) -> dict[str, Value]:

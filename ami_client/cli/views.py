@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Optional
 
+from ..encode import whole_number
 from ..errors import AMIError
 from ..packet import Packet
 from .client import Client
@@ -153,7 +155,7 @@ class Queue:
 
     @property
     def longest_wait(self) -> str:
-        waits = [int(one["wait"]) for one in self.callers if one.get("wait", "").isdigit()]
+        waits = [seconds for seconds in map(_waited, self.callers) if seconds is not None]
         return duration(max(waits)) if waits else ""
 
     @property
@@ -185,9 +187,15 @@ def _waiting_style(text: str) -> str:
     return "" if text in ("", "0") else "yellow"
 
 
+def _waited(packet: Packet) -> Optional[int]:
+    """Seconds that a caller has waited, None where the server says nothing that is any."""
+    seconds = whole_number(packet.get("wait", ""))
+    return None if seconds is None or seconds < 0 else seconds
+
+
 def _wait(packet: Packet) -> str:
-    text = value(packet, "wait")
-    return duration(int(text)) if text.isdigit() else text
+    seconds = _waited(packet)
+    return value(packet, "wait") if seconds is None else duration(seconds)
 
 
 QUEUES: Sequence[Column[Queue]] = [

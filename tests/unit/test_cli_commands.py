@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -312,6 +313,96 @@ def test_events_end_when_a_later_login_is_refused(
     assert "Authentication failed; check user and secret in manager.conf" in said.err.splitlines()[-1]
 
 
+def test_a_header_of_the_server_does_not_replace_our_own_key(pbx: Pbx, ami: Ami) -> None:
+    pbx.bustle({"Event": "UserEvent", "@time": ["1999", "2000"], "@Time": "1998"})
+    (made,) = ami("events", "--json", "--time", "-n", "userevent", "-m", "1").objects
+    assert next(iter(made)) == "@time"
+    assert made.pop("@time").startswith("20")
+    assert made == {"Event": "UserEvent", "@Time": "1998"}
+    (made,) = ami("events", "--json", "-n", "userevent", "-m", "1").objects
+    assert made["@time"] == ["1999", "2000"]
+    pbx.do(pbx.server.on, "SIPpeers", listed("Peerlist", {"Technology": "IAX2", "ObjectName": "x"}))
+    made = next(one for one in ami("peers", "--json").objects if one["ObjectName"] == "x")
+    assert made["Technology"] == "SIP"
+
+
+def listed(name: str, *entries: dict[str, str]) -> list[dict[str, object]]:
+    """The answer to an action: a list. Entries are events of that name, unless they have another."""
+    end = {"Event": f"{name}Complete", "EventList": "Complete", "ListItems": len(entries)}
+    return [{"Response": "Success", "EventList": "start"}, *({"Event": name, **one} for one in entries), end]
+
+
+# -- what a server says
+
+NASTY = "\x1b[2J\x1b]0;owned\x07\x9b31m\x85\u2028\u202e \x7f\x08\r.\udc9b1m"
+NASTY_ANSWERS = {
+    "Command": {"Response": "Success", "Output": [f"\t{NASTY}", NASTY]},
+    "Ping": {"Response": "Success", "Ping": NASTY, NASTY: "x"},
+    "CoreShowChannels": listed(
+        "CoreShowChannels",
+        dict.fromkeys(("Event", "Channel", "ChannelStateDesc", "Duration", "CallerIDName", "CallerIDNum"), NASTY),
+        dict.fromkeys(("Exten", "Context", "Application", "ApplicationData", "Linkedid", NASTY), NASTY),
+    ),
+    "PJSIPShowEndpoints": listed("EndpointList", {"ObjectName": NASTY, "Contacts": f"a/{NASTY}"}),
+    "SIPpeers": listed("Peerlist", {"ObjectName": NASTY, "IPaddress": NASTY, "Status": NASTY}),
+    "IAXpeerlist": {"Response": "Error", "Message": NASTY},
+    "QueueStatus": listed(
+        "QueueStatus",
+        {"Event": "QueueParams", **dict.fromkeys(("Queue", "Strategy", "Completed", "Abandoned"), NASTY)},
+        {"Event": "QueueMember", **dict.fromkeys(("Queue", "Name", "Location", "Status", "Penalty"), NASTY)},
+        {"Event": "QueueEntry", **dict.fromkeys(("Queue", "Wait", "Position", "CallerIDName", "Channel"), NASTY)},
+    ),
+    "Nonesuch": {"Response": "Error", "Message": NASTY, NASTY: NASTY},
+    "Originate": {"Response": "Error", "Message": NASTY},
+}
+
+
+@pytest.fixture
+def nasty(pbx: Pbx) -> Pbx:
+    """A server whose every word could drive a terminal."""
+    for name, answer in NASTY_ANSWERS.items():
+        pbx.do(pbx.server.on, name, answer)
+    pbx.do(setattr, pbx.server, "version", f"11{NASTY[:-3]}")
+    pbx.bustle({"Event": f"X{NASTY}", "Channel": NASTY, NASTY: NASTY, "Quoted": f"a b{NASTY}"})
+    return pbx
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["ping", "-c", "1"], ["action", "Ping"], ["action", "Nonesuch"], ["action", "QueueStatus"], ["command", "x"]),
+        *(["channels"], ["peers"], ["queues"], ["queues", "-d"], ["events", "-n", "x*", "-m", "2", "--time"]),
+        *(["events", "-n", "x*", "-m", "2", "-f"], ["originate", "PJSIP/1", "1@office"]),
+        *(["originate", "PJSIP/1", "1@office", "--no-wait"], ["record", "-", "--login", "--timeout", "0.1"]),
+    ],
+    ids=" ".join,
+)
+def test_nothing_that_a_server_says_drives_a_terminal_behind_a_pipe(
+    nasty: Pbx, ami: Ami, args: list[str], json: list[str]
+) -> None:
+    said = ami("-t", "10", *args, *json)
+    told = (said.out + said.err).replace("\t", "").replace("\n", "")
+    assert [one for one in told if not one.isprintable()] == []
+    assert "owned" in told or args[0] == "ping"
+
+
+def test_a_refused_login_drives_no_terminal(nasty: Pbx, ami: Ami) -> None:
+    nasty.do(nasty.server.refuse_logins, NASTY)
+    said = ami("channels")
+    assert (said.status, said.out) == (4, "")
+    assert said.err.rstrip("\n").isprintable()
+    assert "owned" in said.err
+
+
+def test_the_demonstration_drives_no_terminal(nasty: Pbx, ami: Ami, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "TALK", 0.01)
+    said = ami("demo", nasty.url)
+    told = (said.out + said.err).replace("\n", "")
+    assert "owned" in told
+    assert told.isprintable()
+
+
 # -- what is common to all
 
 
@@ -348,6 +439,13 @@ def test_nobody_listens(ami: Ami) -> None:
     [
         (["ping", ""], "no server: name one by a URL"),
         (["ping", "--timeout", "nan"], "'nan' is not a number of seconds"),
+        (["ping", "--timeout", "1e300"], "'1e300' is not a number of seconds"),
+        (["originate", "PJSIP/1", "2@x", "-r", "1e306"], "'1e306' is not a number of seconds"),
+        (["ping", "-c", "\u00b2"], "'\u00b2' is not a valid integer"),
+        (["record", "f", "--listen", "\u00b2"], "'\u00b2' is not [HOST:]PORT"),
+        (["record", "f", "--listen", "9" * 5000], "is not [HOST:]PORT"),
+        (["record", "f", "--listen", "-1"], "'-1' is not [HOST:]PORT"),
+        (["replay", "/"], "/: Is a directory"),
         (["originate", "PJSIP/1", "2@x", "-r", "inf"], "'inf' is not a number of seconds"),
         (["ping", "tcp://admin@127.0.0.1"], "no secret is known for tcp://admin@127.0.0.1: give it by AMI_SECRET"),
         (["nosuch"], "No such command 'nosuch'"),
@@ -482,10 +580,63 @@ def test_a_recording_is_not_overwritten_by_mistake(pbx: Pbx, ami: Ami, tmp_path:
     assert file.read_text() != "precious"
 
 
-def test_a_file_that_is_no_recording(ami: Ami, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o666, 0o640, 0o400])
+def test_an_overwritten_recording_is_private_whatever_was_there(pbx: Pbx, ami: Ami, tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "precious"
+    file.write_text("precious")
+    file.chmod(mode)
+    with file.open() as reader:
+        assert ami("record", pbx.address, str(file), "--timeout", "0.01", "--force").status == 0
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert reader.read() == "precious"  # who had it open does not see the new one
+
+
+@pytest.mark.parametrize("target", ["precious", "nothing"])
+def test_a_recording_does_not_follow_a_link(pbx: Pbx, ami: Ami, tmp_path: Path, target: str) -> None:
+    (tmp_path / "precious").write_text("precious")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    said = ami("record", pbx.address, str(link), "--timeout", "0.01")
+    assert (said.status, said.err) == (2, f"ami-client: {link} exists; --force overwrites it\n")
+    said = ami("record", pbx.address, str(link), "--timeout", "0.01", "--force")
+    assert (said.status, said.err.count("\n")) == (2, 1)
+    assert "it is a symbolic link; name the file itself" in said.err
+    assert link.is_symlink()
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_recording_into_a_device_leaves_it_what_it_is(pbx: Pbx, ami: Ami, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert ami("record", pbx.address, str(fifo), "--timeout", "0.01", "--force").status == 0
+        assert os.read(reader, 100).startswith(b'{"ami-recording": 1')
+    finally:
+        os.close(reader)
+    assert fifo.is_fifo()
+    said = ami("record", pbx.address, str(tmp_path), "--timeout", "0.01", "--force")
+    assert (said.status, said.err) == (2, "ami-client: cannot listen or write: Is a directory\n")
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 300, "1e300", "NaN", "-1", "true", '"\u00b2"'])
+@pytest.mark.parametrize("field", ["t", "link"])
+def test_a_number_that_no_recording_has(ami: Ami, tmp_path: Path, field: str, number: str) -> None:
     file = tmp_path / "f"
-    file.write_text("no recording")
+    line = ", ".join(f'"{name}": {number if name == field else 1}' for name in ("t", "link"))
+    file.write_text(f'{{"ami-recording": 1}}\n{{{line}, "from": "server", "raw": ""}}\n', encoding="utf-8")
+    said = ami("replay", str(file), "--timeout", "0.01")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith(f"ami-client: {file}:2: ")
+
+
+@pytest.mark.parametrize("text", ["no recording", '{"ami-recording": "\\u001b[2J\\u009b"}', "\x1b[2J", "\x9b"])
+def test_a_file_that_is_no_recording(ami: Ami, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f"
+    file.write_text(text, encoding="utf-8")
     said = ami("replay", str(file))
     assert said.status == 2
     assert said.err.startswith("ami-client: ")
     assert said.err.count("\n") == 1
+    assert said.err.rstrip("\n").isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
 import json
@@ -9,7 +10,9 @@ import re
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +92,37 @@ def test_nothing_drives_the_terminal() -> None:
     assert text.json_text(nasty).isprintable()
     assert json.loads(text.json_text(nasty)) == nasty
     assert text.quote(nasty).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("\ta\t b  \\x1b c", "\ta\t b  \\x1b c"),
+        ("\x1b[2J\x1b]0;t\x07\x9b1m\x85", "\\x1b[2J\\x1b]0;t\\x07\\x9b1m\\x85"),
+        ("a\rb\x00\x08\x0b\x0c\x7f\nc", "a\\rb\\x00\\x08\\x0b\\x0c\\x7f\\nc"),
+        ("the end of a line\r", "the end of a line"),
+        ("\u2028\u2029\u202e\u2066\u200f", "\\u2028\\u2029\\u202e\\u2066\\u200f"),
+        ("caf\udce9 \udc9b1m", "caf\udce9 \\udc9b1m"),
+        ("\xa0 \u3000 é漢 \U0001f469\u200d\U0001f52c", "\xa0 \u3000 é漢 \U0001f469\u200d\U0001f52c"),
+    ],
+)
+def test_a_line_in_a_pipe_is_as_it_came_but_for_what_drives_a_terminal(line: str, shown: str) -> None:
+    assert text.clean_line(line) == shown
+
+
+@pytest.mark.parametrize("number", [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E, 0xDC80, 0xDC9B, 0xDCFF])
+def test_json_has_no_control_character_and_no_byte_that_is_no_utf8(number: int) -> None:
+    made = text.json_text({chr(number): [chr(number)]})
+    assert made.isprintable()
+    assert json.loads(made) == {chr(number): [chr(number)]}
+
+
+def test_what_the_server_says_does_not_replace_what_we_say() -> None:
+    assert list(text.with_own({"@time": "ours"}, {"Event": "X", "@time": ["a", "b"], "@Time": "c"}).items()) == [
+        ("@time", "ours"),
+        ("Event", "X"),
+        ("@Time", "c"),
+    ]
 
 
 def test_values_end_where_they_seem_to() -> None:
@@ -203,6 +237,66 @@ def test_a_table_fits_the_terminal_and_shows_what_is_cut(width: int) -> None:
     assert len(line) <= width
     for cell, value in zip(line.split(), names.values()):
         assert cell in (value, f"{value}()") or (cell.endswith("…") and value.startswith(cell[:-1]))
+
+
+def test_a_value_of_a_million_characters_costs_what_a_terminal_shows_of_it() -> None:
+    row = packet("Event: CoreShowChannel", f"Channel: {'c' * 1_000_000}", f"Application: {chr(27) * 1_000_000}")
+    begun = time.process_time()
+    for _ in range(10):
+        _, line = ("".join(text for text, _ in cells) for cells in lay_out(views.CHANNELS, [row], 80))
+    assert time.process_time() - begun < 2  # column by column it would be minutes
+    assert len(line) <= 80
+    assert line.count("…") == 2
+
+
+def test_one_long_value_does_not_make_all_lines_of_a_pipe_as_long(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.table([Column[str]("A", str), Column[str]("B", lambda _: "b")], ["x" * 10_000, "short"])
+    output.flush()
+    head, long, short = capsys.readouterr().out.splitlines()
+    assert long == "x" * 10_000 + "  b"
+    assert max(len(head), len(short)) < 250
+
+
+# -- numbers of the server's
+
+ODD_NUMBERS = ["\u00b2", "\u0663", "9" * 5000, "-" + "9" * 5000, "", "-", "-5", "1e3", "nan", "\udcb2", ":", "1 2"]
+
+
+@pytest.mark.parametrize("odd", ODD_NUMBERS)
+def test_a_wait_that_is_no_number_is_shown_as_it_is(odd: str) -> None:
+    entries = [
+        packet("Event: QueueParams", "Queue: q"),
+        packet("Event: QueueEntry", "Queue: q", f"Wait: {odd}"),
+        packet("Event: QueueEntry", "Queue: q", "Wait: 61"),
+        packet("Event: QueueMember", "Queue: q", f"Status: {odd}", f"Penalty: {odd}", f"CallsTaken: {odd}"),
+    ]
+    (found,) = views.group_queues(entries)
+    assert (found.longest_wait, found.ready) == ("1:01", 0)
+    assert [views.CALLERS[-1].value(one) for one in found.callers] == [odd, "1:01"]
+    assert [[column.value(one) for column in views.MEMBERS][2:] for one in found.members] == [[odd, odd, odd]]
+
+
+@pytest.mark.parametrize("odd", [*ODD_NUMBERS, "00:\u00b2:00", f"00:{'9' * 5000}:01", "1:" * 5000 + "1", "00::01"])
+def test_a_duration_that_is_none_counts_as_the_shortest(odd: str) -> None:
+    board = Board("tcp://me@pbx")
+    board.set_channels([packet("Event: X", "Channel: odd", f"Duration: {odd}"), channel(1, 7)])
+    assert [one["channel"] for one in board.channels] == ["PJSIP/1", "odd"]
+    assert drawn(board, 60, 20)
+
+
+def test_numbers_are_read_in_one_place_alone() -> None:
+    """`isdigit`, `int` and `float` each have their own idea of what a number is."""
+    trees = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in Path(text.__file__).parent.glob("*.py")}
+    found = {
+        (name, node.func.id if isinstance(node.func, ast.Name) else node.func.attr)
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))
+    }
+    names = {"int", "float", "isdigit", "isdecimal", "isnumeric"}
+    # The user's own --speed, and seconds that are a number already.
+    assert {one for one in found if one[1] in names} == {("taping.py", "float"), ("text.py", "int")}
 
 
 # -- the board of top

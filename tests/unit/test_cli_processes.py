@@ -6,6 +6,7 @@ import array
 import fcntl
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_pbx import ROOT, Ami, Pbx, start
+from cli_pbx import ROOT, Ami, Pbx, command_line, start
 
 from ami_client import Reactor
 from ami_client.testing import Recording
@@ -24,6 +25,7 @@ from ami_client.testing import Recording
 LIMIT = 20  # seconds, for what hangs
 PIPE_SIZE = 65536  # bytes
 LONG = "x" * 1000
+ROOM = 2 * 1024 * 1024 * 1024  # bytes of addresses
 WITHOUT_EXTRA = "import sys; sys.modules['click'] = None; from ami_client.cli import main; sys.exit(main())"
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
@@ -142,14 +144,28 @@ def test_a_disk_that_is_full(pbx: Pbx) -> None:
         assert finish(process)[::2] == (1, "ami-client: cannot write: No space left on device\n")
 
 
-def test_bytes_of_a_command_come_out_as_they_came(pbx: Pbx, ami: Ami) -> None:
+def test_bytes_of_a_command_come_out_as_they_came_but_for_controls(pbx: Pbx, ami: Ami) -> None:
     def answer(request: Any) -> bytes:
-        return b"Response: Success\r\nActionID: %b\r\nOutput:   caf\xe9 \x1b\r\n\r\n" % request.action_id.encode()
+        said = b"Output: \t caf\xe9 \xc3\xa9 \x1b[2J \xc2\x9b1m \x9b1m"
+        return b"Response: Success\r\nActionID: %b\r\n%b\r\n\r\n" % (request.action_id.encode(), said)
 
     pbx.do(pbx.server.on, "Command", answer)
     done = run_program("command", "x", "-s", pbx.url)
-    assert (done.returncode, done.stdout) == (0, b"  caf\xe9 \x1b\n")
-    assert ami("command", "x", "--json").objects[0]["Output"] == ["  caf\udce9 \x1b"]
+    assert (done.returncode, done.stdout) == (0, b"\t caf\xe9 \xc3\xa9 \\x1b[2J \\x9b1m \\udc9b1m\n")
+    assert ami("command", "x", "--json").objects[0]["Output"] == ["\t caf\udce9 é \x1b[2J \x9b1m \udc9b1m"]
+
+
+@pytest.mark.parametrize("args", [["channels"], ["action", "Nonesuch"]])
+def test_the_log_drives_no_terminal(pbx: Pbx, args: list[str]) -> None:
+    nasty = "\x1b]0;owned\x07\x9b31m\u2028"
+    pbx.do(setattr, pbx.server, "version", f"11{nasty}")
+    for name in ("CoreShowChannels", "Nonesuch"):
+        pbx.do(pbx.server.on, name, {"Response": "Error", "Message": nasty, nasty: nasty})
+    done = run_program("-vv", *args, "-s", pbx.url)
+    assert done.returncode == 1
+    assert b"logged in" in done.stderr
+    assert b"owned" in done.stderr
+    assert (done.stdout + done.stderr).decode().replace("\n", "").isprintable()
 
 
 def test_the_output_does_not_depend_on_the_locale(pbx: Pbx) -> None:
@@ -158,9 +174,109 @@ def test_the_output_does_not_depend_on_the_locale(pbx: Pbx) -> None:
     assert "Мастерская".encode() in done.stdout
 
 
+# -- standard streams that are closed
+
+PLACE_ORDER = ["originate", "Local/100@office", "101@office"]
+WRITTEN = b"ami-client: cannot write: standard output is closed\n"
+
+
+def run_closed(redirections: str, *args: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell does with such redirections (``>&-``)."""
+    program = command_line(*args)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", *program]
+    return subprocess.run(shell, capture_output=True, env=environment, timeout=LIMIT, **options)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["ping"], ["action", "Ping"], ["command", "x"], ["events"], PLACE_ORDER, ["channels"], ["peers"], ["queues"]),
+        *(["top"], ["record", "-"], ["record", "f"], ["replay", "f"], ["demo"], ["--help"], ["--version"], ["nosuch"]),
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_asked_of_a_server_when_we_could_not_tell(pbx: Pbx, args: list[str], tmp_path: Path) -> None:
+    done = run_closed(">&-", "-s", pbx.url, *args, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, WRITTEN)
+    assert pbx.do(lambda: list(pbx.server.received)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("redirections", ["<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_with_more_of_them_closed(pbx: Pbx, redirections: str) -> None:
+    done = run_closed(redirections, "ping", pbx.url)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"" if "2" in redirections else WRITTEN)
+
+
+@pytest.mark.parametrize("redirections", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["ping", "-c", "1"], b"1 sent, 1 answered"),
+        (["events", "-m", "1", "--json"], b'{"Event": "FullyBooted"'),
+        (PLACE_ORDER, b"answered: Local/100@office"),
+        (["record", "f", "--login", "-t", "0.1"], b"packets recorded"),
+    ],
+)
+def test_the_output_is_all_that_is_needed(
+    pbx: Pbx, redirections: str, args: list[str], says: bytes, tmp_path: Path
+) -> None:
+    done = run_closed(redirections, "-s", pbx.url, *args, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert says in done.stdout
+
+
+def test_errors_have_their_status_where_they_cannot_be_said(pbx: Pbx) -> None:
+    wrong = pbx.url.replace(":secret", ":hushhush")
+    for status, args in ((4, ["ping", wrong]), (2, ["nosuch"]), (2, []), (1, ["-s", pbx.url, "action", "Nonesuch"])):
+        done = run_closed("2>&-", *args)
+        assert done.returncode == status
+        assert b"Traceback" not in done.stdout
+        assert b"ami-client:" not in done.stdout
+
+
+def test_a_secret_from_an_input_that_is_closed(pbx: Pbx) -> None:
+    done = run_closed("<&-", "ping", pbx.url.replace(":secret", ""), "--secret-file", "-")
+    assert (done.returncode, done.stderr) == (2, b"ami-client: secret file -: standard input is closed\n")
+    assert pbx.do(lambda: list(pbx.server.received)) == []
+
+
+def test_a_closed_input_is_nobody_who_could_be_asked(pbx: Pbx) -> None:
+    done = run_closed("<&-", "ping", pbx.url.replace(":secret", ""))
+    assert done.returncode == 2
+    assert b"no secret is known for" in done.stderr
+
+
+def test_closed_streams_without_the_extra() -> None:
+    for redirection, status in ((">&-", 1), ("2>&-", 2)):
+        shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-c", WITHOUT_EXTRA, "ping"]
+        done = subprocess.run(shell, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=LIMIT)
+        assert (done.returncode, done.stdout) == (status, b"")
+        assert done.stderr == (WRITTEN if redirection == ">&-" else b"")
+
+
+def test_an_output_that_is_only_for_reading(pbx: Pbx) -> None:
+    done = run_closed("1</dev/null", "channels", pbx.url)
+    assert (done.returncode, done.stderr) == (1, b"ami-client: cannot write: Bad file descriptor\n")
+
+
 def test_a_secret_from_standard_input(pbx: Pbx) -> None:
     done = run_program("ping", "-c", "1", pbx.url.replace(":secret", ""), "--secret-file", "-", input=b"secret\n")
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("mode", "who"), [(0o600, ""), (0o640, "its group"), (0o604, "everybody")])
+def test_a_secret_file_that_others_can_read_is_told_once(pbx: Pbx, tmp_path: Path, mode: int, who: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("secret\n")
+    file.chmod(mode)
+    warning = f"ami-client: {file} holds a secret, and {who} can read it: chmod 600 {file}\n" if who else ""
+    for args in (["ping", "-c", "2", "-i", "0"], ["record", "-", "--login", "-t", "0.1"]):
+        done = run_program(*args, "-s", pbx.url.replace(":secret", ""), "--secret-file", str(file))
+        assert done.returncode == 0
+        told = [line for line in done.stderr.decode().splitlines(keepends=True) if "secret" in line]
+        assert told == [warning] * bool(who)
 
 
 def test_the_log_goes_to_stderr_and_shows_no_secret(pbx: Pbx) -> None:
@@ -225,6 +341,48 @@ def test_a_recorder_tells_that_the_server_is_not_there(tmp_path: Path) -> None:
     assert process.stderr.readline().startswith("ami-client: cannot connect to 127.0.0.1:1: Connection refused")
     process.send_signal(signal.SIGINT)
     assert finish(process)[0] == 0
+
+
+@pytest.mark.parametrize("endless", ["/dev/zero", "zeros", "blank lines", "one record", "a line of JSON"])
+def test_what_has_no_end_is_no_recording(tmp_path: Path, endless: str) -> None:
+    """In less memory than it would take: the process may not have more."""
+    file = tmp_path / "endless"
+    begin = b'{"ami-recording": 1}\n'
+    feed = {
+        "zeros": begin + b"\0" * 65536,
+        "blank lines": b"\n" * 65536,
+        "one record": begin + b'{"t": 1, "from": "server", "raw": "' + b"x" * 65536,
+        "a line of JSON": b"[" * 65536,
+    }
+    name = "/dev/zero" if endless == "/dev/zero" else str(file)
+    if name == str(file):
+        with file.open("wb") as out:
+            out.write(feed[endless])
+            out.truncate(1 << 40)  # zeros, which take no room on the disk
+    begun = time.monotonic()
+    done = run_program("replay", name, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM)))
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"a line of more than " in done.stderr
+    assert time.monotonic() - begun < LIMIT / 2
+
+
+def test_a_pipe_without_an_end_is_no_recording(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen(["sh", "-c", f"exec cat /dev/zero > '{fifo}'"], stderr=subprocess.DEVNULL):
+        done = run_program("replay", str(fifo))
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"a line of more than " in done.stderr
+
+
+def test_ctrl_c_while_nobody_writes_into_a_pipe(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    process = start("replay", str(fifo))
+    with fifo.open("w"):  # it has begun to read
+        process.send_signal(signal.SIGINT)
+        assert finish(process) == (-signal.SIGINT, "", "")
 
 
 def test_a_port_that_is_taken(pbx: Pbx, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,67 @@ def test_a_secret_that_others_can_read_is_told(file: Path, mode: int, warnings: 
     find(Given(config=file), {}, None, told.append)
     assert len(told) == warnings
     assert all("chmod 600" in text and "50%" not in text for text in told)
+
+
+@pytest.mark.parametrize(("mode", "who"), [(0o600, ""), (0o400, ""), (0o640, "its group"), (0o644, "everybody")])
+@pytest.mark.parametrize("named", ["by the command line", "by a profile"])
+def test_a_secret_file_that_others_can_read_is_told(file: Path, mode: int, who: str, named: str) -> None:
+    secret = file.parent / "pbx1.secret"
+    secret.chmod(mode)
+    told: list[str] = []
+    given = Given(server="pbx1", config=file)
+    if named == "by the command line":
+        given = Given(server="tcp://me@pbx.example", secret_file=str(secret))
+    assert find(given, {"AMI_CONFIG": "/no/such/file"}, None, told.append).secret == "from the file"
+    assert told == [f"{secret} holds a secret, and {who} can read it: chmod 600 {secret}"] * bool(who)
+
+
+USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = (1 << bit for bit in range(6))  # tags of acl(5)
+
+
+@pytest.mark.parametrize(
+    ("entries", "who"),
+    [
+        ([(USER, 4, os.geteuid())], ""),  # as systemd gives a credential to the user of a service
+        ([(USER, 4, os.geteuid() + 1)], "another user"),
+        ([(USER, 4, os.geteuid()), (GROUP, 4, 5)], "a group"),
+        ([(USER, 0, os.geteuid() + 1), (GROUP, 0, 5)], ""),
+    ],
+)
+def test_an_access_control_list_says_who_it_is(tmp_path: Path, entries: list[tuple[int, int, int]], who: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush")
+    plain = [(USER_OBJ, 6, 2**32 - 1), (GROUP_OBJ, 0, 2**32 - 1), (MASK, 4, 2**32 - 1), (OTHER, 0, 2**32 - 1)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in sorted([*plain, *entries]))
+    try:
+        os.setxattr(secret, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    except (AttributeError, OSError):
+        pytest.skip("no access control lists here")
+    assert secret.stat().st_mode & 0o777 == 0o640
+    told: list[str] = []
+    find(Given(server="tcp://me@pbx.example", secret_file=str(secret)), {"AMI_CONFIG": "/no"}, None, told.append)
+    assert told == [f"{secret} holds a secret, and {who} can read it: chmod 600 {secret}"] * bool(who)
+
+
+def test_what_is_no_file_on_a_disk_is_read_by_nobody_else(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o644)
+    holder = os.open(fifo, os.O_RDWR)
+    os.write(holder, b"hush\n")
+    told: list[str] = []
+    given = Given(server="tcp://me@pbx.example", secret_file=str(fifo))
+    assert find(given, {"AMI_CONFIG": "/no"}, None, told.append).secret == "hush"
+    os.close(holder)
+    assert told == []
+
+
+def test_what_has_no_end_is_neither_a_secret_nor_a_config_file(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="secret file /dev/zero: its first line is longer than 1024 characters"):
+        target(Given(server="tcp://me@h", secret_file="/dev/zero"))
+    with pytest.raises(CommandError, match="config file /dev/zero: it is longer than 1048576 characters"):
+        target(Given(config=Path("/dev/zero")))
+    (tmp_path / "long").write_text("x" * 1024 + "\n")
+    assert target(Given(server="tcp://me@h", secret_file=str(tmp_path / "long"))).secret == "x" * 1024
 
 
 def test_where_the_file_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ..encode import fold_name
+from ..encode import fold_name, whole_number
 from .actions import ACTIONS, Turn, action
 from .masks import OFF, parse_mask
 from .script import Answer, Headers, Later, Value, error, success
@@ -88,8 +88,8 @@ def user_event(turn: Turn) -> Answer:
 @action("WaitEvent", "Wait for an event to occur.")
 def wait_event(turn: Turn) -> Answer:
     """Answer when an event has come for the session, or after Timeout seconds."""
-    timeout = turn.get("Timeout") or "-1"
-    if not timeout.lstrip("-").isdigit():
+    timeout = whole_number(turn.get("Timeout") or "-1")
+    if timeout is None:
         return error("Invalid timeout")
     later = Later()
 
@@ -102,7 +102,7 @@ def wait_event(turn: Turn) -> Answer:
         later.set(done)
 
     # Without a timeout the real one waits for ever; a day is as long for a test.
-    timer = turn.server.loop.call_later(float(timeout) if float(timeout) >= 0 else 86400.0, end)
+    timer = turn.server.loop.call_later(float(timeout) if timeout >= 0 else 86400.0, end)
     turn.session.on_event = end
     return later
 

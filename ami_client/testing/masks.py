@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..encode import whole_number
+
 #: Asterisk's event classes by their bits (manager.h); ``all`` is not one of them.
 CLASSES = {
     "system": 1 << 0,
@@ -38,8 +40,9 @@ def parse_mask(text: str) -> int:
 
     Source: Asterisk manager.c, strings_to_mask.
     """
-    if text.isascii() and text.isdigit():
-        return int(text) & ALL
+    number = whole_number(text)
+    if number is not None and number >= 0:
+        return number & ALL
     if text.lower() in _FALSE:
         return OFF
     if text.lower() in _TRUE:

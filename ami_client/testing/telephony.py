@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from ..encode import whole_number
 from .actions import Turn, action
 from .calls import ANSWERED, Order, caller_event
 from .channels import Channel, known
@@ -81,18 +82,18 @@ def status(turn: Turn) -> Answer:
 @action("Redirect", "Redirect (transfer) a call.", "call,all")
 def redirect(turn: Turn) -> Answer:
     """Lead a live channel to another place in the dialplan."""
-    name, exten, priority = turn.get("Channel"), turn.get("Exten"), turn.get("Priority")
+    name, exten, priority = turn.get("Channel"), turn.get("Exten"), whole_number(turn.get("Priority"))
     if not name:
         return error("Channel not specified")
-    if not priority:
+    if not turn.get("Priority"):
         return error("Priority not specified")
-    if not priority.isdigit() or int(priority) < 1:
+    if priority is None or priority < 1:
         return error("Priority is invalid")
     channel = _channel(turn)
     if channel is None:
         return error(f"Channel does not exist: {name}")
     context = turn.get("Context") or channel.context
-    if not turn.exchange.redirect(channel, context, exten, int(priority)):
+    if not turn.exchange.redirect(channel, context, exten, priority):
         return error("Redirect failed, channel not up.")
     return success("Redirect successful")
 
@@ -101,7 +102,9 @@ def redirect(turn: Turn) -> Answer:
 def hangup(turn: Turn) -> Answer:
     """Hang up a channel, or list and hang up those that match a /regex/."""
     name = turn.get("Channel")
-    cause = int(turn.get("Cause")) if turn.get("Cause").isdigit() else 16
+    cause = whole_number(turn.get("Cause"))
+    if cause is None or cause < 0:
+        cause = 16
     if not name:
         return error("No channel specified")
     if name.startswith("/"):
@@ -183,9 +186,10 @@ def _originate_problem(turn: Turn) -> str:
     exten, context, priority = turn.get("Exten"), turn.get("Context"), turn.get("Priority")
     if not turn.get("Channel"):
         return "Channel not specified"
-    if priority and not priority.isdigit():
+    number = whole_number(priority)
+    if priority and (number is None or number < 0):
         return "Invalid priority"
-    if turn.get("Timeout") and not turn.get("Timeout").lstrip("-").isdigit():
+    if turn.get("Timeout") and whole_number(turn.get("Timeout")) is None:
         return "Invalid timeout"
     if "/" not in turn.get("Channel"):
         return "Invalid channel"
@@ -194,7 +198,7 @@ def _originate_problem(turn: Turn) -> str:
     if not (exten and context and priority):
         return "Originate with 'Exten' requires 'Context' and 'Priority'"
     steps = turn.office.extensions.get((context, exten), [])
-    return "" if len(steps) >= int(priority) > 0 else "Extension does not exist."
+    return "" if number is not None and len(steps) >= number > 0 else "Extension does not exist."
 
 
 def _order(turn: Turn) -> Order:
@@ -208,10 +212,10 @@ def _order(turn: Turn) -> Order:
         channel=turn.get("Channel"),
         context=turn.get("Context"),
         exten=turn.get("Exten"),
-        priority=int(turn.get("Priority") or 1),
+        priority=whole_number(turn.get("Priority") or "1") or 0,
         application=turn.get("Application"),
         data=turn.get("Data"),
-        timeout=int(turn.get("Timeout") or 30_000) / 1000,
+        timeout=(whole_number(turn.get("Timeout") or "30000") or 0) / 1000,
         caller_number=caller_number.strip(" >"),
         caller_name=caller_name.strip(' "'),
         account=turn.get("Account"),

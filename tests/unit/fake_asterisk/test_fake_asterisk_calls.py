@@ -146,6 +146,26 @@ def test_originations_that_nobody_tries(client: Client, headers: str, message: s
     assert client.events("OriginateResponse") == []
 
 
+@pytest.mark.parametrize("odd", ["\u00b2", "\u0663", "--5", "9" * 900, "1_0", "1.5"])
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ("Originate\nChannel: Local/1\nTimeout: %s\nApplication: Wait", "Invalid timeout"),
+        ("Originate\nChannel: Local/1\nPriority: %s\nApplication: Wait", "Invalid priority"),
+        ("Redirect\nChannel: Local/1\nExten: 1\nPriority: %s", "Priority is invalid"),
+        ("WaitEvent\nTimeout: %s", "Invalid timeout"),
+        ("Hangup\nChannel: Local/1\nCause: %s", "No such channel"),
+        ("Events\nEventMask: %s", None),
+    ],
+)
+def test_numbers_that_are_none(client: Client, request_: str, message: str | None, odd: str) -> None:
+    (answer,) = client.ask(f"Action: {request_ % odd}")
+    if message is None:
+        assert answer[0] == ("Response", "Success")
+    else:
+        assert answer == [("Response", "Error"), ("Message", message)]
+
+
 @pytest.mark.parametrize(
     ("channel", "message"),
     [

@@ -12,7 +12,7 @@ from . import housekeeping, listings, telephony
 from .actions import ACTIONS, Turn
 from .calls import Exchange
 from .link import Listener
-from .matching import Pattern, Received, Wanted
+from .matching import MAX_RECEIVED, Pattern, Received, Wanted
 from .office import Office
 from .recording import Recording
 from .replay import Playback, Replay
@@ -55,10 +55,12 @@ class FakeAsterisk:
     * ``call_length``: seconds that an answered call stays in one place before it is hung up, None
       for ever;
     * ``fully_booted``: whether FullyBooted follows a login;
-    * ``office``: peers, queues, extensions and files that it tells about.
+    * ``office``: peers, queues, extensions and files that it tells about;
+    * ``max_received``: how many requests :attr:`received` keeps at least, None for all. Older ones are
+      forgotten: a server that runs for long is not to grow without a bound.
     """
 
-    #: All requests that came, of all clients, in order; ``clear()`` it as you like. Called, those that are meant:
+    #: The requests that came, of all clients, in order; ``clear()`` it as you like. Called, those that are meant:
     #: ``assert server.received("Originate", Channel="PJSIP/100")``.
     received: Received
     #: The live calls: ``channels`` are theirs, ``hang_up(channel, cause)`` is the other side's doing.
@@ -84,6 +86,7 @@ class FakeAsterisk:
         call_length: Optional[float] = 1.0,
         fully_booted: bool = True,
         office: Optional[Office] = None,
+        max_received: Optional[int] = MAX_RECEIVED,
     ) -> None:
         self.loop = loop
         self.username = username
@@ -92,12 +95,14 @@ class FakeAsterisk:
         self.auth_delay = auth_delay
         self.fully_booted = fully_booted
         self.office = Office() if office is None else office
-        self.received = Received()
+        if max_received is not None and max_received < 1:
+            raise ValueError("max_received must be 1 or more; None keeps all requests")
+        self.received = Received(max_received)
         self.exchange = Exchange(loop, self.office, self.push, ring_time=ring_time, call_length=call_length)
         self._listener = Listener(loop, host, port, unix_path, tls)
         self._sessions: list[Session] = []
         self._timeline = Timeline(loop, self.push)
-        self._scripts = Scripts(loop, self.play)
+        self._scripts = Scripts(loop, self.play, max_received)
         self._replay: Optional[Replay] = None
         self._playbacks: dict[Session, Playback] = {}
 
@@ -240,7 +245,7 @@ class FakeAsterisk:
         Any credentials will do, unless the recorded ones were refused. Raises ValueError for a speed that is not
         positive.
         """
-        self._replay = Replay(recording, speed, patience)
+        self._replay = Replay(recording, speed, patience, self.received.limit)
         return self._replay
 
     def refuse_logins(self, message: str = "Authentication failed") -> None:

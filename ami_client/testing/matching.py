@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,11 @@ from typing import Callable, Optional, Union
 from ..encode import ENCODING, ENCODING_ERRORS, fold_name
 from .redact import redact
 from .requests import Request
+
+logger = logging.getLogger("ami_client")
+
+#: How many requests a server keeps for certain, if not told otherwise.
+MAX_RECEIVED = 10_000
 
 #: What a header is to be: such a text or number, a list of all its values, a regex that is found in it, a function
 #: of its value; None: not there; ``...``: there, with whatever value.
@@ -44,32 +50,57 @@ class Pattern:
 class Matches(list[Request]):
     """Requests that were meant; when there are none it is false, and tells what came instead."""
 
-    def __init__(self, pattern: Pattern, requests: Iterable[Request]) -> None:
+    def __init__(self, pattern: Pattern, requests: Iterable[Request], forgotten: int = 0) -> None:
+        self._forgotten = f"; {forgotten} older requests are forgotten" if forgotten else ""
         self._pattern = pattern
         self._requests = list(requests)
         super().__init__(request for request in self._requests if pattern.matches(request))
 
     def __repr__(self) -> str:
         if self:
-            return f"<received: {', '.join(counted(map(describe, self)))}>"
+            return f"<received: {', '.join(counted(map(describe, self)))}{self._forgotten}>"
         if not self._requests:
-            return f"<no {self._pattern}; nothing was received>"
+            return f"<no {self._pattern}; nothing was received{self._forgotten}>"
         # Those that come closest are told first: what follows may be cut off.
         nearest = sorted(self._requests, key=lambda request: not self._pattern.names(request))
-        return f"<no {self._pattern}; received: {', '.join(counted(map(self._pattern.describe, nearest)))}>"
+        received = ", ".join(counted(map(self._pattern.describe, nearest)))
+        return f"<no {self._pattern}; received: {received}{self._forgotten}>"
 
 
 class Received(list[Request]):
-    """All requests that came, of all clients, in order; called, those that are meant."""
+    """The requests that came, of all clients, in order; called, those that are meant.
+
+    Attributes: ``limit``, how many are kept for certain, None for all; ``forgotten``, how many older ones are not there
+    any more.
+    """
+
+    def __init__(self, limit: Optional[int] = None) -> None:
+        super().__init__()
+        self.limit = limit
+        self.forgotten = 0
+
+    def append(self, request: Request) -> None:
+        """Add a request; the oldest are forgotten, several at a time, when there are too many."""
+        super().append(request)
+        if self.limit is not None and len(self) > self.limit + self.limit // 10:
+            self.forgotten += len(self) - self.limit
+            del self[: -self.limit]
 
     def __call__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, /, **more: Wanted) -> Matches:
         """Return the requests for ``action`` that have these headers; when there are none, what is false and tells why.
 
         Names compare without case. A header is to have exactly the value given; or, with a regex, a value in which it
         is found; with a function, one for which it is true; with a list, all these values; with ``...``, any value;
-        with None, none at all.
+        with None, none at all. When there were so many requests that the oldest are forgotten, a warning is logged.
         """
-        return Matches(Pattern(action, {**(headers or {}), **more}), self)
+        if self.forgotten:
+            logger.warning(
+                "FakeAsterisk has forgotten the first %d requests, and cannot tell whether %s was among them:"
+                " give it a higher max_received, or clear server.received from time to time",
+                self.forgotten,
+                action,
+            )
+        return Matches(Pattern(action, {**(headers or {}), **more}), self, self.forgotten)
 
 
 def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:

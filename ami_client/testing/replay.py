@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .masks import ALL
+from .matching import MAX_RECEIVED, Received
 from .recording import Recording
 from .requests import Request
 from .script import BUILT_IN, Answer, Later
@@ -23,17 +24,20 @@ _FASTEST = 1e100  # a speed; beyond it a float may not hold the number, and noth
 class Replay:
     """A recording that a server plays to its clients; made by ``FakeAsterisk.replay``.
 
-    Attributes: ``unmatched``, the requests that nothing recorded was like; ``finished``, whether some client has been
-    played a connection to its end; ``on_end(number)``, called then with the number of the client, from 1, unless None.
+    Attributes: ``unmatched``, the latest requests that nothing recorded was like; ``finished``, whether some client has
+    been played a connection to its end; ``on_end(number)``, called then with the number of the client, from 1, unless
+    None.
     """
 
-    def __init__(self, recording: Recording, speed: Optional[float], patience: float) -> None:
+    def __init__(
+        self, recording: Recording, speed: Optional[float], patience: float, max_received: Optional[int] = MAX_RECEIVED
+    ) -> None:
         if speed is not None and not speed > 0:
             raise ValueError("the speed is to be more than 0; None for no waiting")
         self.recording = recording
         self.speed = math.inf if speed is None or speed > _FASTEST else float(speed)
         self.patience = patience
-        self.unmatched: list[Request] = []
+        self.unmatched: list[Request] = Received(max_received)
         self.finished = False
         self.on_end: Optional[Callable[[int], object]] = None
         self._clients = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
-from .matching import Pattern, counted, describe
+from .matching import MAX_RECEIVED, Pattern, Received, counted, describe
 from .requests import Request
 from .script import BUILT_IN, Answer, Cut, Later, Script, check_answer, error, listing
 from .timeline import Sequel, check_sequel
@@ -23,12 +23,18 @@ class Expectation:
 
     Without an answer of its own it gets the one that it would have got anyway.
 
-    Attributes: ``requests``, those that have met it.
+    Attributes: ``requests``, those that have met it; with ``times=None`` the latest, as ``FakeAsterisk.received``.
     """
 
-    def __init__(self, pattern: Pattern, times: Optional[int], after: Optional[Expectation]) -> None:
+    def __init__(
+        self,
+        pattern: Pattern,
+        times: Optional[int],
+        after: Optional[Expectation],
+        max_received: Optional[int] = MAX_RECEIVED,
+    ) -> None:
         self.pattern = pattern
-        self.requests: list[Request] = []
+        self.requests: list[Request] = Received(max_received if times is None else None)
         self.too_early = False
         self._times = times
         self._after = after
@@ -113,8 +119,11 @@ class Scripted(NamedTuple):
 class Scripts:
     """The answers of a test by their actions, and its expectations; ``play(sequel)`` plays events."""
 
-    def __init__(self, loop: Loop, play: Callable[[Sequel], object]) -> None:
+    def __init__(
+        self, loop: Loop, play: Callable[[Sequel], object], max_received: Optional[int] = MAX_RECEIVED
+    ) -> None:
         self._loop = loop
+        self._max_received = max_received
         self._play = play
         self._by_action: dict[str, Scripted] = {}
         self._expectations: list[Expectation] = []
@@ -139,7 +148,7 @@ class Scripts:
         """Expect a request."""
         if times is not None and times < 1:
             raise ValueError(f"what is not to come cannot be expected {times} times: assert that it was not received")
-        expectation = Expectation(pattern, times, self._last if self._is_ordered else None)
+        expectation = Expectation(pattern, times, self._last if self._is_ordered else None, self._max_received)
         self._expectations.append(expectation)
         if self._is_ordered:
             self._last = expectation

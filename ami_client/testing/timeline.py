@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Callable, Union
 
@@ -22,22 +23,25 @@ class Timeline:
     def __init__(self, loop: Loop, push: Callable[[Union[bytes, str, Headers]], object]) -> None:
         self._loop = loop
         self._push = push
-        self._timers: list[Handle] = []
+        self._timers: dict[int, Handle] = {}  # of what has not happened yet
+        self._numbers = itertools.count()
         self._is_calling = False
 
     def play(self, sequel: Sequel) -> None:
         """Have a sequel happen from now on; TypeError for what is none, before anything of it happens."""
         for seconds, happening in check_sequel(sequel):
-            self._timers.append(self._loop.call_later(seconds, self._happen, happening))
+            number = next(self._numbers)
+            self._timers[number] = self._loop.call_later(seconds, self._happen, number, happening)
 
     def cancel(self) -> None:
         """Take back what has not happened yet; called by something that happens, it leaves the rest to come."""
         if not self._is_calling:
-            for timer in self._timers:
+            for timer in self._timers.values():
                 timer.cancel()
             self._timers.clear()
 
-    def _happen(self, happening: Happening) -> None:
+    def _happen(self, number: int, happening: Happening) -> None:
+        self._timers.pop(number, None)
         if not callable(happening):
             self._push(happening)
             return

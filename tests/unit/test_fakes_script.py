@@ -280,6 +280,38 @@ def test_what_was_not_received_tells_what_was(server: FakeAsterisk, user: User) 
     assert repr(server.received("Login", Secret=str.isalpha)) == "<no Login Secret=isalpha; nothing was received>"
 
 
+def test_a_server_that_runs_for_long_forgets_the_oldest_requests_and_says_so_when_asked(
+    sim: SimulatedReactor, expect_log: Callable[[str], None]
+) -> None:
+    with FakeAsterisk(sim, max_received=50) as server:
+        user = User(sim, server)
+        forever = server.expect("Ping", times=None)
+        for number in range(48):
+            user.ask("Ping", Number=number)
+        assert server.received("Challenge")  # nothing is forgotten yet
+        expect_log("WARNING: FakeAsterisk has forgotten the first .* requests, and cannot tell whether Login")
+        for number in range(48, 200):
+            user.ask("Ping", Number=number)
+        numbers = [int(request.get("Number")) for request in server.received]
+        assert 50 <= len(numbers) <= 55
+        assert numbers == list(range(200 - len(numbers), 200))
+        found = server.received("Login")
+        assert not found
+        assert repr(found).endswith(f"; {202 - len(numbers)} older requests are forgotten>")
+        assert 50 <= len(forever.requests) <= 55 and forever.met
+
+
+def test_it_keeps_everything_if_told_to(sim: SimulatedReactor) -> None:
+    with FakeAsterisk(sim, max_received=None) as server:
+        user = User(sim, server)
+        for _ in range(200):
+            user.ask("Ping")
+        assert len(server.received("Ping")) == 200
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match="max_received"):
+            FakeAsterisk(sim, max_received=wrong)
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from outage import Daemon
 from talk import Client, message
 from wire import URL, Calls, Wire
 
+from ami_client import Pool, Reactor
 from ami_client.errors import ActionTimeout, LimitReached
+from ami_client.testing import FakeAsterisk, Recording
 
 MakeDaemon = Callable[..., Daemon]
 
@@ -117,3 +121,57 @@ def test_lists_that_are_late_take_no_room_from_others() -> None:
     client.feed(message("Event: Entry", f"ActionID: {pending.action_id}"))
     client.feed(message("Event: Done", f"ActionID: {pending.action_id}", "EventList: Complete"))
     assert client.only(pending).error is None
+
+
+def alive() -> Counter[str]:
+    """How many objects of ours there are, by their kinds, and how many lists."""
+    gc.collect()
+    kinds = [type(thing) for thing in gc.get_objects()]
+    return Counter(kind.__qualname__ for kind in kinds if kind is list or kind.__module__.startswith("ami_client"))
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_connections_that_ended_leave_nothing_behind_on_either_side(replayed: bool) -> None:
+    with Reactor() as reactor, FakeAsterisk(reactor, max_received=10) as server:
+        pool = Pool(reactor=reactor)
+        server.expect("Ping", times=None)
+        if replayed:
+            server.replay(Recording([]), speed=None)
+        left = [0]
+
+        def got(conn: Any, packet: Any) -> None:
+            assert conn.connected
+            conn.ping(answered)
+
+        def answered(conn: Any, packet: Any) -> None:
+            conn.finish()
+            left[0] -= 1
+            if left[0]:
+                pool.get_connection(server.url, got)
+            else:
+                reactor.stop()
+
+        def connect(count: int) -> Counter[str]:
+            left[0] = count
+            pool.get_connection(server.url, got)
+            reactor.run()
+            while server.clients:
+                reactor.run_once()
+            while reactor.run_once(0):
+                pass
+            return alive()
+
+        before = connect(150)
+        after = connect(150)
+        assert sum((after - before).values()) < 15  # a timer or two may have come or gone
+
+
+def test_what_was_played_leaves_nothing_behind(wire: Wire) -> None:
+    server = FakeAsterisk(wire.reactor)
+    happened: list[int] = []
+    before = alive()
+    for number in range(300):
+        server.play([(0.0, lambda number=number: happened.append(number))])
+        wire.pump()
+    assert happened == list(range(300))
+    assert sum((alive() - before).values()) < 15

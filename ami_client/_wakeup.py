@@ -5,6 +5,7 @@ Private to :mod:`ami_client.reactor`.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,19 +13,26 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Callable, Optional, Union
 
+from . import _fork
+
 _Previous = Union[Callable[[int, Optional[FrameType]], object], int, None]
+
+
+#: What signals wrote to before, by the descriptor that a running loop has put in its place.
+_replaced: dict[int, int] = {}
 
 
 class Waker:
     """A socket pair whose one end is watched by the loop and whose other end anyone may poke."""
 
-    __slots__ = ("_poked", "_receiver", "_sender")
+    __slots__ = ("_forks", "_poked", "_receiver", "_sender")
 
     def __init__(self) -> None:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._poked = False
+        self._forks = _fork.forks
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the loop has to wake."""
@@ -62,15 +70,18 @@ class Waker:
         Without it a signal that arrives after Python's last check and before the system call
         of ``select()`` would wait until something else happens: a Ctrl-C that does nothing.
         """
+        own = self._sender.fileno()
         try:
-            previous = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+            previous = _replaced[own] = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
         except ValueError:  # not the main thread: the interpreter handles signals elsewhere
             yield
             return
         try:
             yield
         finally:
-            signal.set_wakeup_fd(previous)
+            if self._forks == _fork.forks:  # else it was put back right after the fork
+                del _replaced[own]
+                signal.set_wakeup_fd(previous)
 
     def close(self) -> None:
         """Close both ends."""
@@ -85,15 +96,18 @@ class SignalCallbacks:
     the loop, where it may do anything.
     """
 
-    __slots__ = ("_callbacks", "_previous", "_submit")
+    __slots__ = ("_callbacks", "_forks", "_previous", "_submit")
 
     def __init__(self, submit: Callable[..., object]) -> None:
         self._submit = submit
+        self._forks = _fork.forks
         self._callbacks: dict[int, tuple[Callable[..., object], tuple[object, ...]]] = {}
         self._previous: dict[int, _Previous] = {}
 
     def add(self, sig: int, callback: Callable[..., object], args: tuple[object, ...]) -> None:
         """Have ``callback(*args)`` queued on each ``sig``, instead of an earlier callback."""
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
         if sig not in signal.valid_signals():
             raise ValueError(f"invalid signal number {sig!r}")
         if sig not in self._callbacks:
@@ -116,7 +130,13 @@ class SignalCallbacks:
             self.remove(sig)
 
     def _queue(self, sig: int, frame: Optional[FrameType]) -> None:
-        self._submit(self._run, sig)
+        if self._forks == _fork.forks:
+            self._submit(self._run, sig)
+            return
+        # A forked child, in which nobody runs the loop: there the signal does what it did before. So a child ends when
+        # it is told to terminate.
+        self.remove(sig)
+        signal.raise_signal(sig)
 
     def _run(self, sig: int) -> None:
         # Looked up only now: it may have been removed since the signal came.
@@ -131,3 +151,17 @@ def _set_handler(sig: int, handler: _Previous) -> _Previous:
         return signal.signal(sig, handler)
     except (ValueError, OSError) as error:  # not the main thread; not to be caught (SIGKILL)
         raise RuntimeError(f"cannot handle signal {sig}: {error}") from error
+
+
+def _give_wakeup_back() -> None:
+    # A signal for a forked child is not to wake its parent, with which it shares the socket.
+    with suppress(OSError, ValueError):  # what was there before may be closed
+        current = signal.set_wakeup_fd(-1)
+        while current in _replaced:
+            current = _replaced.pop(current)
+        signal.set_wakeup_fd(current)
+    _replaced.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_give_wakeup_back)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from . import _fork
 from .action_ids import RandomIDs
 from .callbacks import Guard, StackCallbacks, trim_arguments
 from .deadlines import Deadlines
@@ -43,6 +44,8 @@ JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed
 class Connection(Facts, Intake, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
+    In a forked child all methods that send or end raise RuntimeError: the connection is its parent's.
+
     Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``login``, before anybody else hears of the login,
     calls ``handler(conn, packet)`` with the server's answer; ``event_<name>`` (in lower case) and then ``event`` call
     ``handler(conn, packet)`` for every event of the server that is no part of an answer.
@@ -72,6 +75,7 @@ class Connection(Facts, Intake, EventHandlers):
         self._server = server
         self._loop = loop
         self._owner = owner
+        self._forks = _fork.forks
         self._stats = Stats(reconnects=int(reconnect))
         self.guard = Guard(loop.time, options.slow_handler, self._stats)
         emitters = (self, pool) if isinstance(pool, EventHandlers) else (self,)
@@ -119,6 +123,7 @@ class Connection(Facts, Intake, EventHandlers):
         ``packet`` is the server's answer to the login, or a failure packet. A callback with room for one argument gets
         ``conn`` alone. Check ``conn.connected``. Source: phpDaemon ClientConnection.php, onConnected.
         """
+        self._check_process()
         self.tell(trim_arguments(cb))
 
     def tell_with_others(self, cb: Callable[..., object]) -> None:
@@ -143,12 +148,14 @@ class Connection(Facts, Intake, EventHandlers):
 
     def acquire(self) -> None:
         """Take the connection out of the pool's hands: nobody else is given it until :meth:`release`."""
+        self._check_process()
         self._acquired = True
         if self._owner is not None:
             self._owner.connection_acquired(self)
 
     def release(self) -> None:
         """Give the connection back to the pool, which may hand it to a waiting callback at once."""
+        self._check_process()
         if self._acquired:
             self._acquired = False
             self._offer()
@@ -170,6 +177,7 @@ class Connection(Facts, Intake, EventHandlers):
         self._finish(abort=True)
 
     def _finish(self, *, abort: bool) -> None:
+        self._check_process()
         if self._owner is not None:
             self._owner.connection_given_up(self)
         self._end(
@@ -178,6 +186,7 @@ class Connection(Facts, Intake, EventHandlers):
 
     def graceful_shutdown(self) -> None:
         """Send Logoff, then :meth:`finish`, without waiting for the Goodbye."""
+        self._check_process()
         if self.connected:
             with suppress(LimitReached):  # a server that does not read hears no Logoff either
                 self.logoff()

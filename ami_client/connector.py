@@ -1,6 +1,6 @@
 """From a host name to a connected socket, without blocking the loop.
 
-Names are resolved in a thread; addresses are tried in turn, each with its share of the time.
+Names are resolved in threads, see :mod:`.resolver`; addresses are tried in turn, each with its share of the time.
 
 Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 """
@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
+
+from . import _fork
+from .resolver import Found, Query, resolver
+from .stream import Unwatchable
 
 if TYPE_CHECKING:
     from .loop import Handle, Loop
@@ -47,45 +49,41 @@ class Connector:
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._addresses: list[Address] = []
+        self._query: Optional[Query] = None  # for the host's addresses
         self._sock: Optional[socket.socket] = None
         self._timer: Optional[Handle] = None
         self._cancelled = False
+        self._forks = _fork.forks
 
     def start(self) -> None:
         """Begin. Nothing is reported before the loop runs."""
         if self._port is None:
             self._loop.call_soon(self._resolved, [(socket.AF_UNIX, self._host)], None)
             return
-        try:
-            addresses = resolve(self._host, self._port, numeric=True)
-        except OSError:  # a name
-            self._start_resolving()
-        else:
+        addresses = literal(self._host, self._port)
+        if addresses:
             self._loop.call_soon(self._resolved, addresses, None)
+        else:
+            self._ask(self._port)
 
     def cancel(self) -> None:
         """Give up silently."""
         self._cancelled = True
+        if self._query is not None:
+            self._query.cancel()
         self._drop_attempt()
 
-    def _start_resolving(self) -> None:
+    def _ask(self, port: int) -> None:
+        def answered(found: Found, error: Optional[OSError]) -> None:
+            self._resolved([(family, (address[0], port, *address[2:])) for family, address in found], error)
+
         try:
-            threading.Thread(target=self._resolve, name="ami_client-resolver", daemon=True).start()
+            self._query = resolver.ask(self._loop, self._host, answered)
         except RuntimeError as error:  # the system has no thread left
             self._loop.call_soon(self._resolved, [], OSError(errno.EAGAIN, str(error)))
 
-    def _resolve(self) -> None:  # in a thread
-        assert self._port is not None
-        addresses: list[Address] = []
-        error: Optional[OSError] = None
-        try:
-            addresses = resolve(self._host, self._port)
-        except OSError as failed:
-            error = failed
-        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._resolved, addresses, error)
-
     def _resolved(self, addresses: list[Address], error: Optional[OSError]) -> None:
+        self._query = None
         if self._cancelled:
             return
         self._addresses = list(addresses)
@@ -107,7 +105,10 @@ class Connector:
             self._loop.call_soon(self._attempt_failed, self._sock, failed)
             return
         if code == errno.EINPROGRESS:
-            self._watch(sock, address)
+            try:
+                self._watch(sock, address)
+            except (OSError, ValueError) as refused:
+                self._loop.call_soon(self._attempt_failed, sock, Unwatchable(refused))
         else:
             self._loop.call_soon(self._attempt_ended, sock, address, code)
 
@@ -138,7 +139,8 @@ class Connector:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._loop.remove_writer(sock.fileno())
+        if self._forks == _fork.forks:  # a forked child shares its parent's selector
+            self._loop.remove_writer(sock.fileno())
 
     def _drop_attempt(self) -> None:
         sock, self._sock = self._sock, None
@@ -147,11 +149,10 @@ class Connector:
             sock.close()
 
 
-def resolve(host: str, port: int, *, numeric: bool = False) -> list[Address]:
-    """The addresses of a host in the system's order. Raises OSError; with ``numeric`` for names too, unasked."""
-    flags = socket.AI_NUMERICHOST if numeric else 0
+def literal(host: str, port: int) -> list[Address]:
+    """The address that a host is, empty for a name: it has to be looked up."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
-    except UnicodeError as error:  # a label that is empty or too long
-        raise OSError(errno.EINVAL, f"malformed host name: {error}") from error
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, ValueError):  # a name, or nothing that could be one: the look-up will say so
+        return []
     return [(family, address) for family, _, _, _, address in found]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Callable, Optional
 
+from . import _fork
 from .actions import Actions, Callback
 from .callbacks import CONN_PACKET, Guard, logger, require_callable
 from .deadlines import Deadlines
@@ -38,6 +39,7 @@ class Dispatch(Actions):
     _link: Link
     _loop: Loop
     _deadlines: Deadlines
+    _forks: int  # when it was made
     _session: Session
     _handling = False  # of what has arrived; it ends with a flush
     _stats: Stats
@@ -56,6 +58,8 @@ class Dispatch(Actions):
         retry: bool,
         quirk: Optional[Quirk] = None,
     ) -> str:
+        if self._forks != _fork.forks:
+            self._check_process()
         if self._session.state is State.FINISHED:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
         if cb is not None:
@@ -73,6 +77,11 @@ class Dispatch(Actions):
         if not self._handling:
             self._flush()
         return pending.action_id
+
+    def _check_process(self) -> None:
+        """Raise RuntimeError in a forked child: its parent uses the socket."""
+        if self._forks != _fork.forks:
+            _fork.refuse("connection", "a Pool")
 
     def _make_room(self) -> None:
         limit = self.options.max_outgoing

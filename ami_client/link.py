@@ -12,7 +12,7 @@ from .callbacks import logger
 from .connector import Connector
 from .errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
 from .options import Options
-from .stream import Stream, TLSFilter
+from .stream import Stream, TLSFilter, Unwatchable
 from .url import ServerURL, format_address
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ class Link:
             self._limit = None
 
     def _unreachable(self, error: OSError) -> None:
+        self._stop_limit()
         host, port = self._server.host, self.port
         message = f"cannot connect to {format_address(host, port)}: {error.strerror or error}"
         if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, USUAL_PORT):
@@ -143,9 +144,12 @@ class Link:
         self._on_lost(ConnectTimeout(f"no connection to {format_address(host, port)} within {timeout:g} s", host, port))
 
     def _lost(self, error: Optional[BaseException]) -> None:
+        self._stop_limit()
         if self._opened_once:
             reason = "the server closed the connection" if error is None else f"the connection was lost: {error}"
             self._on_lost(ConnectionLost(reason, error))
+        elif isinstance(error, Unwatchable):
+            self._unreachable(error)
         else:
             reason = (
                 f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{_tls_hint(str(error))}"

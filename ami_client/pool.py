@@ -12,6 +12,7 @@ from threading import Lock
 from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
+from . import _fork
 from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
 from .connection import Connection
 from .encode import TRIMMED, ascii_lower
@@ -78,6 +79,7 @@ class Pool(EventHandlers):
         self.options = Options.make(config, **options)
         self.finished = False
         self._reactor = reactor
+        self._forks = _fork.forks
         self._default: Optional[Loop] = None  # the default reactor, once it was asked for
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
@@ -97,7 +99,9 @@ class Pool(EventHandlers):
     def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:
         """The pool of that name, made at the first call and again after it was finished; of a mapping, a new pool.
 
-        ``""`` and ``"default"`` are the same. Source: phpDaemon Network/Pool.php, getInstance.
+        A forked child gets one of its own. ``""`` and ``"default"`` are the same.
+
+        Source: phpDaemon Network/Pool.php, getInstance.
         """
         if isinstance(name_or_config, Mapping):
             return cls(name_or_config)
@@ -105,7 +109,7 @@ class Pool(EventHandlers):
             raise TypeError("get_instance takes a name or a mapping of options")
         key = cls, "" if name_or_config == "default" else name_or_config
         pool = Pool._instances.get(key)
-        if pool is None or pool.finished:
+        if pool is None or pool.finished or pool._forks != _fork.forks:
             pool = Pool._instances[key] = cls()
         return cast(SomePool, pool)
 
@@ -205,10 +209,11 @@ class Pool(EventHandlers):
 
         Returns False when no server is configured (``cb`` gets a connection that never was), else True. Raises
         ValueError for a malformed URL, TypeError for what cannot be called, LimitReached when too many callbacks wait,
-        ConnectionFinished after :meth:`finish`.
+        ConnectionFinished after :meth:`finish`, RuntimeError in a forked child: it needs a pool of its own.
 
         Source: phpDaemon Network/Client.php, getConnection.
         """
+        self._check_process()
         if callable(url):
             if cb is not None:
                 raise TypeError("get_connection(cb): give other arguments by keyword")
@@ -250,8 +255,9 @@ class Pool(EventHandlers):
     def finish(self, graceful: bool = False) -> None:
         """End all connections, with a Logoff each if ``graceful``; waiting callbacks fail. It takes no more calls.
 
-        Nothing is opened again.
+        Nothing is opened again. Raises RuntimeError in a forked child.
         """
+        self._check_process()
         self.finished = True
         for server in self._servers.values():  # all, before any callback can interrupt the end of one
             server.stop()
@@ -268,6 +274,10 @@ class Pool(EventHandlers):
             with self._lock:
                 del self._servers[server.url]
                 self._past.add(str(server.address), server.stats)
+
+    def _check_process(self) -> None:
+        if self._forks != _fork.forks:
+            _fork.refuse("pool", "a Pool")
 
     def _choose(self) -> Optional[str]:
         if not self._choices:

@@ -6,17 +6,19 @@ import atexit
 import errno
 import logging
 import os
+import select
 import selectors
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Callable, ClassVar, Optional
+from contextlib import contextmanager, suppress
+from typing import Callable, ClassVar, Optional, SupportsFloat
 
+from . import _fork
 from ._wakeup import SignalCallbacks, Waker
 from .loop import FileDescriptor, Handle, Loop
-from .timers import CallbackHandle, TimerHandle, TimerQueue
+from .timers import CallbackHandle, TimerHandle, TimerQueue, seconds
 
 __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
 
@@ -36,7 +38,8 @@ class Reactor:
     logged with its traceback on the logger ``ami_client`` and harms nothing else.
     ``KeyboardInterrupt`` and ``SystemExit`` come out of :meth:`run`, which can be called again.
 
-    Only :meth:`call_soon_threadsafe` may be called from another thread.
+    Only :meth:`call_soon_threadsafe` may be called from another thread. In a forked child a reactor of the parent's
+    refuses to work, with RuntimeError: the child needs one of its own.
 
     ``selector`` is any of the standard library's or one like them, ``clock`` returns seconds and never
     goes back. Given both, as ``ami_client.testing`` has them, time is taken to be simulated: the
@@ -54,6 +57,8 @@ class Reactor:
         selector: Optional[selectors.BaseSelector] = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not callable(clock):
+            raise TypeError(f"a clock is a function, not {type(clock).__name__}")
         # Where time is simulated select() does not block: there is nothing to wake.
         self._simulated = selector is not None and clock is not time.monotonic
         self._selector = selectors.DefaultSelector() if selector is None else selector
@@ -63,7 +68,7 @@ class Reactor:
         self._timers = TimerQueue()
         self._waker: Optional[Waker] = None
         self._signals = SignalCallbacks(self.call_soon_threadsafe)
-        self._pid = os.getpid()
+        self._forks = _fork.forks
         self._running = False
         self._stopping = False
         self._closed = False
@@ -72,12 +77,16 @@ class Reactor:
     def instance(cls) -> Reactor:
         """Return the default reactor, phpDaemon's ``EventLoop::$instance``.
 
-        It is made when first asked for, and anew when it was closed.
+        It is made when first asked for, and anew when it was closed, and in a forked child.
         """
         with Reactor._default_lock:
-            if Reactor._default is None or Reactor._default.is_closed():
-                Reactor._default = Reactor()
-            return Reactor._default
+            default = Reactor._default
+            if default is None or default._closed or default._is_the_parents:
+                if default is not None:
+                    with suppress(RuntimeError):  # signals of the parent's, and this is not the main thread
+                        default.close()
+                default = Reactor._default = Reactor()
+            return default
 
     def __enter__(self) -> Reactor:
         return self
@@ -94,7 +103,7 @@ class Reactor:
     def call_soon(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
         """Call ``callback(*args)`` in the next iteration; returns a handle with ``cancel()``.
 
-        Raises RuntimeError when the reactor is closed.
+        Raises TypeError for what cannot be called, RuntimeError when the reactor is closed.
         """
         self._check_open()
         handle = CallbackHandle(callback, args)
@@ -113,26 +122,29 @@ class Reactor:
             waker.wake()
         return handle
 
-    def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> TimerHandle:
+    def call_later(self, delay: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
         """Call ``callback(*args)`` after ``delay`` seconds, not earlier.
 
         Timers that are due together run in order of their times, equal ones as they were
-        scheduled. Returns a handle with ``cancel()`` and ``when()``. Raises ValueError for NaN,
-        RuntimeError when the reactor is closed.
+        scheduled. Returns a handle with ``cancel()`` and ``when()``. Raises TypeError for a delay that
+        is no number or what cannot be called, ValueError for NaN, RuntimeError when the reactor is
+        closed.
         """
-        return self.call_at(self._clock() + delay, callback, *args)
+        return self.call_at(self._clock() + seconds(delay), callback, *args)
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: object) -> TimerHandle:
+    def call_at(self, when: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
         """As :meth:`call_later`, for the time ``when``, seconds on the reactor's clock."""
         self._check_open()
-        return self._timers.add(when, callback, args)
+        return self._timers.add(seconds(when), callback, args)
 
     # -- descriptors
 
     def add_reader(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
         """Call ``callback(*args)`` whenever ``fd`` can be read, instead of an earlier callback.
 
-        Raises ValueError or OSError for a bad descriptor, RuntimeError when the reactor is closed.
+        Raises ValueError or OSError for a bad descriptor, and for one that the selector cannot watch:
+        ``select()`` takes none above 1,023. TypeError for what cannot be called, RuntimeError when the
+        reactor is closed.
         """
         self._check_open()
         self._watch(fd, _READER, CallbackHandle(callback, args))
@@ -143,7 +155,7 @@ class Reactor:
         To be called before ``fd`` is closed. Its callback does not run any more, not even when
         ``fd`` is known to be readable already.
         """
-        return not self._closed and self._watch(fd, _READER, None) is not None
+        return self._unwatch(fd, _READER)
 
     def add_writer(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
         """Call ``callback(*args)`` whenever ``fd`` can be written, as :meth:`add_reader`."""
@@ -152,10 +164,16 @@ class Reactor:
 
     def remove_writer(self, fd: FileDescriptor) -> bool:
         """Stop watching ``fd`` for writing, as :meth:`remove_reader`."""
-        return not self._closed and self._watch(fd, _WRITER, None) is not None
+        return self._unwatch(fd, _WRITER)
+
+    def _unwatch(self, fd: FileDescriptor, side: int) -> bool:
+        # In a forked child nothing is taken away: the parent, whose selector it is, still watches.
+        return not self._closed and not self._is_the_parents and self._watch(fd, side, None) is not None
 
     def _watch(self, fd: FileDescriptor, side: int, handle: Optional[CallbackHandle]) -> Optional[CallbackHandle]:
         """Put ``handle`` at one side of ``fd``, None to take it away; returns the one before."""
+        if handle is not None and isinstance(self._selector, selectors.SelectSelector):
+            _check_selectable(fd)
         try:
             sides = list(self._selector.get_key(fd).data)
         except KeyError:
@@ -185,8 +203,9 @@ class Reactor:
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
         """Call ``callback(*args)`` in the loop when ``sig`` comes, instead of an earlier callback.
 
-        From the main thread only. Raises ValueError for what is no signal, RuntimeError for one
-        that cannot be caught, in another thread, and when the reactor is closed.
+        From the main thread only. Raises ValueError for what is no signal, TypeError for what cannot
+        be called, RuntimeError for a signal that cannot be caught, in another thread, and when the
+        reactor is closed. In a forked child a signal does what it did before.
         """
         self._check_open()
         self._signals.add(sig, callback, args)
@@ -201,7 +220,8 @@ class Reactor:
         """Run until :meth:`stop`; with nothing to do, wait.
 
         Raises RuntimeError when it is running already or closed, KeyboardInterrupt on SIGINT when
-        no handler was added for it.
+        no handler was added for it. When a callback forks and returns, RuntimeError in the child: the
+        parent runs the loop.
         """
         with self._iterations():
             while True:
@@ -209,14 +229,15 @@ class Reactor:
                 if self._stopping:
                     return
 
-    def run_once(self, timeout: Optional[float] = None) -> bool:
+    def run_once(self, timeout: Optional[SupportsFloat] = None) -> bool:
         """Run one iteration; returns whether any callback ran.
 
         It waits at most ``timeout`` seconds for something to do, None: as long as it takes. Raises
-        as :meth:`run`.
+        TypeError for a timeout that is no number, ValueError for NaN, else as :meth:`run`.
         """
+        limit = None if timeout is None else seconds(timeout)
         with self._iterations():
-            return self._iterate(timeout)
+            return self._iterate(limit)
 
     def stop(self) -> None:
         """Have :meth:`run` return at the end of its iteration; before it, after the first one.
@@ -237,9 +258,10 @@ class Reactor:
         """Drop what is scheduled, close the selector, give signals back to their old handlers.
 
         Descriptors stay open. Closing again has no effect. Raises RuntimeError when it is running,
-        or has signal handlers and this is not the main thread.
+        or has signal handlers and this is not the main thread. In a forked child the parent notices
+        nothing of it.
         """
-        if self._running:
+        if self._running and not self._is_the_parents:
             raise RuntimeError("a running reactor cannot be closed")
         if self._closed:
             return
@@ -252,8 +274,14 @@ class Reactor:
             self._waker.close()
 
     def _check_open(self) -> None:
+        if self._forks != _fork.forks:
+            _fork.refuse("reactor", "a Reactor")
         if self._closed:
             raise RuntimeError("the reactor is closed")
+
+    @property
+    def _is_the_parents(self) -> bool:
+        return self._forks != _fork.forks
 
     @contextmanager
     def _iterations(self) -> Iterator[None]:
@@ -273,8 +301,11 @@ class Reactor:
     def _wakeable(self) -> Waker:
         if self._waker is None:
             waker = Waker()
-            drain = CallbackHandle(waker.drain, ())
-            self._selector.register(waker, selectors.EVENT_READ, (drain, None))
+            try:
+                self._watch(waker, _READER, CallbackHandle(waker.drain, ()))
+            except BaseException:
+                waker.close()
+                raise
             self._waker = waker
         return self._waker
 
@@ -295,8 +326,13 @@ class Reactor:
         if self._timers:
             ready.extend(self._timers.pop_due(self._clock()))
         ran = False
+        forks = self._forks
         for _ in range(len(ready)):  # what is added meanwhile is for the next iteration
+            if forks != _fork.forks:  # what is left is the parent's to do
+                break
             ran = ready.popleft().run() or ran
+        if forks != _fork.forks:
+            self._check_open()
         return ran
 
     def _timeout(self, limit: Optional[float]) -> Optional[float]:
@@ -326,11 +362,30 @@ class Reactor:
         return dropped
 
 
+def _check_selectable(fd: FileDescriptor) -> None:
+    """Raise ValueError for a descriptor that ``select()`` does not take: it would refuse all others as well."""
+    try:
+        select.select([fd], (), (), 0)
+    except (ValueError, OverflowError) as error:
+        number = fd if isinstance(fd, int) else fd.fileno()
+        raise ValueError(f"descriptor {number} cannot be watched with select(): {error}") from error
+    except (OSError, TypeError):  # a bad one: what registers it says so
+        pass
+
+
 @atexit.register
 def _close_default() -> None:
     # Nobody owns the default reactor, so nobody else would close its sockets. One that is still
     # running is a daemon thread's, and ends with it.
     reactor = Reactor._default
-    # In a forked child it is the parent's: its selector is shared.
-    if reactor is not None and not reactor.is_running() and reactor._pid == os.getpid():
+    if reactor is not None and not reactor.is_running():
         reactor.close()
+
+
+def _renew_lock() -> None:
+    # Another thread may have held it at the fork, and is not there to let it go.
+    Reactor._default_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_renew_lock)

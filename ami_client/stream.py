@@ -5,10 +5,13 @@ Source: phpDaemon Network/IOStream.php.
 
 from __future__ import annotations
 
+import errno
 import socket as socket_module
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Union
+
+from . import _fork
 
 if TYPE_CHECKING:
     import ssl
@@ -20,6 +23,18 @@ RECV_SIZE = 65536  # bytes asked for at once
 RECV_BUDGET = 4
 TIME_BUDGET = 0.01
 LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
+
+
+class Unwatchable(OSError):
+    """The loop does not take a socket: ``select()`` knows no descriptor as high as that, or the kernel has no room.
+
+    It is the end of that one connection. ``__cause__`` is what the loop raised.
+    """
+
+    def __init__(self, cause: Union[OSError, ValueError]) -> None:
+        number = getattr(cause, "errno", None) or errno.EMFILE
+        super().__init__(number, f"the event loop takes no more sockets: {cause}")
+        self.__cause__ = cause.with_traceback(None)  # whose frames would keep the connection
 
 
 class _Phase(Enum):
@@ -58,10 +73,15 @@ class Stream:
         self._writing = False  # the loop watches for room
         self._linger: Optional[Handle] = None  # ends the wait of a closing stream
         self._loss: Optional[Handle] = None  # on_lost is on its way
+        self._forks = _fork.forks  # in a forked child it reads and writes nothing: the socket is the parent's as well
 
     def start(self) -> None:
-        """Begin to read."""
-        self._loop.add_reader(self._sock.fileno(), self._readable)
+        """Begin to read. When the loop does not take the socket, ``on_lost`` gets :class:`Unwatchable`, and no more."""
+        try:
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+        except (OSError, ValueError) as error:
+            self._lose(Unwatchable(error))
+            return
         if self._tls is None:
             self._on_open()
         else:
@@ -86,7 +106,7 @@ class Stream:
             self._keep_silent()
             return
         self._phase = _Phase.CLOSING
-        self._loop.remove_reader(self._sock.fileno())
+        self._unwatch_data()
         if self._tls is not None:
             self._outgoing += self._tls.goodbye()
         try:
@@ -104,7 +124,7 @@ class Stream:
         self._phase = _Phase.CLOSED
         if self._linger is not None:
             self._linger.cancel()
-        self._loop.remove_reader(self._sock.fileno())
+        self._unwatch_data()
         self._unwatch_room()
         self._outgoing.clear()
         self._sock.close()
@@ -125,6 +145,8 @@ class Stream:
 
     def _recv(self) -> Optional[bytes]:
         """What has arrived; None when there is nothing, or the stream is at its end."""
+        if self._forks != _fork.forks:
+            return None
         try:
             data = self._sock.recv(RECV_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -165,6 +187,8 @@ class Stream:
             self._lose(error)
 
     def _flush(self) -> None:
+        if self._forks != _fork.forks:
+            return
         while self._outgoing and self._phase is not _Phase.CLOSED:
             try:
                 sent = self._sock.send(self._outgoing)
@@ -179,7 +203,10 @@ class Stream:
             return
         if self._outgoing and not self._writing:
             self._writing = True
-            self._loop.add_writer(self._sock.fileno(), self._flush)
+            try:
+                self._loop.add_writer(self._sock.fileno(), self._flush)
+            except (OSError, ValueError) as error:
+                self._lose(Unwatchable(error))
         elif not self._outgoing:
             self._unwatch_room()
             if self._phase is _Phase.CLOSING:
@@ -195,8 +222,12 @@ class Stream:
         else:
             self._lose(error)
 
+    def _unwatch_data(self) -> None:
+        if self._forks == _fork.forks:  # a forked child shares its parent's selector
+            self._loop.remove_reader(self._sock.fileno())
+
     def _unwatch_room(self) -> None:
-        if self._writing:
+        if self._writing and self._forks == _fork.forks:
             self._writing = False
             self._loop.remove_writer(self._sock.fileno())
 

@@ -6,12 +6,26 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Callable, Optional
+from typing import Callable, Optional, SupportsFloat
 
 from .callbacks import call_guarded
 
 #: Cancelled timers are left in the heap until there are so many and they are most of it.
 _MANY_CANCELLED = 100
+
+
+def seconds(value: SupportsFloat) -> float:
+    """A time as a float: a Decimal, say, cannot be added to one, and would be found out in each later turn.
+
+    Raises TypeError for what is no number (text is none), ValueError for NaN, OverflowError for what no float holds.
+    """
+    if type(value) is not float:
+        if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
+            raise TypeError(f"a time is a number of seconds, not {type(value).__name__}")
+        value = float(value)
+    if math.isnan(value):
+        raise ValueError("a timer's time is not a number")  # it would disorder all others
+    return value
 
 
 class CallbackHandle:
@@ -20,6 +34,8 @@ class CallbackHandle:
     __slots__ = ("_args", "_callback", "_cancelled")
 
     def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
         self._callback: Optional[Callable[..., object]] = callback
         self._args = args
         self._cancelled = False
@@ -86,9 +102,7 @@ class TimerQueue:
         return len(self._heap)
 
     def add(self, when: float, callback: Callable[..., object], args: tuple[object, ...]) -> TimerHandle:
-        """Add ``callback(*args)``, due at ``when``. Raises ValueError for NaN."""
-        if math.isnan(when):
-            raise ValueError("a timer's time is not a number")  # it would disorder all others
+        """Add ``callback(*args)``, due at ``when``, as :func:`seconds` returns it."""
         handle = TimerHandle(when, self, callback, args)
         heapq.heappush(self._heap, (when, next(self._order), handle))
         return handle

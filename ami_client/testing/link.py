@@ -9,6 +9,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
+from .. import _fork
 from .network import Place
 from .simulation import SimulatedReactor
 
@@ -42,6 +43,7 @@ class Listener:
         self.unix_path = unix_path
         self.tls = tls
         self._sock: Optional[socket.socket] = None
+        self._forks = _fork.forks
         self._place: Optional[Place] = None  # in the network of a simulated reactor
 
     def start(self, on_accept: Callable[[socket.socket], object]) -> None:
@@ -74,6 +76,10 @@ class Listener:
             self.loop.network.unlisten(self._place)
             self._place = None
         if self._sock is None:
+            return
+        if self._forks != _fork.forks:  # the parent goes on listening
+            self._sock.close()
+            self._sock = None
             return
         self.loop.remove_reader(self._sock.fileno())
         self._sock.close()
@@ -117,6 +123,7 @@ class Link:
     ) -> None:
         self.loop = loop
         self.closed = False
+        self._forks = _fork.forks
         self._sock = sock
         self._on_data = on_data
         self._on_closed = on_closed
@@ -157,7 +164,7 @@ class Link:
         self.write(after)
         if not reset:
             self.finish()
-        elif not self.closed:  # writing may have closed it
+        elif not self.closed and self._forks == _fork.forks:  # writing may have closed it
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.close()
 
@@ -180,7 +187,7 @@ class Link:
         self._flush()
 
     def _flush(self) -> None:
-        if self.closed or self._muted:
+        if self.closed or self._muted or self._forks != _fork.forks:
             return
         try:
             while self._out:
@@ -203,6 +210,10 @@ class Link:
         if self.closed:
             return
         self.closed = True
+        if self._forks != _fork.forks:  # a forked child lets go of the socket, and the parent goes on with it
+            self._sock.close()
+            self._on_closed()
+            return
         self.loop.remove_reader(self._sock.fileno())
         self.loop.remove_writer(self._sock.fileno())
         if isinstance(self._sock, ssl.SSLSocket) and self._finishing:

@@ -1,8 +1,20 @@
 """Fixtures of the unit tests."""
 
 from cli_pbx import ami, clean_environment, pbx
+from high import high_sockets
 from outage import daemon, highest, make_daemon
 from programs import launcher
 from wire import peer, wire
 
-__all__ = ["ami", "clean_environment", "daemon", "highest", "launcher", "make_daemon", "pbx", "peer", "wire"]
+__all__ = [
+    "ami",
+    "clean_environment",
+    "daemon",
+    "high_sockets",
+    "highest",
+    "launcher",
+    "make_daemon",
+    "pbx",
+    "peer",
+    "wire",
+]

@@ -18,7 +18,7 @@ PACKAGE = Path(ami_client.__file__).parent
 
 # Bottom to top. Those of one line are beside each other: they do not import one another.
 LAYERS = """
-_version errors php
+_fork _version errors php
 stats url
 callbacks
 events
@@ -34,7 +34,7 @@ options
 _wakeup
 timers
 reactor
-stream
+stream resolver
 connector
 link
 watchdog

@@ -11,6 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -175,6 +178,73 @@ def test_very_long_timers(simulated: Reactor, selector: WaitRecorder) -> None:
 def test_a_time_that_is_no_number_is_refused(simulated: Reactor) -> None:
     with pytest.raises(ValueError, match="not a number"):
         simulated.call_later(math.nan, print)
+
+
+class Indexed:
+    """A whole number that is no int."""
+
+    def __index__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("number", [2, 2.0, Decimal(2), Fraction(2), True + True, Indexed()])
+def test_any_number_is_a_time(simulated: Reactor, selector: WaitRecorder, number: float) -> None:
+    assert simulated.call_later(number, simulated.stop).when() == 1002.0
+    simulated.call_at(number, print).cancel()
+    simulated.run()
+    assert simulated.time() == 1002.0
+    simulated.run_once(number)
+    assert simulated.time() == 1004.0
+    assert {type(wait) for wait in selector.waits} == {float}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ("5", TypeError),
+        (b"5", TypeError),
+        (bytearray(b"5"), TypeError),
+        ([5], TypeError),
+        (5j, TypeError),
+        (object(), TypeError),
+        (math.nan, ValueError),
+        (Decimal("nan"), ValueError),
+        (Decimal("snan"), ValueError),
+        pytest.param(10**400, OverflowError, id="huge"),
+    ],
+)
+def test_what_is_no_time_is_refused_at_once(simulated: Reactor, wrong: Any, error: type[Exception]) -> None:
+    for use in (simulated.call_later, simulated.call_at):
+        with pytest.raises(error):
+            use(wrong, print)
+    for _ in range(2):  # with something to do it does not look at its limit
+        with pytest.raises(error):
+            simulated.run_once(wrong)
+        simulated.call_soon(int)
+    with pytest.raises(TypeError):
+        simulated.call_later(None, print)  # type: ignore[arg-type]
+    assert simulated.run_once(0)
+    assert not simulated.run_once(0)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "print"])
+def test_what_cannot_be_called_is_refused_at_once(simulated: Reactor, wrong: Any) -> None:
+    sock = FakeSocket()
+    uses: list[Callable[[], object]] = [
+        lambda: simulated.call_soon(wrong),
+        lambda: simulated.call_soon_threadsafe(wrong),
+        lambda: simulated.call_later(0, wrong),
+        lambda: simulated.call_at(0, wrong),
+        lambda: simulated.add_reader(sock, wrong),
+        lambda: simulated.add_writer(sock, wrong),
+        lambda: simulated.add_signal_handler(signal.SIGUSR1, wrong),
+        lambda: Reactor(clock=wrong),
+    ]
+    for use in uses:
+        with pytest.raises(TypeError):
+            use()
+    assert simulated.run_once(0) is False
+    assert not simulated.remove_reader(sock) and not simulated.remove_signal_handler(signal.SIGUSR1)
 
 
 def test_run_once_waits_no_longer_than_told(simulated: Reactor, selector: WaitRecorder) -> None:

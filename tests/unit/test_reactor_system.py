@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from high import HighSockets
 
 from ami_client.reactor import Reactor
 
@@ -102,6 +103,49 @@ def test_bad_descriptors_are_refused() -> None:
         assert reactor.remove_writer(read_end)
         os.close(read_end)
         os.close(write_end)
+
+
+@pytest.mark.parametrize("kind", ["int", "socket"])
+def test_a_descriptor_that_select_does_not_know_is_refused_and_others_are_served(
+    reactor: Reactor, high_sockets: HighSockets, kind: str
+) -> None:
+    ours, theirs = socket.socketpair()
+    with high_sockets() as high, ours, theirs:
+        number = high.fileno()
+        fd = number if kind == "int" else high
+        reactor.add_reader(ours, reactor.stop)
+        for add, remove in ((reactor.add_reader, reactor.remove_reader), (reactor.add_writer, reactor.remove_writer)):
+            with pytest.raises(ValueError, match=f"descriptor {number} cannot be watched with select"):
+                add(fd, print)
+            assert not remove(fd)
+        for absurd in (2**31, 2**70):
+            with pytest.raises(ValueError, match="cannot be watched"):
+                reactor.add_reader(absurd, print)
+        theirs.send(b"x")
+        reactor.run()
+
+
+def test_a_reactor_that_cannot_be_woken_says_so_each_time_and_leaves_nothing_open(
+    high_sockets: HighSockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = socket.socketpair
+    monkeypatch.setattr(socket, "socketpair", lambda: tuple(map(high_sockets, pairs())))
+    with Reactor(selectors.SelectSelector()) as reactor:
+        for run in (reactor.run, reactor.run_once):
+            with pytest.raises(ValueError, match="cannot be watched with select"):
+                run()
+            assert not reactor.is_running()
+        monkeypatch.undo()
+        reactor.call_soon(reactor.stop)
+        reactor.run()
+
+
+def test_other_selectors_take_any_descriptor(high_sockets: HighSockets) -> None:
+    for make in (selectors.DefaultSelector, selectors.PollSelector):
+        with Reactor(make()) as reactor, high_sockets() as high:
+            reactor.add_writer(high, reactor.stop)
+            reactor.run()
+            assert reactor.remove_writer(high)
 
 
 def test_a_number_taken_over_from_a_descriptor_that_was_not_removed_is_watched() -> None:

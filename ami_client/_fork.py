@@ -1,0 +1,28 @@
+"""Whether this process is a forked child of the one that made something.
+
+A child shares its parent's sockets and the selector that watches them: what it did there, the parent would feel. So
+what belongs to one process keeps ``forks`` of the time of its making, and refuses to work where it has changed. That is
+one comparison; asking for the process id would be a system call each time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+#: How many forks lie between the program's first process and this one.
+forks = 0
+
+
+def refuse(what: str, own: str) -> NoReturn:
+    """Raise RuntimeError: ``what`` is the parent's, and the child needs ``own`` of its own."""
+    raise RuntimeError(f"this {what} belongs to the process that made it; a forked process needs {own} of its own")
+
+
+def _count() -> None:
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_count)

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Callable, Protocol
 
 _AT_ONCE = 64  # ids for which the system is asked for random bytes
-_SIZE = 8  # random bytes of an id
+ID_SIZE = 8  # random bytes of an id
+START_SIZE = 6  # random bytes that all ids of a connection have in common
 
 
 class ActionIDs(Protocol):
@@ -30,15 +31,15 @@ class RandomIDs:
     """
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
-        start = str(int.from_bytes(random_bytes(6), "big"))
+        start = str(int.from_bytes(random_bytes(START_SIZE), "big"))
         self.mark = start.encode()
         self.new = _ids(start, random_bytes).__next__
 
 
 def _ids(start: str, random_bytes: Callable[[int], bytes]) -> Iterator[str]:
-    digits = 2 * _SIZE
+    digits = 2 * ID_SIZE
     while True:  # asking for the bytes of one id at a time would cost as much as half a Ping
-        block = random_bytes(_SIZE * _AT_ONCE).hex()
+        block = random_bytes(ID_SIZE * _AT_ONCE).hex()
         for begin in range(0, len(block), digits):
             yield f"{start}-{block[begin : begin + digits]}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ami_client import Options, stats
+from ami_client.action_ids import ID_SIZE, START_SIZE
 from ami_client.actions import ORIGINATE_TIMEOUT
 from ami_client.cli import ask, lists, originate, ping
 from ami_client.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
@@ -16,7 +17,7 @@ from ami_client.headers import MEMO_SIZE
 from ami_client.inflight import MAX_ABANDONED
 from ami_client.link import USUAL_PORT
 from ami_client.pending import HEADER_SIZE, MIN_PACKET_SIZE
-from ami_client.server import STARTING_AT_ONCE, STARTING_TIME
+from ami_client.server import STARTING_AT_ONCE, STARTING_TIME, TURNED_AWAY_AT_MOST
 from ami_client.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
 from ami_client.testing import recorder
 
@@ -37,6 +38,8 @@ SAID = [
     ("docs/security.rst", f"with nothing else, {in_kib(RECV_SIZE * RECV_BUDGET)} at a time"),
     ("docs/security.rst", f"Of header lines that came lately {MEMO_SIZE:,} are kept"),
     ("docs/security.rst", f"with {len(list((ROOT / 'tests/data/malformed').iterdir()))} streams of what no server"),
+    ("docs/security.rst", f"each id has {8 * ID_SIZE} random bits of its own, behind {8 * START_SIZE} that are new"),
+    ("docs/reliability.rst", f"After {TURNED_AWAY_AT_MOST} such"),
     ("docs/reliability.rst", f"``reconnect_max`` ({OPTIONS.reconnect_max:.0f})"),
     ("docs/reliability.rst", f"``slow_handler`` seconds ({OPTIONS.slow_handler:g} by default)"),
     ("docs/reliability.rst", f"{HEADER_SIZE} bytes for each header or {MIN_PACKET_SIZE:,}, whichever"),

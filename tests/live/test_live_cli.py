@@ -365,6 +365,7 @@ def test_a_profile(ami: Ami, tmp_path: Path) -> None:
     server, directory = ami.server, tmp_path / ".config" / "ami-client"
     directory.mkdir(parents=True)
     (directory / "bench.secret").write_text("secret\n")
+    (directory / "bench.secret").chmod(0o600)
     (directory / "config.ini").write_text(
         f"[home]\nurl = tls://localhost:{server.tls_port}\nusername = bench\nsecret_file = bench.secret\n"
         f"ca_file = {server.ca_file}\n"
@@ -542,4 +543,4 @@ def test_the_demonstration(ami: Ami) -> None:
     said = ami("demo", ami.environment["AMI_URL"], "--channel", "Local/101@default", "--exten", "100@default")
     assert (said.status, said.err) == (0, "")
     assert "OriginateResponse: answered" in said.out
-    assert said.lines[-1].strip().split("  ", 1)[1].startswith("disconnected; ")
+    assert said.lines[-1].split("  ", 1)[1].strip().startswith("disconnected; ")

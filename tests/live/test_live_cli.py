@@ -543,4 +543,4 @@ def test_the_demonstration(ami: Ami) -> None:
     said = ami("demo", ami.environment["AMI_URL"], "--channel", "Local/101@default", "--exten", "100@default")
     assert (said.status, said.err) == (0, "")
     assert "OriginateResponse: answered" in said.out
-    assert said.lines[-1].split("  ", 1)[1].strip().startswith("disconnected; ")
+    assert said.lines[-1].strip().split("  ", 1)[1].strip().startswith("disconnected; ")

@@ -129,11 +129,11 @@ class InFlight:
     def take_entry(self, event: Packet, length: int) -> bool:
         """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any.
 
-        For an event without repeated headers, the short way of :meth:`receive`.
+        For an event that is no UserEvent, without repeated headers, the short way of :meth:`receive`.
         """
         key = event["actionid"]
         pending = self._pending.get(key)
-        if pending is None or pending.entries is None or "eventlist" in event or event.event_name == "userevent":
+        if pending is None or pending.entries is None or "eventlist" in event:
             return False
         if self._kept >= self._max_answer or key in self._results:
             return False

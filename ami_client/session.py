@@ -244,9 +244,10 @@ class Session(Greeting):
                 packet._form = form
             if event_name:
                 packet.kind = EVENT
-                if "actionid" in packet:
-                    # What repeats no header has each header's first value in its dict view: that decides.
-                    if len(packet) == len(lines) and in_flight.take_entry(packet, len(raw)):
+                if "actionid" in packet and event_name != "userevent":
+                    # What repeats no header that controls has their first values in its dict view: these decide.
+                    plain = len(packet) == len(lines) or _repeats_no_control(raw)
+                    if plain and in_flight.take_entry(packet, len(raw)):
                         self._last_list = _NO_LIST
                         continue
                 elif not in_flight.collecting:
@@ -316,3 +317,9 @@ class Session(Greeting):
             yield packet
         elif not done:
             self._drop(packet)
+
+
+def _repeats_no_control(raw: bytes) -> bool:
+    """Whether an event surely has one ``Event`` and one ``ActionID`` only, though others repeat, as ChanVariable does."""
+    low = raw.lower()
+    return low.count(b"event") == low.count(b"actionid") == 1

@@ -125,3 +125,16 @@ def test_an_entry_of_a_list(peer: Peer) -> None:
 
     assert_costs(listing, 275, 18)
     assert [len(packet.events) for packet in answers] == [COUNT] * (2 + COUNTED)
+
+
+def test_an_entry_that_repeats_a_header(peer: Peer) -> None:
+    def listing() -> None:
+        own = peer.conn.action("CoreShowChannels", nothing, {"ActionID": "mine"})
+        entries = message(f"{EVENT}|ChanVariable: A=1|ChanVariable: B=2|ActionID: {own}") * COUNT
+        peer.conn._received(
+            message(f"Response: Success|ActionID: {own}|EventList: start")
+            + entries
+            + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")
+        )
+
+    assert_costs(listing, 320, 23)

@@ -129,7 +129,7 @@ class InFlight:
     def take_entry(self, event: Packet, length: int) -> bool:
         """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any.
 
-        For an event that is no UserEvent, without repeated headers, the short way of :meth:`receive`.
+        For an event that is no UserEvent and repeats no header that controls, the short way of :meth:`receive`.
         """
         key = event["actionid"]
         pending = self._pending.get(key)

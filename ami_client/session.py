@@ -320,6 +320,6 @@ class Session(Greeting):
 
 
 def _repeats_no_control(raw: bytes) -> bool:
-    """Whether an event surely has one ``Event`` and one ``ActionID`` only, though others repeat, as ChanVariable does."""
+    """Whether an event surely has one ``Event`` and one ``ActionID``, though others repeat, as ChanVariable does."""
     low = raw.lower()
     return low.count(b"event") == low.count(b"actionid") == 1

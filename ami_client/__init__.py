@@ -1,8 +1,13 @@
 """A callback-style, event-loop client library for the Asterisk Manager Interface (AMI)."""
 
+from ._engine.packet import Packet
+from ._engine.quirks import Quirk
+from ._engine.state import State
+from ._engine.text import unescape
 from ._version import __version__
 from .callbacks import PriorityQueueCallbacks, StackCallbacks
 from .connection import Connection
+from .emitter import EventHandlers
 from .errors import (
     ActionFailed,
     ActionTimeout,
@@ -20,14 +25,10 @@ from .errors import (
     Timeout,
     TLSFailed,
 )
-from .events import EventHandlers
 from .loop import Loop
 from .options import Options
-from .packet import Packet, unescape
 from .pool import Pool
-from .quirks import Quirk
 from .reactor import Reactor
-from .state import State
 from .stats import Stats
 from .url import ServerURL
 

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
+from ._engine.encode import Params, first_value, fold_name, pairs_of
+from ._engine.pending import Assertion
+from ._engine.quirks import Quirk, as_quirk
 from .callbacks import CONN_PACKET, require_callable
-from .encode import Params, first_value, fold_name, pairs_of
-from .pending import Assertion
-from .quirks import Quirk, as_quirk
 
 Callback = Optional[Callable[..., object]]
 

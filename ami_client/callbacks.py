@@ -63,7 +63,7 @@ class Guard:
 
     ``clock`` is the loop's, ``threshold`` the seconds from which a callback is slow, None for never.
 
-    An event's way to its handlers does the same in its own loop: ``Intake._handle``.
+    An event's way to its handlers does the same in its own loop: ``Dispatch.run``.
     """
 
     def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
+from ._engine.text import printable
 from .connection import Connection
-from .encode import printable
 from .packet import Kind, Packet
 from .pool import Pool
 from .reactor import Reactor

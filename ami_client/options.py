@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
+from ._engine.encode import encode_headers
+from ._engine.framing import DEFAULT_MAX_PACKET
+from ._engine.packet import DEFAULT_MAX_LINES
+from ._engine.pending import DEFAULT_MAX_ANSWER
 from .callbacks import logger
-from .cutter import DEFAULT_MAX_PACKET
-from .encode import encode_headers
-from .packet import DEFAULT_MAX_LINES
-from .pending import DEFAULT_MAX_ANSWER
 from .url import ServerURL
 
 if TYPE_CHECKING:

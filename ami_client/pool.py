@@ -13,18 +13,17 @@ from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
 from . import _fork
+from ._client.server_pool import BeforeConnect, OnConnection, ServerPool, Waiter
+from ._engine.line_cache import KEEP_CASE
+from ._engine.text import TRIMMED, ascii_lower
 from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
 from .connection import Connection
-from .encode import TRIMMED, ascii_lower
+from .emitter import EventHandlers
 from .errors import ConnectionFinished, NoServer
-from .events import EventHandlers
-from .headers import KEEP_CASE
 from .loop import Loop
 from .options import Options, read_url, seconds
 from .reactor import Reactor
-from .server import Server
 from .stats import PastStats, Stats
-from .waiter import BeforeConnect, OnConnection, Waiter
 
 SomePool = TypeVar("SomePool", bound="Pool")
 LoginHandler = TypeVar("LoginHandler", bound=Callable[..., object])
@@ -67,7 +66,7 @@ class Pool(EventHandlers):
     arguments: handlers bound here serve every connection.
     """
 
-    #: What is made for each connection: :class:`Connection`, or a subclass of it with the same arguments.
+    #: What is made for each connection: :class:`Connection`, or a subclass of it that takes the same one argument.
     connection_class: type[Connection] = Connection
 
     _instances: ClassVar[dict[tuple[type[Pool], str], Pool]] = {}
@@ -83,7 +82,7 @@ class Pool(EventHandlers):
         self._default: Optional[Loop] = None  # the default reactor, once it was asked for
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[str, ServerPool] = {}
         self._past = PastStats()
         self._lock = Lock()  # held while the counts of servers move there, for other threads may read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
@@ -138,8 +137,8 @@ class Pool(EventHandlers):
         # What handlers do is counted with the connection, or the server, that the event is about.
         about = args[0] if args else None
         server = self._servers.get(about) if isinstance(about, str) else None
-        guard = about.guard if isinstance(about, Connection) else server.guard if server else self._guard
-        return guard(cb, *args, **kwargs)
+        call = about._call if isinstance(about, Connection) else server.guard if server else self._guard
+        return call(cb, *args, **kwargs)
 
     @property
     def stats(self) -> Stats:
@@ -234,7 +233,7 @@ class Pool(EventHandlers):
             error = NoServer("no URL was given and no server is configured")
             waiter.fail(error, self.options, self, self._stats, self.connection_class)
             return False
-        server = self._servers.get(url) or Server(url, self.options, self, self._forget, self.connection_class)
+        server = self._servers.get(url) or ServerPool(url, self.options, self, self._forget, self.connection_class)
         server.add(waiter)
         self._servers[url] = server
         server.serve()
@@ -269,7 +268,7 @@ class Pool(EventHandlers):
             if self._servers:  # a KeyboardInterrupt passes; should the loop run on, the others are still ended
                 self.reactor.call_soon(self.finish, graceful)
 
-    def _forget(self, server: Server) -> None:
+    def _forget(self, server: ServerPool) -> None:
         if self._servers.get(server.url) is server:
             with self._lock:
                 del self._servers[server.url]

@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import Callable, ClassVar, Optional, SupportsFloat
 
 from . import _fork
-from ._wakeup import SignalCallbacks, Waker
+from ._transport.timers import CallbackHandle, TimerHandle, TimerQueue, seconds
+from ._transport.wakeup import SignalCallbacks, Waker
 from .loop import FileDescriptor, Handle, Loop
-from .timers import CallbackHandle, TimerHandle, TimerQueue, seconds
 
 __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
 

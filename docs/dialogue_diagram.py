@@ -12,11 +12,11 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-from ami_client.action_ids import NumberedIDs
-from ami_client.inflight import Done
-from ami_client.login import Login
-from ami_client.session import LoginDone, Session
-from ami_client.state import Move, State
+from ami_client._engine.action_ids import NumberedIDs
+from ami_client._engine.in_flight import Done
+from ami_client._engine.login import Login
+from ami_client._engine.session import LoginDone, Session
+from ami_client._engine.state import Move, State
 
 LOGIN = [
     "Asterisk Call Manager/11.0.0\r\n",

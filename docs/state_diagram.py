@@ -11,7 +11,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-from ami_client.state import TRANSITIONS, Move, State
+from ami_client._engine.state import TRANSITIONS, Move, State
 
 WIDTH, HEIGHT, STEP = 130, 30, 74
 LEFT, ARC = 30, 28

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..encode import whole_number
+from .._engine.text import whole_number
 from ..packet import Packet
 from . import views
 from .table import Column, Row, lay_out

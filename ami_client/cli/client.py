@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Callable, Optional
 
+from .._engine.encode import Params
 from ..connection import Connection
-from ..encode import Params
 from ..errors import ActionFailed, AMIError, LoginRefused
 from ..packet import Packet
 from ..pool import Pool

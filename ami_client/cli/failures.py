@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from enum import IntEnum
 
-from ..encode import printable
+from .._engine.text import printable
+from .._transport.transport import USUAL_PORT
 from ..errors import (
     ActionFailed,
     AMIError,
@@ -18,7 +19,6 @@ from ..errors import (
     Timeout,
     TLSFailed,
 )
-from ..link import USUAL_PORT
 from ..url import format_address
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..encode import ascii_lower
+from .._engine.text import ascii_lower
 from ..packet import Packet
 
 _CONDITION = re.compile(r"\s*([^\s=!][^=!]*?)\s*(!?=)(.*)", re.DOTALL)

@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from ..encode import Params
+from .._engine.encode import Params
 from ..errors import ActionFailed
 from ..packet import Kind, Packet
 from .access import Access, Seconds, asks_server

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Optional
 
-from ..encode import ENCODING, ENCODING_ERRORS, ascii_lower
+from .._engine.text import ENCODING, ENCODING_ERRORS, ascii_lower
 from ..packet import Kind, Packet
 from .failures import CommandError, Ended, OutputClosed
 from .table import Column, Row, lay_out

@@ -12,7 +12,7 @@ from typing import Optional, Union
 
 import click
 
-from ..encode import whole_number
+from .._engine.text import whole_number
 from ..errors import AMIError, ConnectionLost
 from ..reactor import Reactor
 from ..url import format_address

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ..link import USUAL_PORT
+from .._transport.transport import USUAL_PORT
 from ..url import ServerURL, format_address
 from . import config
 from .config import Config, Profile

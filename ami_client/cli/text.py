@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Union
 
-from ..encode import TRIMMED, ascii_lower
+from .._engine.text import TRIMMED, ascii_lower
 from ..packet import Packet
 
 Value = Union[str, int, float, bool, None, Sequence[str]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ..encode import whole_number
+from .._engine.text import whole_number
 from ..errors import AMIError
 from ..packet import Packet
 from .client import Client

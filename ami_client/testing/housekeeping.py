@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from ..encode import fold_name, whole_number
+from .._engine.encode import fold_name
+from .._engine.text import whole_number
 from .actions import ACTIONS, Turn, action
 from .masks import OFF, parse_mask
 from .script import Answer, Headers, Later, Value, error, success

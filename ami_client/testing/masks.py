@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..encode import whole_number
+from .._engine.text import whole_number
 
 #: Asterisk's event classes by their bits (manager.h); ``all`` is not one of them.
 CLASSES = {

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional, Union
 
-from ..encode import ENCODING, ENCODING_ERRORS, fold_name
+from .._engine.encode import fold_name
+from .._engine.text import ENCODING, ENCODING_ERRORS
 from .redact import redact
 from .requests import Request
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Optional, Union, cast
 
-from .. import connector
+from .._transport import connector
 from .fake_socket import FakeSocket
 
 if TYPE_CHECKING:

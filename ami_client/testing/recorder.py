@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Callable, Optional, Union
 from urllib.parse import quote
 
-from ..encode import ENCODING, ENCODING_ERRORS
-from ..link import Link as ServerLink
+from .._engine.text import ENCODING, ENCODING_ERRORS
+from .._transport.transport import Transport as ServerLink
 from ..options import Options, read_url
 from ..url import format_address
 from .framing import PacketSplitter, RequestSplitter

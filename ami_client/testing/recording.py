@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, Optional, Union
 
-from ..encode import ENCODING, ENCODING_ERRORS, printable
+from .._engine.text import ENCODING, ENCODING_ERRORS, printable
 from .framing import MAX_HELD
 
 #: A path, or a text file that is open.

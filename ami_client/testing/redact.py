@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..encode import ENCODING, ENCODING_ERRORS
-from ..headers import SECRET_WORDS
+from .._engine.line_cache import SECRET_WORDS
+from .._engine.text import ENCODING, ENCODING_ERRORS
 
 #: What stands in a secret's place.
 REMOVED = "[removed]"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Union
 
-from ..encode import ascii_lower, fold_name
+from .._engine.encode import fold_name
+from .._engine.text import ascii_lower
 
 #: A line with its CRLF takes at most so many bytes.
 MAX_LINE = 1024

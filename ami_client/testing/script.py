@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional, Union, cast
 
-from ..encode import fold_name
+from .._engine.encode import fold_name
 from .requests import Request
 
 #: A header's value: text or a number, a list that repeats the header, None to leave it out.

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ..encode import ENCODING, ENCODING_ERRORS, fold_name
+from .._engine.encode import fold_name
+from .._engine.text import ENCODING, ENCODING_ERRORS
 from .recording import Record
 from .redact import REMOVED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ..encode import whole_number
+from .._engine.text import whole_number
 from .actions import Turn, action
 from .calls import ANSWERED, Order, caller_event
 from .channels import Channel, known

@@ -9,15 +9,16 @@ from random import Random
 from typing import Any, Optional
 from zlib import crc32
 
-from ami_client.action_ids import NumberedIDs
-from ami_client.encode import TRIMMED, ascii_lower
+from ami_client._client.dispatch import Routes
+from ami_client._engine.action_ids import NumberedIDs
+from ami_client._engine.in_flight import Done
+from ami_client._engine.packet import PacketReader
+from ami_client._engine.pending import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult
+from ami_client._engine.session import ListGoneOn, Login, LoginDone, Outcome, Session, Wanted
+from ami_client._engine.state import Move, State
+from ami_client._engine.text import TRIMMED, ascii_lower
 from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, ProtocolError
-from ami_client.inflight import Done
-from ami_client.packet import Kind, Packet, PacketReader
-from ami_client.pending import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult
-from ami_client.routes import Routes
-from ami_client.session import ListGoneOn, Login, LoginDone, Outcome, Session, Wanted
-from ami_client.state import Move, State
+from ami_client.packet import Kind, Packet
 
 BANNER = b"Asterisk Call Manager/2.10.6\r\n"  # one that may answer with Response: Follows
 NEW_BANNER = b"Asterisk Call Manager/9.0.0\r\n"  # one that is read the short way

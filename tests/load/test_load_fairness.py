@@ -15,7 +15,7 @@ from client import Answers, Client
 from replay import ReplayServer
 
 from ami_client import Connection, Packet
-from ami_client.stream import RECV_BUDGET, RECV_SIZE
+from ami_client._transport.stream import RECV_BUDGET, RECV_SIZE
 
 OTHERS = 20
 PINGS = 10  # of each of them, one after the other

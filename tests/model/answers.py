@@ -64,7 +64,7 @@ def failure(token: Token, error: str) -> Telling:
 
 
 class Answers:
-    """The actions in flight, as :class:`ami_client.inflight.InFlight` should treat them.
+    """The actions in flight, as :class:`ami_client._engine.in_flight.InFlight` should treat them.
 
     ``open`` and ``results`` are in the order of sending.
     """

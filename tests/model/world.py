@@ -54,7 +54,7 @@ class World(Users):
         self._patches.callback(gc.enable)
         self._patches.enter_context(mock.patch("socket.socket", self._make_socket))
         self._patches.enter_context(mock.patch("socket.getaddrinfo", self._resolve))
-        self._patches.enter_context(mock.patch("ami_client.server.STARTING_AT_ONCE", at_once))
+        self._patches.enter_context(mock.patch("ami_client._client.server_pool.STARTING_AT_ONCE", at_once))
         watching = type("Watching", (Pool,), {"connection_class": self._watched_connection()})
         self.pool: Pool = watching(
             reactor=self.reactor,

@@ -1,6 +1,7 @@
 """Fixtures of the unit tests."""
 
 from cli_pbx import ami, clean_environment, pbx
+from commands import commands
 from high import high_sockets
 from outage import daemon, highest, make_daemon
 from programs import launcher
@@ -9,6 +10,7 @@ from wire import peer, wire
 __all__ = [
     "ami",
     "clean_environment",
+    "commands",
     "daemon",
     "high_sockets",
     "highest",

@@ -45,6 +45,19 @@ class Launcher:
         request = {"path": str(path), "args": args, "cwd": str(cwd), "environment": environment}
         return self._ask(request, output, errors)
 
+    def start_module(
+        self,
+        module: str,
+        *args: str,
+        streams: Mapping[str, int],
+        environment: Mapping[str, str],
+        cwd: Optional[Path] = None,
+        room: int = 0,
+    ) -> int:
+        """Start ``python -m MODULE`` with these standard streams, the others closed, and so many bytes of addresses."""
+        request = {"module": module, "args": args, "cwd": str(cwd or ROOT), "environment": dict(environment)}
+        return self._ask({**request, "streams": list(streams), "room": room}, *streams.values())
+
     def wait(self, pid: int) -> int:
         """The exit status of a program that has ended or is about to: all others have to wait, too."""
         return self._ask({"wait": pid})

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ami_client.action_ids import NumberedIDs
+from ami_client._engine.action_ids import NumberedIDs
+from ami_client._engine.in_flight import Done
+from ami_client._engine.login import Login
+from ami_client._engine.packet import PacketReader
+from ami_client._engine.pending import Pending, Result
+from ami_client._engine.session import LoginDone, Outcome, Session
+from ami_client._engine.state import Move
 from ami_client.errors import ConnectionLost
-from ami_client.inflight import Done
-from ami_client.login import Login
-from ami_client.packet import Packet, PacketReader
-from ami_client.pending import Pending, Result
-from ami_client.session import LoginDone, Outcome, Session
-from ami_client.state import Move
+from ami_client.packet import Packet
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 BANNER = b"Asterisk Call Manager/5.0.4\r\n"

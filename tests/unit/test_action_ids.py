@@ -6,7 +6,7 @@ import pytest
 from wire import BANNER, URL, WELCOME, Calls, Peer, Wire, message
 
 from ami_client import Connection
-from ami_client.action_ids import RandomIDs
+from ami_client._engine.action_ids import RandomIDs
 
 
 def test_an_id_that_is_in_flight_is_refused_also_if_the_connection_made_it(peer: Peer) -> None:

@@ -9,13 +9,7 @@ import pytest
 from wire import Calls, Peer, Wire
 
 from ami_client import Connection
-from ami_client.errors import (
-    ActionFailed,
-    ActionTimeout,
-    ConnectionFinished,
-    ConnectionLost,
-    LimitReached,
-)
+from ami_client.errors import ActionFailed, ActionTimeout, ConnectionFinished, ConnectionLost, LimitReached
 
 Send = Callable[[Connection, Any], str]
 

@@ -32,9 +32,7 @@ DIRECTIVE = re.compile(
 #: Methods that only other parts of the library call; their docstrings say so, or stand beside those that do.
 FOR_THE_LIBRARY = {
     "Connection": {
-        *("connect", "fail", "fail_retries", "has_retries", "retry", "take_back", "take_retries", "tell"),
-        *("tell_with_others", "turned_away"),
-        *("emit", "guard"),  # the first is EventHandlers' own
+        "emit",  # EventHandlers' own
     },
     "Packet": {"has_repeats", "of_text", "split_events"},
     "Stats": {"add", "count_error", "counters"},

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
+from cases import for_each
 from wire import URL, Calls, Peer, Wire
 
 from ami_client import Connection
@@ -68,7 +69,7 @@ def assert_nothing_happened(peer: Peer) -> None:
     assert peer.conn.pool.listeners("login") == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("where", EVERYWHERE)
+@for_each("where", EVERYWHERE)
 @pytest.mark.parametrize(
     "cb",
     [later, generator, Later(), functools.partial(later, 1), AsyncMock(), AsyncMock().method, Mock(spec=later)],
@@ -80,7 +81,7 @@ def test_what_would_do_nothing_is_refused(peer: Peer, where: str, cb: Any) -> No
     assert_nothing_happened(peer)
 
 
-@pytest.mark.parametrize("where", ACTIONS)
+@for_each("where", ACTIONS)
 @pytest.mark.parametrize("cb", [lambda conn: None, lambda: None, lambda a, b, c: None, needs, [].append])
 def test_what_does_not_take_connection_and_packet_is_no_callback_of_an_action(peer: Peer, where: str, cb: Any) -> None:
     what = "on_result" if where == "on_result" else "callback"
@@ -89,7 +90,7 @@ def test_what_does_not_take_connection_and_packet_is_no_callback_of_an_action(pe
     assert_nothing_happened(peer)
 
 
-@pytest.mark.parametrize("where", CONNECTIONS)
+@for_each("where", CONNECTIONS)
 @pytest.mark.parametrize("cb", [lambda: None, lambda a, b, c: None, needs])
 def test_what_takes_neither_is_no_callback_of_a_connection(peer: Peer, where: str, cb: Any) -> None:
     with pytest.raises(TypeError, match=r"^callback must take \(conn, packet\) or \(conn\), and .* does not$"):

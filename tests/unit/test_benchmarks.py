@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ami_client.packet import Kind, Packet, PacketReader
+from ami_client._engine.packet import PacketReader
+from ami_client.packet import Kind, Packet
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # behind what is installed, which is what the other tests are about

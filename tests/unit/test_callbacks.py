@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
+from cases import for_each
 
 from ami_client.callbacks import (
     CONN,
@@ -302,7 +303,7 @@ SHAPES: list[tuple[Any, bool, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("cb", "alone", "both"), SHAPES)
+@for_each(("cb", "alone", "both"), SHAPES)
 def test_what_counts_is_what_can_be_called(cb: Any, alone: bool, both: bool) -> None:
     for arguments, fits in ((CONN, alone), (CONN_PACKET, both)):
         if fits:
@@ -425,8 +426,8 @@ WAYS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("cb", "why"), UNRUN)
+@for_each("way", WAYS)
+@for_each(("cb", "why"), UNRUN)
 def test_what_would_do_nothing_is_no_callback(cb: Any, why: str, way: str) -> None:
     with pytest.raises(TypeError, match=why):
         WAYS[way](cb)

@@ -1,4 +1,7 @@
-"""The command line as a process: pipes, signals, the prompt's absence, and Python without the extra."""
+"""The command line as a process: pipes, signals, the prompt's absence, and Python without the extra.
+
+Most are forked (commands.py). Where it matters what a new interpreter does, one is started.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,22 @@ import array
 import fcntl
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import termios
 import time
+import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from cli_pbx import ROOT, Ami, Pbx, command_line, start
+from commands import Command, Commands
 
 from ami_client import Reactor
-from ami_client.testing import Recording
+from ami_client.testing import Recording, recording
 
 LIMIT = 20  # seconds, for what hangs
 PIPE_SIZE = 65536  # bytes
@@ -28,10 +32,12 @@ LONG = "x" * 1000
 ROOM = 2 * 1024 * 1024 * 1024  # bytes of addresses
 WITHOUT_EXTRA = "import sys; sys.modules['click'] = None; from ami_client.cli import main; sys.exit(main())"
 
+Process = Union[Command, "subprocess.Popen[str]"]
+
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(process: Process) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=LIMIT)
     return process.returncode, out, err
 
@@ -42,13 +48,13 @@ def run_program(*args: str, code: str = "", **options: Any) -> subprocess.Comple
     return subprocess.run([*command, *args], capture_output=True, env=environment, timeout=LIMIT, **options)
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
+def first_line(process: Process) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
 
 
-def test_events_end_when_the_reader_of_the_pipe_is_gone_though_no_more_come(pbx: Pbx) -> None:
-    process = start("events", pbx.url)
+def test_events_end_when_the_reader_of_the_pipe_is_gone_though_no_more_come(commands: Commands, pbx: Pbx) -> None:
+    process = commands.start("events", pbx.url)
     assert "FullyBooted" in first_line(process)
     assert process.stdout is not None
     process.stdout.close()
@@ -67,7 +73,7 @@ def test_each_line_comes_at_once_and_ctrl_c_ends_it(pbx: Pbx) -> None:
     assert finish(process) == (-signal.SIGINT, "", "")
 
 
-def unread(process: subprocess.Popen[str]) -> int:
+def unread(process: Process) -> int:
     """Bytes that wait in the pipe of its output."""
     assert process.stdout is not None
     count = array.array("i", [0])
@@ -75,7 +81,7 @@ def unread(process: subprocess.Popen[str]) -> int:
     return count[0]
 
 
-def let_it_wait_for_us(process: subprocess.Popen[str], pbx: Pbx) -> int:
+def let_it_wait_for_us(process: Process, pbx: Pbx) -> int:
     """Send far more events than a pipe holds, and return how many once it fills."""
     count = 4 * PIPE_SIZE // len(LONG)
     for number in range(count):
@@ -98,8 +104,8 @@ def test_nothing_is_left_out_for_a_slow_reader(pbx: Pbx, unbuffered: str) -> Non
     assert finish(process) == (-signal.SIGINT, "", "")
 
 
-def test_ctrl_c_while_the_reader_does_not_read(pbx: Pbx) -> None:
-    process = start("events", pbx.url)
+def test_ctrl_c_while_the_reader_does_not_read(commands: Commands, pbx: Pbx) -> None:
+    process = commands.start("events", pbx.url)
     first_line(process)
     let_it_wait_for_us(process, pbx)
     process.send_signal(signal.SIGINT)
@@ -107,10 +113,10 @@ def test_ctrl_c_while_the_reader_does_not_read(pbx: Pbx) -> None:
     assert finish(process)[2] == ""
 
 
-def test_a_long_answer_into_a_pipe_that_is_closed(pbx: Pbx) -> None:
+def test_a_long_answer_into_a_pipe_that_is_closed(commands: Commands, pbx: Pbx) -> None:
     text = "\n".join(f"line {number}" for number in range(50_000))
     pbx.do(pbx.server.office.commands.__setitem__, "core show all", text)
-    process = start("command", "core show all", "-s", pbx.url)
+    process = commands.start("command", "core show all", "-s", pbx.url)
     assert first_line(process) == "line 0\n"
     assert process.stdout is not None
     process.stdout.close()
@@ -120,17 +126,17 @@ def test_a_long_answer_into_a_pipe_that_is_closed(pbx: Pbx) -> None:
     process.stderr.close()
 
 
-def test_ctrl_c_while_nobody_answers() -> None:
+def test_ctrl_c_while_nobody_answers(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        process = start("channels", f"tcp://a:b@127.0.0.1:{silent.getsockname()[1]}")
+        process = commands.start("channels", f"tcp://a:b@127.0.0.1:{silent.getsockname()[1]}")
         accepted, _ = silent.accept()
         with accepted:
             process.send_signal(signal.SIGINT)
             assert finish(process) == (-signal.SIGINT, "", "")
 
 
-def test_ctrl_c_ends_pings_with_their_summary(pbx: Pbx) -> None:
-    process = start("ping", "-c", "0", "-i", "60", pbx.url)
+def test_ctrl_c_ends_pings_with_their_summary(commands: Commands, pbx: Pbx) -> None:
+    process = commands.start("ping", "-c", "0", "-i", "60", pbx.url)
     assert "seq=1" in first_line(process)
     process.send_signal(signal.SIGINT)
     status, out, err = finish(process)
@@ -138,30 +144,30 @@ def test_ctrl_c_ends_pings_with_their_summary(pbx: Pbx) -> None:
     assert "1 sent, 1 answered" in out
 
 
-def test_a_disk_that_is_full(pbx: Pbx) -> None:
+def test_a_disk_that_is_full(commands: Commands, pbx: Pbx) -> None:
     with open("/dev/full", "w") as full:
-        process = start("channels", pbx.url, stdout=full)
+        process = commands.start("channels", pbx.url, stdout=full)
         assert finish(process)[::2] == (1, "ami-client: cannot write: No space left on device\n")
 
 
-def test_bytes_of_a_command_come_out_as_they_came_but_for_controls(pbx: Pbx, ami: Ami) -> None:
+def test_bytes_of_a_command_come_out_as_they_came_but_for_controls(commands: Commands, pbx: Pbx, ami: Ami) -> None:
     def answer(request: Any) -> bytes:
         said = b"Output: \t caf\xe9 \xc3\xa9 \x1b[2J \xc2\x9b1m \x9b1m"
         return b"Response: Success\r\nActionID: %b\r\n%b\r\n\r\n" % (request.action_id.encode(), said)
 
     pbx.do(pbx.server.on, "Command", answer)
-    done = run_program("command", "x", "-s", pbx.url)
+    done = commands.run("command", "x", "-s", pbx.url)
     assert (done.returncode, done.stdout) == (0, b"\t caf\xe9 \xc3\xa9 \\x1b[2J \\x9b1m \\udc9b1m\n")
     assert ami("command", "x", "--json").objects[0]["Output"] == ["\t caf\udce9 é \x1b[2J \x9b1m \udc9b1m"]
 
 
 @pytest.mark.parametrize("args", [["channels"], ["action", "Nonesuch"]])
-def test_the_log_drives_no_terminal(pbx: Pbx, args: list[str]) -> None:
+def test_the_log_drives_no_terminal(commands: Commands, pbx: Pbx, args: list[str]) -> None:
     nasty = "\x1b]0;owned\x07\x9b31m\u2028"
     pbx.do(setattr, pbx.server, "version", f"11{nasty}")
     for name in ("CoreShowChannels", "Nonesuch"):
         pbx.do(pbx.server.on, name, {"Response": "Error", "Message": nasty, nasty: nasty})
-    done = run_program("-vv", *args, "-s", pbx.url)
+    done = commands.run("-vv", *args, "-s", pbx.url)
     assert done.returncode == 1
     assert b"logged in" in done.stderr
     assert b"owned" in done.stderr
@@ -196,8 +202,10 @@ def run_closed(redirections: str, *args: str, **options: Any) -> subprocess.Comp
     ],
     ids=" ".join,
 )
-def test_nothing_is_asked_of_a_server_when_we_could_not_tell(pbx: Pbx, args: list[str], tmp_path: Path) -> None:
-    done = run_closed(">&-", "-s", pbx.url, *args, cwd=tmp_path)
+def test_nothing_is_asked_of_a_server_when_we_could_not_tell(
+    commands: Commands, pbx: Pbx, args: list[str], tmp_path: Path
+) -> None:
+    done = commands.run("-s", pbx.url, *args, cwd=tmp_path, closed=["stdout"])
     assert (done.returncode, done.stderr) == (1, WRITTEN)
     assert pbx.do(lambda: list(pbx.server.received)) == []
     assert list(tmp_path.iterdir()) == []
@@ -209,7 +217,7 @@ def test_with_more_of_them_closed(pbx: Pbx, redirections: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"" if "2" in redirections else WRITTEN)
 
 
-@pytest.mark.parametrize("redirections", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("closed", [("stdin",), ("stderr",), ("stdin", "stderr")])
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -220,30 +228,30 @@ def test_with_more_of_them_closed(pbx: Pbx, redirections: str) -> None:
     ],
 )
 def test_the_output_is_all_that_is_needed(
-    pbx: Pbx, redirections: str, args: list[str], says: bytes, tmp_path: Path
+    commands: Commands, pbx: Pbx, closed: tuple[str, ...], args: list[str], says: bytes, tmp_path: Path
 ) -> None:
-    done = run_closed(redirections, "-s", pbx.url, *args, cwd=tmp_path)
+    done = commands.run("-s", pbx.url, *args, cwd=tmp_path, closed=closed)
     assert (done.returncode, done.stderr) == (0, b"")
     assert says in done.stdout
 
 
-def test_errors_have_their_status_where_they_cannot_be_said(pbx: Pbx) -> None:
+def test_errors_have_their_status_where_they_cannot_be_said(commands: Commands, pbx: Pbx) -> None:
     wrong = pbx.url.replace(":secret", ":hushhush")
     for status, args in ((4, ["ping", wrong]), (2, ["nosuch"]), (2, []), (1, ["-s", pbx.url, "action", "Nonesuch"])):
-        done = run_closed("2>&-", *args)
+        done = commands.run(*args, closed=["stderr"])
         assert done.returncode == status
         assert b"Traceback" not in done.stdout
         assert b"ami-client:" not in done.stdout
 
 
-def test_a_secret_from_an_input_that_is_closed(pbx: Pbx) -> None:
-    done = run_closed("<&-", "ping", pbx.url.replace(":secret", ""), "--secret-file", "-")
+def test_a_secret_from_an_input_that_is_closed(commands: Commands, pbx: Pbx) -> None:
+    done = commands.run("ping", pbx.url.replace(":secret", ""), "--secret-file", "-", closed=["stdin"])
     assert (done.returncode, done.stderr) == (2, b"ami-client: secret file -: standard input is closed\n")
     assert pbx.do(lambda: list(pbx.server.received)) == []
 
 
-def test_a_closed_input_is_nobody_who_could_be_asked(pbx: Pbx) -> None:
-    done = run_closed("<&-", "ping", pbx.url.replace(":secret", ""))
+def test_a_closed_input_is_nobody_who_could_be_asked(commands: Commands, pbx: Pbx) -> None:
+    done = commands.run("ping", pbx.url.replace(":secret", ""), closed=["stdin"])
     assert done.returncode == 2
     assert b"no secret is known for" in done.stderr
 
@@ -261,26 +269,28 @@ def test_an_output_that_is_only_for_reading(pbx: Pbx) -> None:
     assert (done.returncode, done.stderr) == (1, b"ami-client: cannot write: Bad file descriptor\n")
 
 
-def test_a_secret_from_standard_input(pbx: Pbx) -> None:
-    done = run_program("ping", "-c", "1", pbx.url.replace(":secret", ""), "--secret-file", "-", input=b"secret\n")
+def test_a_secret_from_standard_input(commands: Commands, pbx: Pbx) -> None:
+    done = commands.run("ping", "-c", "1", pbx.url.replace(":secret", ""), "--secret-file", "-", input=b"secret\n")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(("mode", "who"), [(0o600, ""), (0o640, "its group"), (0o604, "everybody")])
-def test_a_secret_file_that_others_can_read_is_told_once(pbx: Pbx, tmp_path: Path, mode: int, who: str) -> None:
+def test_a_secret_file_that_others_can_read_is_told_once(
+    commands: Commands, pbx: Pbx, tmp_path: Path, mode: int, who: str
+) -> None:
     file = tmp_path / "secret"
     file.write_text("secret\n")
     file.chmod(mode)
     warning = f"ami-client: {file} holds a secret, and {who} can read it: chmod 600 {file}\n" if who else ""
     for args in (["ping", "-c", "2", "-i", "0"], ["record", "-", "--login", "-t", "0.1"]):
-        done = run_program(*args, "-s", pbx.url.replace(":secret", ""), "--secret-file", str(file))
+        done = commands.run(*args, "-s", pbx.url.replace(":secret", ""), "--secret-file", str(file))
         assert done.returncode == 0
         told = [line for line in done.stderr.decode().splitlines(keepends=True) if "secret" in line]
         assert told == [warning] * bool(who)
 
 
-def test_the_log_goes_to_stderr_and_shows_no_secret(pbx: Pbx) -> None:
-    done = run_program("ping", "-c", "1", "-vv", pbx.url.replace(":secret", ":hushhush"))
+def test_the_log_goes_to_stderr_and_shows_no_secret(commands: Commands, pbx: Pbx) -> None:
+    done = commands.run("ping", "-c", "1", "-vv", pbx.url.replace(":secret", ":hushhush"))
     assert b"asked for a challenge" in done.stderr
     assert b"hushhush" not in done.stderr + done.stdout
 
@@ -308,22 +318,24 @@ def test_completion(clean_environment: Path) -> None:
 # -- record and replay
 
 
-def test_a_session_is_recorded_and_replayed(pbx: Pbx, tmp_path: Path) -> None:
+def test_a_session_is_recorded_and_replayed(commands: Commands, pbx: Pbx, tmp_path: Path) -> None:
     file = tmp_path / "session.jsonl"
-    recorder = start("record", pbx.address, str(file))
+    recorder = commands.start("record", pbx.address, str(file))
     line = first_line(recorder)
     assert line.startswith(f"recording tcp://{pbx.address}: connect to 127.0.0.1:")
-    done = run_program("queues", "--json", pbx.url.replace(pbx.address, address_in(line)))
+    done = commands.run("queues", "--json", pbx.url.replace(pbx.address, address_in(line)))
     assert (done.returncode, done.stderr) == (0, b"")
     # The server ends this session: nothing that the recorder has to tell.
-    assert run_program("ping", pbx.url.replace(pbx.address, address_in(line)).replace(":secret", ":no")).returncode == 4
+    assert (
+        commands.run("ping", pbx.url.replace(pbx.address, address_in(line)).replace(":secret", ":no")).returncode == 4
+    )
     recorder.send_signal(signal.SIGINT)
     status, out, err = finish(recorder)
     assert (status, err) == (0, "")
     assert out == f"{len([one for one in Recording.load(file).records if one.data])} packets recorded\n"
 
-    player = start("replay", str(file), "--speed", "max", "--once")
-    again = run_program("queues", "--json", f"tcp://anybody:anything@{address_in(first_line(player))}")
+    player = commands.start("replay", str(file), "--speed", "max", "--once")
+    again = commands.run("queues", "--json", f"tcp://anybody:anything@{address_in(first_line(player))}")
     assert (again.returncode, again.stdout, again.stderr) == (0, done.stdout, b"")
     assert finish(player)[::2] == (0, "")
 
@@ -332,8 +344,8 @@ def address_in(line: str) -> str:
     return line.split("connect to ")[1].split()[0].rstrip(";")
 
 
-def test_a_recorder_tells_that_the_server_is_not_there(tmp_path: Path) -> None:
-    process = start("record", "127.0.0.1:1", str(tmp_path / "f"))
+def test_a_recorder_tells_that_the_server_is_not_there(commands: Commands, tmp_path: Path) -> None:
+    process = commands.start("record", "127.0.0.1:1", str(tmp_path / "f"))
     host, port = address_in(first_line(process)).split(":")
     with socket.create_connection((host, int(port)), LIMIT) as client:
         assert client.recv(100) == b""
@@ -343,50 +355,76 @@ def test_a_recorder_tells_that_the_server_is_not_there(tmp_path: Path) -> None:
     assert finish(process)[0] == 0
 
 
-@pytest.mark.parametrize("endless", ["/dev/zero", "zeros", "blank lines", "one record", "a line of JSON"])
-def test_what_has_no_end_is_no_recording(tmp_path: Path, endless: str) -> None:
+BEGIN = b'{"ami-recording": 1}\n'
+ENDLESS = {
+    "zeros": BEGIN + b"\0" * 65536,
+    "blank lines": b"\n" * 65536,
+    "one record": BEGIN + b'{"t": 1, "from": "server", "raw": "' + b"x" * 65536,
+    "a line of JSON": b"[" * 65536,
+}
+
+
+def with_zeros_behind(path: Path, begin: bytes, size: int) -> Path:
+    """A file of such a size, of which the zeros take no room on the disk."""
+    with path.open("wb") as out:
+        out.write(begin)
+        out.truncate(size)
+    return path
+
+
+@pytest.mark.parametrize("endless", ["/dev/zero", "one record", "a line of JSON"])
+def test_what_has_no_end_is_no_recording(commands: Commands, tmp_path: Path, endless: str) -> None:
     """In less memory than it would take: the process may not have more."""
-    file = tmp_path / "endless"
-    begin = b'{"ami-recording": 1}\n'
-    feed = {
-        "zeros": begin + b"\0" * 65536,
-        "blank lines": b"\n" * 65536,
-        "one record": begin + b'{"t": 1, "from": "server", "raw": "' + b"x" * 65536,
-        "a line of JSON": b"[" * 65536,
-    }
-    name = "/dev/zero" if endless == "/dev/zero" else str(file)
-    if name == str(file):
-        with file.open("wb") as out:
-            out.write(feed[endless])
-            out.truncate(1 << 40)  # zeros, which take no room on the disk
+    path = Path(endless)
+    if endless in ENDLESS:
+        path = with_zeros_behind(tmp_path / "endless", ENDLESS[endless], 1 << 40)
     begun = time.monotonic()
-    done = run_program("replay", name, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM)))
+    done = commands.run("replay", str(path), room=ROOM)
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"a line of more than " in done.stderr
     assert time.monotonic() - begun < LIMIT / 2
 
 
-def test_a_pipe_without_an_end_is_no_recording(tmp_path: Path) -> None:
+@pytest.mark.parametrize("endless", ENDLESS)
+def test_what_is_longer_than_its_bounds_is_not_read_to_its_end(
+    ami: Ami, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endless: str
+) -> None:
+    """The same with little bounds, for each kind."""
+    monkeypatch.setattr(recording, "MAX_FIRST_LINE", 1 << 16)
+    monkeypatch.setattr(recording, "MAX_LINE", 1 << 17)
+    path = with_zeros_behind(tmp_path / "long", ENDLESS[endless], 1 << 26)
+    ami("replay", str(tmp_path / "nothing"))  # its modules are imported
+    tracemalloc.start()
+    said = ami("replay", str(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    bound = 1 << (16 if endless == "a line of JSON" else 17)
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert f"a line of more than {bound} characters" in said.err
+    assert peak < 1 << 23
+
+
+def test_a_pipe_without_an_end_is_no_recording(commands: Commands, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with subprocess.Popen(["sh", "-c", f"exec cat /dev/zero > '{fifo}'"], stderr=subprocess.DEVNULL):
-        done = run_program("replay", str(fifo))
+        done = commands.run("replay", str(fifo))
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert b"a line of more than " in done.stderr
 
 
-def test_ctrl_c_while_nobody_writes_into_a_pipe(tmp_path: Path) -> None:
+def test_ctrl_c_while_nobody_writes_into_a_pipe(commands: Commands, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = start("replay", str(fifo))
+    process = commands.start("replay", str(fifo))
     with fifo.open("w"):  # it has begun to read
         process.send_signal(signal.SIGINT)
         assert finish(process) == (-signal.SIGINT, "", "")
 
 
-def test_a_port_that_is_taken(pbx: Pbx, tmp_path: Path) -> None:
-    done = run_program("record", pbx.address, str(tmp_path / "f"), "--listen", pbx.address)
+def test_a_port_that_is_taken(commands: Commands, pbx: Pbx, tmp_path: Path) -> None:
+    done = commands.run("record", pbx.address, str(tmp_path / "f"), "--listen", pbx.address)
     assert done.returncode == 2
     assert done.stderr == b"ami-client: cannot listen or write: Address already in use\n"
 

@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 from wire import BANNER, CHALLENGE, REFUSAL, SECRET, URL, WELCOME, Calls, Life, Wire
 
+from ami_client._engine.state import State
 from ami_client.errors import (
     AMIError,
     ConnectFailed,
@@ -20,7 +21,6 @@ from ami_client.errors import (
     ProtocolError,
     SilenceTimeout,
 )
-from ami_client.state import State
 
 ExpectLog = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from wire import Wire
 
-from ami_client.connector import Connector
+from ami_client._transport.connector import Connector
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 REFUSED = errno.ECONNREFUSED

@@ -6,6 +6,7 @@ sees it here; how long the way takes is for ``benchmarks/`` to say.
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import FrameType
 from typing import Any, Callable
@@ -69,22 +70,26 @@ def nothing(*_args: object) -> None:
 def assert_costs(work: Callable[[], object], instructions: float, calls: float) -> None:
     """Of each of the ``COUNT`` packets, at most."""
     work()  # once for the memos
-    assert count_calls(work) / COUNT <= calls
-    if COUNTED:
-        assert count_instructions(work) / COUNT <= instructions
+    gc.disable()  # libraries for tests have callbacks that it calls
+    try:
+        assert count_calls(work) / COUNT <= calls
+        if COUNTED:
+            assert count_instructions(work) / COUNT <= instructions
+    finally:
+        gc.enable()
 
 
 def test_an_event_with_a_handler(peer: Peer) -> None:
     peer.conn.on("event", nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._received(data), 158, 7)
+    assert_costs(lambda: peer.conn._driver.received(data), 158, 7)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT
 
 
 def test_an_event_that_nobody_wants(peer: Peer) -> None:
     peer.conn.on("event_hangup", nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._received(data), 25, 1.4)
+    assert_costs(lambda: peer.conn._driver.received(data), 25, 1.4)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT
 
 
@@ -92,7 +97,7 @@ def test_an_event_that_nobody_wants_while_an_answer_is_awaited(peer: Peer) -> No
     peer.conn.on("event_hangup", nothing)
     peer.conn.ping(nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._received(data), 25, 1.4)
+    assert_costs(lambda: peer.conn._driver.received(data), 25, 1.4)
 
 
 def test_a_ping_and_its_answer(peer: Peer) -> None:
@@ -103,8 +108,8 @@ def test_a_ping_and_its_answer(peer: Peer) -> None:
         ids[:] = [conn.ping(lambda conn, packet: answered.append(packet)) for _ in range(COUNT)]
 
     def pings() -> None:
-        peer.conn._received(b"Event: Go\r\n\r\n")
-        peer.conn._received(b"".join(message(f"Response: Success|ActionID: {one}|Ping: Pong") for one in ids))
+        peer.conn._driver.received(b"Event: Go\r\n\r\n")
+        peer.conn._driver.received(b"".join(message(f"Response: Success|ActionID: {one}|Ping: Pong") for one in ids))
 
     peer.conn.on("event_go", ask)
     assert_costs(pings, 940, 72)
@@ -117,7 +122,7 @@ def test_an_entry_of_a_list(peer: Peer) -> None:
     def listing() -> None:
         own = peer.conn.action("CoreShowChannels", lambda conn, packet: answers.append(packet), {"ActionID": "mine"})
         entries = message(f"{EVENT}|ActionID: {own}") * COUNT
-        peer.conn._received(
+        peer.conn._driver.received(
             message(f"Response: Success|ActionID: {own}|EventList: start")
             + entries
             + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")
@@ -131,7 +136,7 @@ def test_an_entry_that_repeats_a_header(peer: Peer) -> None:
     def listing() -> None:
         own = peer.conn.action("CoreShowChannels", nothing, {"ActionID": "mine"})
         entries = message(f"{EVENT}|ChanVariable: A=1|ChanVariable: B=2|ActionID: {own}") * COUNT
-        peer.conn._received(
+        peer.conn._driver.received(
             message(f"Response: Success|ActionID: {own}|EventList: start")
             + entries
             + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")

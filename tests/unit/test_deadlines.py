@@ -9,9 +9,9 @@ import pytest
 from wire import Peer
 
 from ami_client import Packet, Reactor
-from ami_client import deadlines as deadlines_module
-from ami_client.deadlines import Deadlines
-from ami_client.pending import Pending
+from ami_client._client import timeouts as deadlines_module
+from ami_client._client.timeouts import Deadlines
+from ami_client._engine.pending import Pending
 from ami_client.testing import FakeClock, FakeSelector
 
 Late = list[str]

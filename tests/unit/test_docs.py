@@ -27,8 +27,8 @@ from programs import ROOT, Launcher
 import ami_client
 import ami_client.testing
 from ami_client import Connection, Pool, Reactor
+from ami_client._engine.state import TRANSITIONS
 from ami_client.php import OTHER_NAMES, camel_case
-from ami_client.state import TRANSITIONS
 from ami_client.testing import FakeAsterisk
 
 DOCS = ROOT / "docs"
@@ -207,12 +207,10 @@ def test_the_reference_has_every_public_name(name: str) -> None:
 
 def own_methods(cls: type) -> Iterator[str]:
     """The methods that phpDaemon's users may look for: public, ours, and not for the library."""
-    for_the_library = {"connect", "fail", "tell", "tell_with_others", "retry", "take_retries", "fail_retries"}
-    for_the_library |= {"take_back"}
     for name in dir(cls):
         value = inspect.getattr_static(cls, name)
         owner = next(base for base in cls.__mro__ if name in vars(base))
-        is_public = not name.startswith("_") and name == name.lower() and name not in for_the_library
+        is_public = not name.startswith("_") and name == name.lower()
         if is_public and owner.__module__.startswith("ami_client.") and not isinstance(value, property):
             yield name
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from ami_client import Options, stats
-from ami_client.action_ids import ID_SIZE, START_SIZE
+from ami_client._client.server_pool import STARTING_AT_ONCE, STARTING_TIME, TURNED_AWAY_AT_MOST
+from ami_client._engine.action_ids import ID_SIZE, START_SIZE
+from ami_client._engine.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
+from ami_client._engine.in_flight import MAX_ABANDONED
+from ami_client._engine.line_cache import MEMO_SIZE
+from ami_client._engine.pending import HEADER_SIZE, MIN_PACKET_SIZE
+from ami_client._transport.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
+from ami_client._transport.transport import USUAL_PORT
 from ami_client.actions import ORIGINATE_TIMEOUT
 from ami_client.cli import ask, lists, originate, ping
-from ami_client.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
-from ami_client.headers import MEMO_SIZE
-from ami_client.inflight import MAX_ABANDONED
-from ami_client.link import USUAL_PORT
-from ami_client.pending import HEADER_SIZE, MIN_PACKET_SIZE
-from ami_client.server import STARTING_AT_ONCE, STARTING_TIME, TURNED_AWAY_AT_MOST
-from ami_client.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
 from ami_client.testing import recorder
 
 ROOT = Path(__file__).parents[2]
@@ -75,15 +75,15 @@ SAID = [
     # Docstrings, of which the reference is made.
     ("ami_client/actions.py", f"milliseconds to answer, {ORIGINATE_TIMEOUT * 1000:,.0f} by default"),
     ("ami_client/actions.py", f"of at most {MAX_ACTION_ID} bytes, is used as the id"),
-    ("ami_client/encode.py", f"a line of more than {MAX_LINE:,} bytes, more than {MAX_LINES} lines"),
-    ("ami_client/encode.py", f"an ActionID of more than {MAX_ACTION_ID} bytes"),
+    ("ami_client/_engine/encode.py", f"a line of more than {MAX_LINE:,} bytes, more than {MAX_LINES} lines"),
+    ("ami_client/_engine/encode.py", f"an ActionID of more than {MAX_ACTION_ID} bytes"),
     ("ami_client/options.py", f"{HEADER_SIZE} for each of its headers or {MIN_PACKET_SIZE:,}"),
     ("ami_client/options.py", f"They set out {WORDS[STARTING_AT_ONCE]} at a time"),
     ("ami_client/options.py", f"usually listens on {USUAL_PORT}"),
     ("ami_client/pool.py", f"the last {stats.MAX_PAST:,} have an entry"),
     ("ami_client/pool.py", f'before them are in ``"{stats.OTHERS}"``'),
     ("ami_client/prometheus.py", f"the last {stats.MAX_PAST:,} keep theirs, and ``{stats.OTHERS}`` stands"),
-    ("ami_client/stream.py", f"is waited for {LINGER:g} seconds"),
+    ("ami_client/_transport/stream.py", f"is waited for {LINGER:g} seconds"),
 ]
 
 

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_client.encode import (
-    MAX_DIGITS,
-    TRIMMED,
-    ascii_lower,
-    encode_action,
-    encode_headers,
-    fold_name,
-    whole_number,
-)
+from ami_client._engine.encode import encode_action, encode_headers, fold_name
+from ami_client._engine.text import MAX_DIGITS, TRIMMED, ascii_lower, whole_number
 
 
 def lines(action: str, params: Any = None, action_id: str | None = None) -> list[str]:

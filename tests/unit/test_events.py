@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ami_client.events import EventHandlers
+from ami_client.emitter import EventHandlers
 
 Log = list[Any]
 

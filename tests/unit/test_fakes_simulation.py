@@ -12,7 +12,8 @@ from unittest import mock
 
 import pytest
 
-from ami_client import ConnectFailed, Connection, ConnectionLost, Packet, Pool, Reactor, connector
+from ami_client import ConnectFailed, Connection, ConnectionLost, Packet, Pool, Reactor
+from ami_client._transport import connector
 from ami_client.callbacks import call_guarded
 from ami_client.testing import FakeAsterisk, FakeSocket, NothingCanHappen, SimulatedReactor
 

@@ -447,8 +447,8 @@ def test_on_asyncio_a_child_that_ends_a_stream_takes_nothing_from_the_parent(sel
     def give_birth(conn: Connection, packet: Any) -> None:
         pids.append(fork())
         if not pids[0]:
-            conn._link.close()  # as what follows in the child's copy of the data might have it
-            conn._link.write(b"Action: Ping\r\n\r\n")
+            conn._driver.transport.close()  # as what follows in the child's copy of the data might have it
+            conn._driver.transport.write(b"Action: Ping\r\n\r\n")
             leave(writer, lambda: True)
         loop.stop()
 

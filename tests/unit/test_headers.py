@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
+from cases import for_each
 
-from ami_client import headers
-from ami_client.encode import TRIMMED, ascii_lower
-from ami_client.headers import FIRST_LINES, KEEP_CASE, MEMOS, FirstLines, FoldingMemo, HeaderMemo
+from ami_client._engine import line_cache as headers
+from ami_client._engine.line_cache import FIRST_LINES, KEEP_CASE, MEMOS, FirstLines, FoldingMemo, HeaderMemo
+from ami_client._engine.text import TRIMMED, ascii_lower
 from ami_client.testing.redact import is_secret
 
 Header = tuple[str, str]
@@ -82,14 +83,15 @@ NAMES_OF_SECRETS = """Secret Password Passwd PWD VMPass Passphrase Pass-Code MD5
 HOLDERS = ["Value", "Val", "Output", "JSON", "Line-000001-000002"]  # what they hold may be anything
 WORDS = """secret passwd password pass pwd passphrase passcode md5 pin userpin auth authorization token credential
     private_key privatekey api-key apikey"""
+SAYINGS = ["{}=4711", "{}: 4711", "SIP_{} = 4711", "X,{} 4711", "my{}4711", "CallerID{}=4711"]
 
 
 @pytest.mark.parametrize("memo", [FoldingMemo, HeaderMemo])
-@pytest.mark.parametrize("name", [*NAMES_OF_SECRETS.split(), *HOLDERS])
-@pytest.mark.parametrize("separator", [": ", ":", " : "])
+@for_each(("name", "separator"), product([*NAMES_OF_SECRETS.split(), *HOLDERS], [": ", ":", " : "]))
 def test_what_is_called_like_a_secret_is_not_kept(
     memo: type[HeaderMemo], name: str, separator: str, names: dict[str, object]
 ) -> None:
+    names.clear()
     one = memo()
     line = f"{name}{separator}4711".encode()
     assert one[line] == one[line] == (name.lower(), "4711")
@@ -98,11 +100,11 @@ def test_what_is_called_like_a_secret_is_not_kept(
 
 
 @pytest.mark.parametrize("memo", [FoldingMemo, HeaderMemo])
-@pytest.mark.parametrize("text", ["{}=4711", "{}: 4711", "SIP_{} = 4711", "X,{} 4711", "my{}4711", "CallerID{}=4711"])
-@pytest.mark.parametrize("word", WORDS.split())
+@for_each(("text", "word"), product(SAYINGS, WORDS.split()))
 def test_a_line_that_speaks_of_a_secret_is_not_kept(
     memo: type[HeaderMemo], text: str, word: str, names: dict[str, object]
 ) -> None:
+    names.clear()
     one = memo()
     for name in ("X: ", "CallerIDName: ", "AppData: ", "ChanVariable(a): ", "X:", ""):
         for said in (word, word.upper()):
@@ -197,8 +199,8 @@ def test_memos_are_bounded(memo: type[HeaderMemo], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("memo", [FoldingMemo, HeaderMemo])
-@pytest.mark.parametrize("line", [b"X: %b", b"%b: x", b"X:%b", b"Event: %b", b"Event:%b"])
-@pytest.mark.parametrize("text", [b"/:", b":", b"pin", b"x:", b"0,", b"/a:b"])
+@for_each("line", [b"X: %b", b"%b: x", b"X:%b", b"Event: %b", b"Event:%b"])
+@for_each("text", [b"/:", b":", b"pin", b"x:", b"0,", b"/a:b"])
 def test_a_long_line_is_not_looked_at_for_long(memo: type[HeaderMemo], line: bytes, text: bytes) -> None:
     long = line % (text * 500_000)  # a second look at each of these would take hours
     one, first = memo(), FirstLines()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 from talk import BANNER, WELCOME, Client, complete, event, message, originate, response, start
 
-from ami_client.errors import (
-    ActionFailed,
-    ActionTimeout,
-)
-from ami_client.inflight import MAX_ABANDONED
+from ami_client._engine.in_flight import MAX_ABANDONED
+from ami_client.errors import ActionFailed, ActionTimeout
 from ami_client.packet import Kind
 
 LATE = ActionTimeout("no answer in time")

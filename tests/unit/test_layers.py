@@ -10,61 +10,31 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
+from cases import for_each
 
 import ami_client
 
 PACKAGE = Path(ami_client.__file__).parent
 
-# Bottom to top. Those of one line are beside each other: they do not import one another.
-LAYERS = """
-_fork _version errors php
-stats url
-callbacks
-events
-action_ids encode
-cutter headers login quirks
-routes packet
-state
-loop
-pending
-deadlines greeting inflight
-session
-options
-_wakeup
-timers
-reactor
-stream resolver
-connector
-link
-watchdog
-actions facts owner
-dispatch
-intake
-connection
-backoff waiter
-server
-pool
-__init__
-prometheus testing
-demo
-cli
-__main__
-"""
-RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+# Bottom to top. A file imports what lies below its layer, and inside its layer nothing goes in circles.
+LAYERS = {
+    "ground": "_fork _version callbacks errors loop php stats url",
+    "protocol": "_engine",
+    "what users say and get": "options packet",
+    "transport": "_transport",
+    "doors to one connection": "actions emitter reactor",
+    "client": "_client",
+    "doors to all connections": "connection pool",
+    "front door": "__init__",
+    "built on top": "prometheus testing demo cli __main__",
+}
+RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
-# Bytes in, packets out: what these must not know.
-PURE = """
-action_ids cutter encode errors greeting headers inflight login loop packet pending php quirks session state stats url
-"""
+# Bytes in, packets out: what knows no I/O.
+PURE = ("_engine", "errors", "loop", "php", "stats", "url")
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
-
-
-def module_of(path: Path) -> str:
-    """The layer that a file belongs to: its module, or its sub-package."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 @cache
@@ -80,56 +50,61 @@ def imports_in(source: str, package: Sequence[str]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = list(package[: len(package) - node.level + 1]) if node.level else []
             base += node.module.split(".") if node.module else []
-            if base == ["ami_client"]:  # `from ami_client import x`: a module, or a name of __init__
-                yield from (f"ami_client.{alias.name}" for alias in node.names)
+            if base[:1] == ["ami_client"]:  # `from .x import y`: y may be a module, or a name of x
+                yield from (".".join([*base, alias.name]) for alias in node.names)
             else:
                 yield ".".join(base)
 
 
-def layers_used(path: Path) -> set[str]:
-    """Layers of ours that a file imports."""
-    used = [name.split(".") for name in imports(path) if name.split(".")[0] == "ami_client"]
-    return {parts[1] if len(parts) > 1 and parts[1] in RANKS else "__init__" for parts in used}
+def name_of(path: Path) -> str:
+    """A module as its importers name it, without the package's name: ``cli.app``, ``packet``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path): path for path in MODULES}
+
+
+@cache
+def used_by(path: Path) -> set[str]:
+    """Modules of ours that a file imports."""
+    ours = [name.partition(".")[2] for name in imports(path) if name.split(".")[0] == "ami_client"]
+    return {next((one for one in (name, name.rpartition(".")[0]) if one in NAMES), "__init__") for name in ours if name}
+
+
+def layer_of(name: str) -> int:
+    return RANKS[name.split(".")[0]]
 
 
 def standard_and_foreign(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(path)}
 
 
-def id_of(path: Path) -> str:
-    return str(path.relative_to(PACKAGE))
+@for_each("name", NAMES)
+def test_each_file_has_its_layer_and_imports_go_downward(name: str) -> None:
+    assert name.split(".")[0] in RANKS, "a module without a place among the layers"
+    assert {used for used in used_by(NAMES[name]) if layer_of(used) > layer_of(name)} == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=id_of)
-def test_imports_go_downward(path: Path) -> None:
-    mine = module_of(path)
-    assert mine in RANKS, "a module without a place among the layers"
-    wrong = {used for used in layers_used(path) - {mine} if RANKS[used] >= RANKS[mine]}
-    if mine == "__init__":
-        wrong -= {"__init__"}
-    assert wrong == set()
-
-
-@pytest.mark.parametrize("name", PURE.split())
-def test_modules_without_io_know_none_of_it(name: str) -> None:
-    assert standard_and_foreign(PACKAGE / f"{name}.py") & FORBIDDEN == set()
-
-
-@pytest.mark.parametrize("name", PURE.split())
-def test_what_they_import_knows_none_of_it_either(name: str) -> None:
-    assert layers_used(PACKAGE / f"{name}.py") <= set(PURE.split())
-
-
-def test_no_circles_inside_the_testing_kit() -> None:
-    prefix = "ami_client.testing."
-    kit = [path for path in MODULES if path.parent.name == "testing"]
-    graph = {path.stem: {n.removeprefix(prefix) for n in imports(path) if n.startswith(prefix)} for path in kit}
-    assert graph["fake_asterisk"] and graph["session"]
+@for_each("layer", LAYERS)
+def test_inside_a_layer_nothing_goes_in_circles(layer: str) -> None:
+    inside = {name for name in NAMES if layer_of(name) == list(LAYERS).index(layer)}
+    graph = {name: (used_by(NAMES[name]) & inside) - {name} for name in inside}
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
+def is_pure(name: str) -> bool:
+    return name.split(".")[0] in PURE
+
+
+@for_each("name", [name for name in NAMES if is_pure(name)])
+def test_modules_without_io_know_none_of_it(name: str) -> None:
+    assert standard_and_foreign(NAMES[name]) & FORBIDDEN == set()
+    assert all(map(is_pure, used_by(NAMES[name])))
+
+
 def test_pyee_is_all_that_the_core_depends_on() -> None:
-    core = [path for path in MODULES if RANKS.get(module_of(path), 0) <= RANKS["__init__"]]
+    core = [path for name, path in NAMES.items() if layer_of(name) <= RANKS["__init__"]]
     assert {name for path in core for name in standard_and_foreign(path) if is_foreign(name)} == {"pyee"}
 
 
@@ -158,9 +133,9 @@ def f():
 def test_the_check_sees_imports_wherever_they_stand() -> None:
     assert set(imports_in(SOURCE, ("ami_client", "cli"))) == {
         "typing",
-        "ami_client.cli",
+        "ami_client.cli.packet",
         "ami_client.pool",
-        "ami_client.testing.script",
+        "ami_client.testing.script.Answer",
         "socket",
         "time",
         "ami_client.Reactor",

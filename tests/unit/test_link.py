@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from wire import Wire
 
+from ami_client._transport.transport import Transport
 from ami_client.errors import ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
-from ami_client.link import Link
 from ami_client.options import Options
 from ami_client.url import ServerURL
 
 
-class Tried(Link):
+class Tried(Transport):
     """A link that keeps what it reports."""
 
     def __init__(self, wire: Wire, url: str, **options: Any) -> None:

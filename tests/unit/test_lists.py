@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-import pytest
+from cases import for_each
 from talk import Client, data, message
 
 from ami_client.packet import Kind, Packet
@@ -17,7 +17,7 @@ ACTIONS: dict[str, list[Shape]] = json.loads(data("actions.json.xz"))
 SAMPLE_SIZE = 400  # bytes; longer answers were cut there
 
 SHAPES = [
-    pytest.param(action["action"], [action, *action["variants"]], id=f"{version}-{action['action']}")
+    (version, action["action"], [action, *action["variants"]])
     for version, actions in ACTIONS.items()
     for action in actions
 ]
@@ -57,8 +57,8 @@ def event_name(packet: Packet) -> str:
     return packet.headers[0][1] if packet.headers[0][0] == "Event" else packet.original("event") or ""
 
 
-@pytest.mark.parametrize(("action", "shapes"), SHAPES)
-def test_an_answer_is_put_together(action: str, shapes: list[Shape]) -> None:
+@for_each(("version", "action", "shapes"), SHAPES)
+def test_an_answer_is_put_together(version: str, action: str, shapes: list[Shape]) -> None:
     for shape in shapes:
         play(action, shape)
 

@@ -12,10 +12,11 @@ from fuzz.target import ACTIONS, check
 from fuzz.words import mutate, seeds, with_our_ids
 from talk import DATA, WELCOME, Client, feed, message, packets_of, read
 
+from ami_client._engine.packet import PacketReader
+from ami_client._engine.pending import Pending, Result
+from ami_client._engine.state import State
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost, LoginRefused, ProtocolError
-from ami_client.packet import Kind, Packet, PacketReader
-from ami_client.pending import Pending, Result
-from ami_client.state import State
+from ami_client.packet import Kind, Packet
 
 FILES = {path.stem: path.read_bytes() for path in (DATA / "malformed").glob("*.bin")}
 ASTERISK, OLD_ASTERISK = "Asterisk Call Manager/5.0.4", "Asterisk Call Manager/2.10.6"

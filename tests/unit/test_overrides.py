@@ -11,6 +11,7 @@ import pytest
 from wire import REFUSAL, URL, Calls, Peer, Wire
 
 from ami_client import Connection, Packet, Pool
+from ami_client._client.driver import Driver
 from ami_client.options import Options
 from ami_client.url import ServerURL
 
@@ -235,8 +236,9 @@ def test_what_an_instance_has_in_their_place_is_seen_too(wire: Wire) -> None:
 def test_a_pool_that_is_none_of_ours_sees_every_event(wire: Wire) -> None:
     pool = Mock(reactor=wire.reactor)
     options = Options.make({"authtype": "plain"})
-    conn = Connection(URL, ServerURL.parse(URL), options, wire.reactor, pool)
-    conn.connect()
+    driver = Driver(URL, ServerURL.parse(URL), options, wire.reactor, pool)
+    conn = Connection(driver)
+    driver.connect()
     peer = Peer(wire, conn, wire.answer_login())
     peer.say("Event: One")
     assert [call.args[0] for call in pool.emit.call_args_list] == ["login", "connected", "event_one", "event"]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from talk import message, read_one
 
+from ami_client._engine.pending import Pending, PendingResult, first_is, mark_error
+from ami_client._engine.quirks import QUIRKS
 from ami_client.errors import ActionFailed, ActionTimeout
 from ami_client.packet import Packet
-from ami_client.pending import Pending, PendingResult, first_is, mark_error
-from ami_client.quirks import QUIRKS
 
 
 def packet(*lines: str) -> Packet:

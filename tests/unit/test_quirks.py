@@ -9,7 +9,7 @@ import pytest
 from wire import Calls, Peer
 
 from ami_client import Quirk
-from ami_client.quirks import QUIRKS, WITH_IDS
+from ami_client._engine.quirks import QUIRKS, WITH_IDS
 
 START = "Response: Success|ActionID: {own}|EventList: start|Message: Device list will follow"
 OWN = "|ActionID: {own}"

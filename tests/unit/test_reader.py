@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from talk import BANNER, message, one_by_one, packets_of, read, read_one
 
+from ami_client._engine.packet import PacketReader
 from ami_client.errors import ProtocolError
-from ami_client.packet import Kind, Packet, PacketReader
+from ami_client.packet import Kind, Packet
 
 PONG = message("Response: Success", "ActionID: 1", "Ping: Pong")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from talk import message
 
+from ami_client._engine.packet import PacketReader
 from ami_client.errors import ProtocolError
-from ami_client.packet import PacketReader
 
 BANNER = b"Asterisk Call Manager/2.10.6\r\n"  # one whose old Command answers are read as such
 

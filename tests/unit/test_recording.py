@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from talk import DATA
@@ -60,7 +61,7 @@ def test_what_is_written_reads_back_byte_by_byte(data: bytes, cuts: list[int], s
     assert Recording(records).data(source) == data
 
 
-@pytest.mark.parametrize("name", SESSIONS)
+@for_each("name", SESSIONS)
 def test_real_sessions_read_back_byte_by_byte(name: str) -> None:
     said = {"server": STREAMS[f"{name}.bin"], "client": STREAMS[f"{name}.sent"]}
     records = [Record(0, source, piece) for source, data in said.items() for piece in split(data, [1000], source)]
@@ -68,7 +69,7 @@ def test_real_sessions_read_back_byte_by_byte(name: str) -> None:
     assert {source: recording.data(source) for source in said} == said
 
 
-@pytest.mark.parametrize("name", SESSIONS)
+@for_each("name", SESSIONS)
 @pytest.mark.parametrize(("source", "kind"), [("server", "bin"), ("client", "sent")])
 def test_real_sessions_lose_their_secrets_and_nothing_else(name: str, source: str, kind: str) -> None:
     data = STREAMS[f"{name}.{kind}"]
@@ -181,8 +182,13 @@ def test_memory_has_a_bound_that_can_be_moved(tmp_path: Path) -> None:
 
 
 def test_all_that_a_recorder_holds_back_can_be_read_again() -> None:
-    worst = Record(1e9, "server", b"\xff" * (MAX_HELD + 65536), 1_000_000_000)
-    assert len(worst.to_line()) < MAX_LINE
+    empty = len(Record(1e9, "server", b"", 1_000_000_000).to_line())
+    pieces = [*(bytes([number]) for number in range(256)), b"\xc2\x80", "\u2028".encode(), "\U000e0001".encode()]
+    for data in (*(piece * 1000 for piece in pieces), b": \r\n" * 1000 + b"\r\n", b"\xff: \xff\r\n" * 1000 + b"\r\n"):
+        line = Record(1e9, "server", data, 1_000_000_000).to_line()
+        assert len(line) <= empty + 10 + 6 * len(data), data[:8]  # "packet" is longer than "raw", and has brackets
+    assert len(Record(1e9, "server", b"\xff" * 1000, 1_000_000_000).to_line()) == empty + 6000  # the worst
+    assert empty + 10 + 6 * (MAX_HELD + 65536) < MAX_LINE
 
 
 def test_a_recording_drives_no_terminal() -> None:

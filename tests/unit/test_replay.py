@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 import pytest
+from cases import for_each
 from talk import DATA
 
 from ami_client import ActionTimeout, Connection, Packet, Pool
@@ -442,7 +443,7 @@ def test_a_recording_cut_by_hand_needs_neither_banner_nor_login(sim: SimulatedRe
     Player(sim, Recording([]))
 
 
-@pytest.mark.parametrize("name", sorted(name[:-5] for name in FILES if name.endswith(".sent")))
+@for_each("name", sorted(name[:-5] for name in FILES if name.endswith(".sent")))
 def test_nothing_of_a_real_session_is_lost_and_every_request_finds_its_answer(name: str) -> None:
     pieces = [("client", piece) for piece in RequestSplitter().feed(FILES[f"{name}.sent"])]
     pieces += [("server", piece) for piece in PacketSplitter().feed(FILES[f"{name}.bin"])]

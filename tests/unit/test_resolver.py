@@ -16,9 +16,9 @@ from children import in_child
 from wire import Calls, Wire
 
 from ami_client import Pool, Reactor
-from ami_client.connector import Connector
+from ami_client._transport.connector import Connector
+from ami_client._transport.resolver import resolver
 from ami_client.errors import ConnectFailed
-from ami_client.resolver import resolver
 
 FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0))]
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from wire import Calls, Peer, Wire
 
-from ami_client import Packet, session
-from ami_client.routes import MAX_NAMES, Routes
+from ami_client import Packet
+from ami_client._client.dispatch import MAX_NAMES, Routes
+from ami_client._engine import session
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ import hashlib
 import pytest
 from talk import BANNER, WELCOME, Client, event, message, one_by_one, originate, response, start
 
-from ami_client.action_ids import NumberedIDs
-from ami_client.errors import (
-    ActionTimeout,
-    ConnectionLost,
-    LimitReached,
-    LoginRefused,
-    ProtocolError,
-)
-from ami_client.session import Login, Session
-from ami_client.state import State
+from ami_client._engine.action_ids import NumberedIDs
+from ami_client._engine.session import Login, Session
+from ami_client._engine.state import State
+from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, LoginRefused, ProtocolError
 
 CHALLENGE = message("Response: Success", "Challenge: 123456")
 LATE = ActionTimeout("no answer in time")

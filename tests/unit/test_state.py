@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ami_client.state import TRANSITIONS, Move, State, StateMachine
+from ami_client._engine.state import TRANSITIONS, Move, State, StateMachine
 
 # Each state with the moves that lead there from the beginning, and what may happen next.
 S, M = State, Move

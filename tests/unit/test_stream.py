@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wire import Wire, stream_on
 
-from ami_client.stream import LINGER, RECV_BUDGET, RECV_SIZE
+from ami_client._transport.stream import LINGER, RECV_BUDGET, RECV_SIZE
 
 TLS = Path(__file__).resolve().parent.parent / "data" / "tls"
 

@@ -9,7 +9,8 @@ from typing import Callable
 import pytest
 from wire import Log, Wire, stream_on
 
-from ami_client.stream import Stream, TLSFilter
+from ami_client._transport.stream import Stream
+from ami_client._transport.tls import TLSFilter
 from ami_client.testing import FakeSocket
 
 Handler = Callable[[bytes], object]

@@ -9,13 +9,13 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from typing import Any, Optional
 
-import pytest
+from cases import for_each
 from talk import BANNER, DATA, WELCOME, Client, packets_of
 
-from ami_client.encode import TRIMMED
+from ami_client._engine.pending import Pending
+from ami_client._engine.state import State
+from ami_client._engine.text import TRIMMED
 from ami_client.packet import Kind, Packet
-from ami_client.pending import Pending
-from ami_client.state import State
 
 Headers = list[tuple[str, str]]
 
@@ -131,7 +131,7 @@ class Replay:
         return piece
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_each_action_is_answered_once(name: str) -> None:
     replay = Replay(name)
     client = replay.client
@@ -154,7 +154,7 @@ def test_each_action_is_answered_once(name: str) -> None:
     assert [one.pending.action_id for one in lost] == unanswered
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_each_packet_is_accounted_for(name: str) -> None:
     replay = Replay(name)
     client = replay.client
@@ -198,7 +198,7 @@ def raws(packets: list[Packet]) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_cuts_make_no_difference(name: str) -> None:
     received = FILES[name + ".bin"]
     chance = random.Random(name)

@@ -14,10 +14,10 @@ from high import HighSockets
 from wire import Calls, Wire, stream_on
 
 from ami_client import Connection, Pool, Reactor
+from ami_client._transport.stream import Unwatchable
+from ami_client._transport.transport import Transport
 from ami_client.errors import ConnectFailed, ConnectionLost
-from ami_client.link import Link
 from ami_client.options import Options
-from ami_client.stream import Unwatchable
 from ami_client.testing import FakeAsterisk
 from ami_client.url import ServerURL
 
@@ -91,9 +91,9 @@ class Refusing:
         monkeypatch.setattr(wire.reactor, what, add)
 
 
-def link_on(wire: Wire, url: str = "192.0.2.1") -> tuple[Link, list[Any]]:
+def link_on(wire: Wire, url: str = "192.0.2.1") -> tuple[Transport, list[Any]]:
     got: list[Any] = []
-    link = Link(
+    link = Transport(
         wire.reactor,
         ServerURL.parse(url),
         Options.make(connect_timeout=3),

@@ -10,7 +10,8 @@ from typing import Any, Callable
 import pytest
 
 from ami_client import Connection, Pool, Reactor
-from ami_client.stream import Stream, TLSFilter
+from ami_client._transport.stream import Stream
+from ami_client._transport.tls import TLSFilter
 from ami_client.testing import FakeClock, FakeSelector, FakeSocket
 
 BANNER = b"Asterisk Call Manager/5.0.4\r\n"

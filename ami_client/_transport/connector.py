@@ -12,12 +12,12 @@ import os
 import socket
 from typing import TYPE_CHECKING, Callable, Optional
 
-from . import _fork
+from .. import _fork
 from .resolver import Found, Query, resolver
 from .stream import Unwatchable
 
 if TYPE_CHECKING:
-    from .loop import Handle, Loop
+    from ..loop import Handle, Loop
 
 # (family, address as connect() takes it)
 Address = tuple[int, object]

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Callable, Optional, Union
 
-from . import _fork
+from .. import _fork
 
 _Previous = Union[Callable[[int, Optional[FrameType]], object], int, None]
 

@@ -6,23 +6,25 @@ Source: phpDaemon Network/Client.php (getConnection) and ClientConnection.php.
 from __future__ import annotations
 
 import logging
+import random
 from collections import deque
 from dataclasses import replace
 from threading import Lock
-from typing import Callable, NamedTuple, Optional, cast
+from typing import Callable, NamedTuple, Optional, Union, cast
 
-from .backoff import backoff_delay
-from .callbacks import Guard, PriorityQueueCallbacks, logger
-from .connection import Connection
-from .encode import printable
-from .errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
-from .events import emit_on
-from .loop import Handle
-from .options import Options, read_url
-from .owner import ConnectionPool
-from .state import State
-from .stats import Stats
-from .waiter import Waiter
+from .._engine.state import State
+from .._engine.text import printable
+from ..callbacks import Guard, PriorityQueueCallbacks, Wrapper, logger
+from ..emitter import emit_on
+from ..errors import AMIError, ConnectionFinished, LimitReached, LoginRefused, NoServer
+from ..loop import Handle
+from ..options import Options, read_url
+from ..stats import Stats
+from ..url import ServerURL
+from .driver import ConnectionPool, Driver
+
+OnConnection = Callable[..., object]
+BeforeConnect = Callable[..., object]
 
 # Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
 # drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
@@ -38,6 +40,62 @@ SERVED_AT_ONCE = 1000
 TURNED_AWAY_AT_MOST = 8
 
 
+def backoff_delay(attempt: int, base: float, longest: float) -> float:
+    """Seconds before attempt number ``attempt`` (from 1): exponential back-off with full jitter.
+
+    Chosen by chance between 0 and ``base``, doubled for each attempt after the first, ``longest`` at most. So a
+    thousand clients that lost the same server at the same instant come back evenly spread. Source: M. Brooker,
+    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    doublings = min(attempt - 1, 1000)  # a float holds no more
+    return random.uniform(0.0, min(longest, base * 2.0**doublings))
+
+
+def _nobody(conn: object, packet: object) -> None:
+    """The callback of a caller who wants none."""
+
+
+class Waiter(Wrapper):
+    """A ``cb(conn, packet)`` that waits for a connection.
+
+    Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
+    queue, and stands again if the server turns its connection away.
+    """
+
+    def __init__(
+        self,
+        cb: Optional[OnConnection],
+        before_connect: Optional[BeforeConnect],
+        limits: dict[str, Optional[float]],
+        pri: float = 0,
+    ) -> None:
+        super().__init__(_nobody if cb is None else cb)
+        self.before_connect = before_connect
+        self.limits = limits
+        self.pri = pri
+        self.place: Optional[int] = None
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(*args, **kwargs)
+
+    def fail(
+        self,
+        error: Union[NoServer, ConnectionFinished],
+        options: Options,
+        pool: ConnectionPool,
+        stats: Stats,
+        make: Callable[[Driver], object],
+    ) -> None:
+        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
+        driver = Driver("", ServerURL("tcp", ""), options, pool.reactor)
+        make(driver)
+        driver.fail(error)
+        try:
+            driver.tell(self)
+        finally:
+            stats.add([driver.stats.counters()])
+
+
 class _Reconnect(NamedTuple):
     """The attempt to open a lost connection again that is due."""
 
@@ -47,8 +105,8 @@ class _Reconnect(NamedTuple):
     timer: Handle
 
 
-class Server:
-    """The connections to one URL. It is told by them what becomes of them, see :class:`.owner.Owner`.
+class ServerPool:
+    """The connections to one URL, by their drivers, which report lifecycle changes to it: it is their ``Owner``.
 
     ``on_idle(server)`` is called when there is nothing left that it would be kept for.
     """
@@ -58,8 +116,8 @@ class Server:
         url: str,
         options: Options,
         pool: ConnectionPool,
-        on_idle: Callable[[Server], object],
-        make: type[Connection] = Connection,
+        on_idle: Callable[[ServerPool], object],
+        make: Callable[[Driver], object],
     ) -> None:
         self.url = url
         self.address, self._options = read_url(url, options)
@@ -67,15 +125,15 @@ class Server:
         self._on_idle = on_idle
         self._make = make
         self._finished = False
-        self._connections: dict[Connection, int] = {}  # in order; with the attempts before it that came to nothing
-        self._free: dict[Connection, None] = {}  # an ordered set, as those below
-        self._to_start: deque[Connection] = deque()
-        self._starting: dict[Connection, Handle] = {}
-        self._attempts: dict[Connection, None] = {}  # opened in the place of lost ones, and not logged in yet
-        self._to_replace: dict[Connection, None] = {}  # ending, and to be opened again
-        self._reconnects: dict[Connection, _Reconnect] = {}  # by what was lost
-        self._retrying: dict[Connection, None] = {}  # ended, with actions that are to be sent again
-        self._callers: dict[Connection, Waiter] = {}  # for whom each was opened, until it is logged in
+        self._connections: dict[Driver, int] = {}  # in order; with the attempts before it that came to nothing
+        self._free: dict[Driver, None] = {}  # an ordered set, as those below
+        self._to_start: deque[Driver] = deque()
+        self._starting: dict[Driver, Handle] = {}
+        self._attempts: dict[Driver, None] = {}  # opened in the place of lost ones, and not logged in yet
+        self._to_replace: dict[Driver, None] = {}  # ending, and to be opened again
+        self._reconnects: dict[Driver, _Reconnect] = {}  # by what was lost
+        self._retrying: dict[Driver, None] = {}  # ended, with actions that are to be sent again
+        self._callers: dict[Driver, Waiter] = {}  # for whom each was opened, until it is logged in
         self._turned_away = 0  # how often in a row, without a login in between
         self._pause: Optional[Handle] = None  # after that, before anything is opened
         self._hastened = float("-inf")  # when the last attempt was made at once
@@ -86,7 +144,7 @@ class Server:
         self.guard = Guard(pool.reactor.time, self._options.slow_handler, self._past)
 
     def __repr__(self) -> str:
-        return f"<Server {self.address} {len(self._connections)} connections>"
+        return f"<ServerPool {self.address} {len(self._connections)} connections>"
 
     @property
     def size(self) -> int:
@@ -100,7 +158,7 @@ class Server:
         with self._lock:
             total.add([self._past])
             present = (*self._connections, *self._retrying)
-        total.add(conn.stats for conn in present)
+        total.add(driver.stats for driver in present)
         return total
 
     def add(self, waiter: Waiter) -> None:
@@ -123,8 +181,8 @@ class Server:
             while self._waiting and left:
                 left -= 1
                 if self._free:
-                    conn = next(iter(self._free))
-                    conn.tell(self._waiting.pop())
+                    driver = next(iter(self._free))
+                    driver.tell(self._waiting.pop())
                 elif self._attempts or self._reconnects or self._to_replace:
                     self._hasten()
                     if self._attempts or self._reconnects or self._to_replace:  # still: callbacks may do anything
@@ -153,11 +211,8 @@ class Server:
     def finish(self, graceful: bool) -> None:
         """End everything; all callbacks are told."""
         self.stop()
-        for conn in list(self._connections):
-            if graceful:
-                conn.graceful_shutdown()
-            else:
-                conn.finish()
+        for driver in list(self._connections):
+            driver.end(graceful)
         error = ConnectionFinished("the pool was finished")
         self._fail_retries(error)
         while self._waiting:
@@ -172,41 +227,42 @@ class Server:
         """Open a connection; ``attempt`` is which one in a row it is in the place of a lost connection."""
         options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
         loop = self._pool.reactor
-        conn = self._make(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
-        self._connections[conn] = attempt
+        driver = Driver(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
+        self._make(driver)
+        self._connections[driver] = attempt
         if attempt:
-            self._attempts[conn] = None
+            self._attempts[driver] = None
         try:
             if waiter is not None:
-                self._callers[conn] = waiter
-                conn.tell(waiter)
+                self._callers[driver] = waiter
+                driver.tell(waiter)
                 if waiter.before_connect is not None:
-                    conn.guard(waiter.before_connect, conn)
+                    driver.guard(waiter.before_connect, driver.conn)
         finally:  # even when a KeyboardInterrupt passes: the slot is taken
-            self._to_start.append(conn)
+            self._to_start.append(driver)
             self._start()
 
     def _start(self) -> None:
         """Let connections set out, not too many at a time."""
         while self._to_start and self._pause is None and len(self._starting) < STARTING_AT_ONCE:
-            conn = self._to_start.popleft()
-            if not conn.finished:
-                self._starting[conn] = self._pool.reactor.call_later(STARTING_TIME, self._started, conn)
-                conn.connect()
+            driver = self._to_start.popleft()
+            if not driver.is_finished:
+                self._starting[driver] = self._pool.reactor.call_later(STARTING_TIME, self._started, driver)
+                driver.connect()
 
-    def _started(self, conn: Connection) -> None:
+    def _started(self, driver: Driver) -> None:
         """A connection has logged in, was lost or takes its time: the next one may set out."""
-        timer = self._starting.pop(conn, None)
+        timer = self._starting.pop(driver, None)
         if timer is not None:
             timer.cancel()
             self._start()
 
-    def _is_turned_away(self, conn: Connection) -> bool:
+    def _is_turned_away(self, driver: Driver) -> bool:
         """Whether a connection was closed without a word while others were served: it is to wait for its turn."""
-        if self._options.reconnect is None or self._finished or not conn.turned_away:
+        if self._options.reconnect is None or self._finished or not driver.turned_away:
             return False
-        others = (one for one in self._connections if one is not conn and one.state is not State.NEW)
-        return self._turned_away < TURNED_AWAY_AT_MOST and not all(one.finished for one in others)
+        others = (one for one in self._connections if one is not driver and one.state is not State.NEW)
+        return self._turned_away < TURNED_AWAY_AT_MOST and not all(one.is_finished for one in others)
 
     def _wait_on(self, waiter: Waiter) -> None:
         """Put a callback back where it stood in the queue; nothing is opened for a while."""
@@ -227,87 +283,87 @@ class Server:
 
     # -- what connections tell
 
-    def connection_acquired(self, conn: Connection) -> None:
-        self._free.pop(conn, None)
+    def acquired(self, driver: Driver) -> None:
+        self._free.pop(driver, None)
 
-    def connection_logged_in(self, conn: Connection) -> None:
-        self._connections[conn] = 0
-        self._attempts.pop(conn, None)
-        self._callers.pop(conn, None)
+    def logged_in(self, driver: Driver) -> None:
+        self._connections[driver] = 0
+        self._attempts.pop(driver, None)
+        self._callers.pop(driver, None)
         self._turned_away = 0
-        while self._retrying and conn.connected:  # a callback may end it
+        while self._retrying and driver.is_connected:  # a callback may end it
             lost = next(iter(self._retrying))
             try:
-                conn.retry(lost)
+                driver.retry(lost)
             finally:
                 self._bury(lost)
 
-    def connection_ready(self, conn: Connection) -> None:
-        self._started(conn)
+    def ready(self, driver: Driver) -> None:
+        self._started(driver)
         if not self._starting:
             self._go_on()
-        if not conn.is_busy():
-            self._free[conn] = None
+        if not driver.acquired:
+            self._free[driver] = None
         self.serve()
 
-    def connection_ending(self, conn: Connection) -> None:
-        self._free.pop(conn, None)
-        waiter = self._callers.pop(conn, None)
-        if conn in self._attempts:
+    def ending(self, driver: Driver) -> None:
+        self._free.pop(driver, None)
+        waiter = self._callers.pop(driver, None)
+        if driver in self._attempts:
             waiter = None  # the attempt is made again, and those who wait are told how this one went
-            del self._attempts[conn]
+            del self._attempts[driver]
             while self._waiting and not self._attempts:  # for this attempt: they are told how it went
-                conn.tell_with_others(self._waiting.pop())
-        if waiter is not None and self._is_turned_away(conn) and conn.take_back(waiter):
+                driver.tell(self._waiting.pop(), with_others=True)
+        if waiter is not None and self._is_turned_away(driver) and driver.take_back(waiter):
             self._wait_on(waiter)
-        elif self._comes_again(conn):
-            self._to_replace[conn] = None
+        elif self._comes_again(driver):
+            self._to_replace[driver] = None
 
-    def connection_lost(self, conn: Connection) -> None:
-        if conn not in self._connections:  # told again, after a KeyboardInterrupt
+    def lost(self, driver: Driver) -> None:
+        if driver not in self._connections:  # told again, after a KeyboardInterrupt
             return
         with self._lock:
-            attempt = self._connections.pop(conn) + 1
-            self._retrying[conn] = None
-        self._started(conn)
+            attempt = self._connections.pop(driver) + 1
+            self._retrying[driver] = None
+        self._started(driver)
         for one in [one for one in self._retrying if not one.has_retries]:
             self._bury(one)
         try:
-            if conn in self._to_replace:
-                del self._to_replace[conn]
-                self._reconnect_later(conn, attempt, self._delay(attempt))
-                self._announce(conn)
+            if driver in self._to_replace:
+                del self._to_replace[driver]
+                self._reconnect_later(driver, attempt, self._delay(attempt))
+                self._announce(driver)
             self.serve()
         finally:  # even when a KeyboardInterrupt passes
-            self._settle(conn)
+            self._settle(driver)
 
-    def connection_given_up(self, conn: Connection) -> None:
-        self._to_replace.pop(conn, None)
-        reconnect = self._reconnects.pop(conn, None)
+    def given_up(self, driver: Driver) -> None:
+        self._to_replace.pop(driver, None)
+        reconnect = self._reconnects.pop(driver, None)
         if reconnect is not None:
             reconnect.timer.cancel()
             self.serve()
-            self._settle(conn)
+            self._settle(driver)
 
-    def _settle(self, conn: Connection) -> None:
+    def _settle(self, driver: Driver) -> None:
         """See what is still to come, now that a connection is gone."""
         try:
-            if self._retrying and not self._reconnects and all(one.connected for one in self._connections):
-                self._fail_retries(conn.error or ConnectionFinished("the connection is finished"))
+            if self._retrying and not self._reconnects and all(one.is_connected for one in self._connections):
+                self._fail_retries(driver.error or ConnectionFinished("the connection is finished"))
         finally:  # even when a KeyboardInterrupt passes
             if not self._connections and not self._waiting and not self._reconnects:
                 self._on_idle(self)
 
-    def _bury(self, conn: Connection) -> None:
+    def _bury(self, driver: Driver) -> None:
         with self._lock:
-            if conn in self._retrying:  # a callback may have ended the pool, and so buried it
-                del self._retrying[conn]
-                self._past.add([conn.stats.counters()])
+            if driver in self._retrying:  # a callback may have ended the pool, and so buried it
+                del self._retrying[driver]
+                self._past.add([driver.stats.counters()])
 
     # -- opening again
 
-    def _comes_again(self, conn: Connection) -> bool:
-        error = conn.error
+    def _comes_again(self, driver: Driver) -> bool:
+        error = driver.error
         if self._options.reconnect is None or self._finished or isinstance(error, ConnectionFinished):
             return False
         if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
@@ -315,11 +371,11 @@ class Server:
             return False
         # Of several connections that were asked for and never came to be, one is enough to go on trying.
         others = (
-            self._reconnects or self._to_replace or self._attempts or any(one.connected for one in self._connections)
+            self._reconnects or self._to_replace or self._attempts or any(one.is_connected for one in self._connections)
         )
-        return not others or self._connections[conn] > 0 or conn.stats.logins > 0
+        return not others or self._connections[driver] > 0 or driver.counts.logins > 0
 
-    def _reconnect_later(self, lost: Connection, attempt: int, delay: float) -> None:
+    def _reconnect_later(self, lost: Driver, attempt: int, delay: float) -> None:
         loop = self._pool.reactor
         self._reconnects[lost] = _Reconnect(
             attempt, delay, loop.time() + delay, loop.call_later(delay, self._reconnect, lost)
@@ -344,7 +400,7 @@ class Server:
             due.timer.cancel()
             self._reconnect_later(lost, due.attempt, self._delay(1))
 
-    def _announce(self, lost: Connection) -> None:
+    def _announce(self, lost: Driver) -> None:
         due = self._reconnects[lost]
         # A server that is down fills no log; one that refuses us wants to be looked at.
         notable = due.attempt == 1 or isinstance(lost.error, LoginRefused)
@@ -353,7 +409,7 @@ class Server:
         logger.log(level, text, self.address, due.delay, due.attempt, printable(str(lost.error)))
         emit_on(self._pool, self.guard, "reconnecting", self.url, due.delay, due.attempt)
 
-    def _reconnect(self, lost: Connection) -> None:
+    def _reconnect(self, lost: Driver) -> None:
         attempt = self._reconnects.pop(lost).attempt
         self._open(self._next_waiter() if self._waiting else None, attempt)
 
@@ -361,11 +417,11 @@ class Server:
         """No connection is coming: tell those that were to be sent again."""
         try:
             while self._retrying:
-                conn = next(iter(self._retrying))
+                driver = next(iter(self._retrying))
                 try:
-                    conn.fail_retries(error)
+                    driver.fail_retries(error)
                 finally:
-                    self._bury(conn)
+                    self._bury(driver)
         finally:
             if self._retrying:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
                 self._pool.reactor.call_soon(self._fail_retries, error)

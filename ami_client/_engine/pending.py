@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional, Union
 
-from .encode import TRIMMED, ascii_lower, printable, whole_number
-from .errors import ActionFailed, AMIError, call_failed
+from ..errors import ActionFailed, AMIError, call_failed
 from .packet import Kind, Packet
 from .quirks import REGULAR, Quirk, puts_ids_into_entries, quirk_of
+from .text import TRIMMED, ascii_lower, printable, whole_number
 
 Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Optional, TypeVar
 
-from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
+from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
 # Headers and values that keep their case, compared without it (phpDaemon Pool::$safeCaseValues).
 KEEP_CASE = ("dialstring", "callerid", "connectedline")

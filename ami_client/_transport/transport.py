@@ -5,26 +5,25 @@ Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Callable, Optional
 
-from .callbacks import logger
+from ..callbacks import logger
+from ..errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
+from ..options import Options
+from ..url import ServerURL, format_address
 from .connector import Connector
-from .errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
-from .options import Options
-from .stream import Stream, TLSFilter, Unwatchable
-from .url import ServerURL, format_address
+from .stream import Stream, Unwatchable
+from .tls import TLSFilter, default_context, tls_hint
 
 if TYPE_CHECKING:
     import socket
-    import ssl
 
-    from .loop import Handle, Loop
+    from ..loop import Handle, Loop
 
 USUAL_PORT = 5038
 
 
-class Link:
+class Transport:
     """The way to one server.
 
     ``on_open()`` comes once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most once,
@@ -115,7 +114,7 @@ class Link:
         if wanted is False and self._server.scheme != "tls":
             return None
         if isinstance(wanted, bool):
-            wanted = _default_context(self._options.ssl_verify)
+            wanted = default_context(self._options.ssl_verify)
         if not (wanted.verify_mode and wanted.check_hostname):
             logger.warning("%s: whoever answers is trusted: the certificate or its name is not checked", self._server)
         return TLSFilter(wanted, None if self._server.scheme == "unix" else self._server.host)
@@ -151,27 +150,5 @@ class Link:
         elif isinstance(error, Unwatchable):
             self._unreachable(error)
         else:
-            reason = (
-                f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{_tls_hint(str(error))}"
-            )
+            reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{tls_hint(str(error))}"
             self._on_lost(TLSFailed(reason, self._server.host, self.port, error))
-
-
-@cache
-def _default_context(verify: bool) -> ssl.SSLContext:
-    # Shared by all connections: each would cost many milliseconds and most of a megabyte.
-    import ssl  # costs many milliseconds as well: only for those who use it
-
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _tls_hint(said: str) -> str:
-    if "WRONG_VERSION_NUMBER" in said:
-        return "; it does not speak TLS: is it the plain port, which wants tcp://?"
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "; for an authority of your own give Pool(ssl=...) an SSLContext"
-    return ""

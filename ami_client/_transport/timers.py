@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Callable, Optional, SupportsFloat
 
-from .callbacks import call_guarded
+from ..callbacks import call_guarded
 
 #: Cancelled timers are left in the heap until there are so many and they are most of it.
 _MANY_CANCELLED = 100

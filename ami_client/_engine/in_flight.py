@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Optional
 from weakref import ref
 
-from .encode import ascii_lower
-from .errors import LimitReached
+from ..errors import LimitReached
 from .packet import Kind, Packet
 from .pending import DEFAULT_MAX_ANSWER, LIST_ENDS, Pending, PendingResult, Result, memory_of
+from .text import ascii_lower
 
 # Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
 MAX_ABANDONED = 1000

@@ -1,4 +1,4 @@
-"""One connected, non-blocking socket and its buffers; TLS as a filter in between.
+"""One connected, non-blocking socket and its buffers; TLS is a filter in between.
 
 Source: phpDaemon Network/IOStream.php.
 """
@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import errno
 import socket as socket_module
-from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
-from . import _fork
+from .. import _fork
 
 if TYPE_CHECKING:
-    import ssl
-
-    from .loop import Handle, Loop
+    from ..loop import Handle, Loop
+    from .tls import TLSFilter
 
 RECV_SIZE = 65536  # bytes asked for at once
 # One busy link must not starve timers and other links: so many reads per wake-up, and none after so many seconds.
@@ -242,60 +240,3 @@ class Stream:
     def _keep_silent(self) -> None:
         if self._loss is not None:
             self._loss.cancel()
-
-
-class TLSFilter:
-    """TLS in memory: encrypted bytes on one side, plain on the other. Knows no socket."""
-
-    def __init__(self, context: ssl.SSLContext, server_hostname: Optional[str]) -> None:
-        import ssl  # costs many milliseconds: only for those who use it
-
-        self._ssl = ssl
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self.established = False
-
-    def take_outgoing(self) -> bytes:
-        """Encrypted bytes for the peer."""
-        return self._outgoing.read()
-
-    def handshake(self, data: bytes) -> Optional[BaseException]:
-        """Go on with the handshake; returns why it failed, None while all is well."""
-        self._incoming.write(data)
-        try:
-            self._object.do_handshake()
-        except self._ssl.SSLWantReadError:
-            return None
-        except (OSError, ValueError) as error:  # ssl.SSLError and CertificateError are among them
-            return error
-        self.established = True
-        return None
-
-    def encrypt(self, data: bytes) -> bytes:
-        """Plain bytes to encrypted ones."""
-        self._object.write(data)
-        return self._outgoing.read()
-
-    def decrypt(self, data: bytes) -> tuple[bytes, bool, Optional[BaseException]]:
-        """Encrypted bytes to plain ones; also whether the peer has ended the session, and the error if it was one."""
-        self._incoming.write(data)
-        parts: list[bytes] = []
-        try:
-            while True:
-                part = self._object.read(RECV_SIZE)
-                if not part:
-                    return b"".join(parts), True, None
-                parts.append(part)
-        except self._ssl.SSLWantReadError:
-            return b"".join(parts), False, None
-        except self._ssl.SSLZeroReturnError:
-            return b"".join(parts), True, None
-        except OSError as error:
-            return b"".join(parts), True, error
-
-    def goodbye(self) -> bytes:
-        """The bytes that end the session."""
-        with suppress(OSError, ValueError):  # it only waits for the peer's goodbye, or was never established
-            self._object.unwrap()
-        return self._outgoing.read()

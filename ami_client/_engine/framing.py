@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from .encode import ENCODING, ENCODING_ERRORS, TRIMMED
-from .errors import ProtocolError
+from ..errors import ProtocolError
+from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
 # What ends a packet, and the raw text of an old Command answer. One search each, not one for every spelling of the
 # blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.

@@ -14,10 +14,10 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .callbacks import logger
+from ..callbacks import logger
 
 if TYPE_CHECKING:
-    from .loop import Loop
+    from ..loop import Loop
 
 #: (family, address as connect() takes it, but with port 0)
 Found = list[tuple[int, tuple[Any, ...]]]

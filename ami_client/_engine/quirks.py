@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Union
 
-from .encode import TRIMMED, ascii_lower
+from .text import TRIMMED, ascii_lower
 
 
 @dataclass(frozen=True)

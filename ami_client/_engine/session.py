@@ -12,19 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional, Protocol, Union
 
+from ..errors import AMIError, LimitReached
+from ..stats import Stats
 from .action_ids import ActionIDs
-from .cutter import DEFAULT_MAX_PACKET
 from .encode import Params, encode_action, encode_plain, take_action_id
-from .errors import AMIError, LimitReached
-from .greeting import Greeting, LoginDone
-from .headers import FIRST_LINES
-from .inflight import Done, InFlight
-from .login import Login
+from .framing import DEFAULT_MAX_PACKET
+from .in_flight import Done, InFlight
+from .line_cache import FIRST_LINES
+from .login import Greeting, Login, LoginDone
 from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet
 from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, first_is
 from .quirks import Quirk
 from .state import CONNECTED, FINISHED, Move, State
-from .stats import Stats
 
 
 class Wanted(Protocol):

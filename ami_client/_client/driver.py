@@ -1,0 +1,604 @@
+"""What drives one connection: its session, transport, time limits, callbacks, retries and end.
+
+Source: phpDaemon Clients/Asterisk/Connection.php (command, onRead) and Network/ClientConnection.php.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union, cast
+
+from .. import _fork
+from .._engine.action_ids import RandomIDs
+from .._engine.encode import Params
+from .._engine.in_flight import Done
+from .._engine.login import Login, LoginDone
+from .._engine.packet import Packet
+from .._engine.pending import Assertion, Pending
+from .._engine.quirks import Quirk
+from .._engine.session import ListGoneOn, Outcome, Session
+from .._engine.state import CONNECTED, FINISHED, Move, State
+from .._engine.text import printable
+from .._transport.transport import Transport
+from ..callbacks import CONN_PACKET, Guard, StackCallbacks, logger, require_callable
+from ..emitter import EventHandlers
+from ..errors import (
+    ActionFailed,
+    ActionTimeout,
+    AMIError,
+    ConnectionFinished,
+    ConnectionLost,
+    LimitReached,
+    LoginTimeout,
+    ProtocolError,
+)
+from ..options import Options, seconds
+from ..stats import Stats
+from .dispatch import Dispatch
+from .drain import drain
+from .timeouts import Deadlines, Watchdog
+
+if TYPE_CHECKING:
+    from ..loop import Loop
+    from ..url import ServerURL
+
+AUTHLIMIT_HINT = " Or are there as many logins under way as authlimit in manager.conf allows?"
+
+JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
+
+# For the log.
+STATE_TEXTS = {
+    State.CONNECTING: "connecting",
+    State.BANNER: "connected",
+    State.CHALLENGE: "asked for a challenge",
+    State.LOGIN: "logging in",
+    State.CONNECTED: "logged in",
+    State.REFUSED: "refused",
+    State.FINISHED: "finished",
+}
+
+
+class ConnectionPool(Protocol):
+    """A pool, as users of ``conn.pool`` know it."""
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop that the connections live on."""
+
+    @property
+    def get_connection(self) -> Callable[..., bool]:
+        """As :meth:`ami_client.Pool.get_connection`."""
+
+    def finish(self, graceful: bool = False) -> None:
+        """As :meth:`ami_client.Pool.finish`."""
+
+    def emit(self, event: str, *args: object) -> bool:
+        """Emit an event of a connection, ``args[0]``, on the pool as well."""
+
+
+class Owner(Protocol):
+    """Who gives connections to callers. Their drivers report lifecycle changes to it."""
+
+    def acquired(self, driver: Driver) -> None:
+        """Nobody else is to be given the connection."""
+
+    def logged_in(self, driver: Driver) -> None:
+        """It is logged in, and the handlers of ``login`` have run."""
+
+    def ready(self, driver: Driver) -> None:
+        """Everybody knows of the login, or the connection was given back."""
+
+    def ending(self, driver: Driver) -> None:
+        """It is finished, and now tells everybody; callbacks that ask for a connection are not to get this one."""
+
+    def lost(self, driver: Driver) -> None:
+        """It is finished, and everybody was told."""
+
+    def given_up(self, driver: Driver) -> None:
+        """It is not to be opened again, lost or not."""
+
+
+class Life(Protocol):
+    """The methods of a connection that end it."""
+
+    def finish(self) -> None:
+        """As :meth:`ami_client.Connection.finish`."""
+
+    def graceful_shutdown(self) -> None:
+        """As :meth:`ami_client.Connection.graceful_shutdown`."""
+
+
+class Driver:
+    """Runs one connection, ``conn``, from its first step to its end. ``conn`` is set by :meth:`attach`.
+
+    Attributes:
+        url, address, options, pool: what the connection is made of; ``pool`` is None for one that never begins.
+        error: why it ended or never came to be; None while it lives.
+        session, transport, timeouts: the protocol, the way to the server, and what takes too long.
+        acquired: whether the pool may not give it to anybody.
+        suspect: the last list answer that turned out to be suspect behind its end.
+        round_trip: seconds from the last Ping that was answered to its answer.
+    """
+
+    conn: EventHandlers
+    dispatch: Dispatch
+    session: Session
+
+    def __init__(
+        self,
+        url: str,
+        address: ServerURL,
+        options: Options,
+        loop: Loop,
+        pool: Optional[ConnectionPool] = None,
+        owner: Optional[Owner] = None,
+        *,
+        reconnect: bool = False,
+    ) -> None:
+        self.url = url
+        self.address = address
+        self.options = options
+        self.pool = pool
+        self.error: Optional[AMIError] = None
+        self.acquired = False
+        self.suspect: Optional[Packet] = None
+        self.round_trip: Optional[float] = None
+        self.counts = Stats(reconnects=int(reconnect))
+        self.guard = Guard(loop.time, options.slow_handler, self.counts)
+        self.transport = Transport(
+            loop, address, options, on_open=self._opened, on_data=self.received, on_lost=self._lost
+        )
+        self.watchdog = Watchdog(
+            loop,
+            timeout=options.timeout,
+            login_timeout=options.login_timeout,
+            ask=self._ping_for_life,
+            on_silence=self.fail,
+            on_late_login=self._login_late,
+        )
+        self._deadlines = Deadlines(loop, self._late)
+        self._loop = loop
+        self._owner = owner
+        self._forks = _fork.forks
+        self._waiting = StackCallbacks(self.guard)  # for the outcome of the login
+        self._outcome: Optional[Packet] = None
+        self._begun = False
+        self._ending = False  # and the owner knows
+        self._handling = False  # of what has arrived; it ends with a flush
+        self._answered = False  # some action, by what is handled now
+        self._room = 0  # bytes that may be sent, at least, before it has to be looked how many wait for the server
+
+    def attach(self, conn: EventHandlers, base: type[EventHandlers]) -> None:
+        """Drive ``conn``; ``base`` is the class whose methods a subclass of it may override."""
+        address, options = self.address, self.options
+        self.conn = conn
+        self.dispatch = Dispatch(conn, base, self.pool, self.guard)
+        self.session = Session(
+            Login(
+                options.username if address.username is None else address.username,
+                options.secret if address.secret is None else address.secret,
+                options.authtype,
+                str(options.events),
+            ),
+            ids=RandomIDs(os.urandom),
+            fold_case=options.fold_case,
+            max_packet=options.max_packet,
+            max_lines=options.max_lines,
+            max_answer=options.max_answer,
+            max_pending=options.max_pending,
+            max_waiting=options.max_waiting,
+            stats=self.counts,
+            on_state=self._log_state,
+            wanted=self.dispatch.routes,
+        )
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    @property
+    def state(self) -> State:
+        """Where the connection is in its life."""
+        return self.session.state
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is logged in."""
+        return self.session.state is CONNECTED
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended."""
+        return self.session.state is FINISHED
+
+    @property
+    def stats(self) -> Stats:
+        """What has been counted so far, as a copy. May be read from any thread."""
+        return replace(
+            self.counts,
+            limits=self.counts.limits.copy(),
+            pending=self.session.pending,
+            buffered=self.transport.buffered,
+            connections=int(not self.is_finished),
+            connected=int(self.is_connected),
+        )
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether the server closed the connection without a word, as Asterisk does above its ``authlimit``."""
+        return isinstance(self.error, ConnectionLost) and self.counts.bytes_in == 0
+
+    def check_process(self) -> None:
+        """Raise RuntimeError in a forked child: its parent uses the socket."""
+        if self._forks != _fork.forks:
+            _fork.refuse("connection", "a Pool")
+
+    def _log_state(self, state: State) -> None:
+        told = {CONNECTED: self.session.banner, FINISHED: self.error}.get(state)
+        self._begun = self._begun or state is State.CONNECTING
+        level = logging.INFO if told and self._begun else logging.DEBUG
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")
+
+    # -- the way out
+
+    def send(
+        self,
+        action: str,
+        cb: Optional[Callable[..., object]],
+        params: Optional[Params],
+        assertions: Optional[Sequence[Assertion]],
+        timeout: Optional[float],
+        retry: bool,
+        quirk: Optional[Quirk] = None,
+    ) -> str:
+        """Send an action; returns its ActionID. See :class:`~ami_client.actions.Actions`."""
+        if self._forks != _fork.forks:
+            self.check_process()
+        if self.session.state is FINISHED:
+            raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
+        if cb is not None:
+            require_callable(cb, "callback", CONN_PACKET)
+        limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
+        try:
+            if len(self.session.outgoing) >= self._room:
+                self._make_room()
+            pending = self.session.send(action, params, cb, assertions, quirk=quirk, retry=retry)
+        except LimitReached as error:
+            self.counts.count_error(error)
+            raise
+        if cb is not None:
+            self._watch(pending, limit)
+        if not self._handling:
+            self._flush()
+        return pending.action_id
+
+    def expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+        """Call ``on_result(conn, packet)`` with the OriginateResponse of an action that was just sent."""
+        limit = self.options.action_timeout
+        self._watch(self.session.expect_result(action_id, on_result), None if limit is None else timeout + limit)
+
+    def _make_room(self) -> None:
+        limit = self.options.max_outgoing
+        self._room = limit - self.transport.buffered
+        if len(self.session.outgoing) >= self._room:
+            raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
+
+    def _ping_for_life(self) -> bool:
+        """Send a Ping that no bound on actions holds back; False before the login, or when the server does not read."""
+        if not self.is_connected or self.transport.buffered >= self.options.max_outgoing:
+            return False
+        # With a callback, for its answer is not to count as dropped; without a limit, for the watchdog has it.
+        self._watch(self.session.send("Ping", None, lambda conn, packet: None, bounded=False), None)
+        self._flush()
+        return True
+
+    def _flush(self) -> None:
+        data = self.session.take_outgoing()
+        self.counts.bytes_out += len(data)
+        self._room -= len(data)
+        self.transport.write(data)
+
+    def _watch(self, pending: Pending, limit: Optional[float]) -> None:
+        now = self._loop.time()
+        pending.sent_at = now if self.session.state is CONNECTED else None
+        if limit is not None and limit < inf:  # an Originate's own Timeout may be anything
+            pending.limit, pending.deadline = limit, now + limit
+            self._deadlines.add(pending, limit)
+
+    def _late(self, pending: Pending) -> None:
+        error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")
+        result = self.session.give_up(pending, error)
+        if result is not None:
+            self.counts.count_error(error)
+            self._answer(Done(pending, result))
+        if self.is_connected:
+            self.watchdog.doubt()
+        elif self.is_finished and not self.has_retries:  # it was the last that was to be sent again
+            self._deadlines.clear()
+
+    # -- the way in
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the server."""
+        self.watchdog.heard()
+        self.counts.bytes_in += len(data)
+        self.session.feed(data)
+        self._handle(self.session.outcomes())
+        self.watchdog.read(self.session.packets)
+
+    def _handle(self, outcomes: Iterator[Outcome]) -> None:
+        dropped = self.counts.dropped
+        self._handling = True
+        try:
+            self.dispatch.run(outcomes, self.session, self._take)
+        except ProtocolError as error:
+            self.fail(error)
+        except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
+            self._loop.call_soon(self._handle, outcomes)
+            raise
+        finally:
+            self._handling = False
+            if self._answered:
+                self._answered = False
+                self.watchdog.answered()
+            self._flush()
+        if self.counts.dropped > dropped:
+            logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
+
+    def _take(self, outcome: Union[Done, ListGoneOn, LoginDone]) -> None:
+        """Take what is no event."""
+        if isinstance(outcome, Done):
+            self._answered = True
+            self._answer(outcome)
+        elif isinstance(outcome, ListGoneOn):
+            self.suspect = outcome.packet
+            self._count_suspect("a list that went on behind its end")
+        else:
+            self._login_done(outcome.packet)
+
+    def _answer(self, done: Done) -> None:
+        pending, packet = done.pending, done.packet
+        if packet.suspect:
+            self._count_suspect(pending.action)
+        error = packet.error
+        if error is None:
+            if pending.action == "Ping" and pending.sent_at is not None:
+                self.round_trip = self._loop.time() - pending.sent_at
+        elif isinstance(error, LimitReached):
+            self.counts.count_error(error)
+        callback, pending.callback, pending.request = pending.callback, None, b""  # its late answer may be awaited yet
+        if callback is not None:
+            self.guard(callback, self.conn, done.result)
+
+    def _answer_all(self, owed: deque[Done]) -> None:
+        def answer_one() -> bool:
+            if owed:
+                self._answer(owed.popleft())
+            return bool(owed)
+
+        drain(self._loop, answer_one)
+
+    def _count_suspect(self, what: str) -> None:
+        self.counts.suspects += 1
+        logger.warning("%s: the answer to %s may have lost parts", self, printable(what))
+
+    # -- connecting and logging in
+
+    def connect(self) -> None:
+        """Begin to connect."""
+        self.session.move(Move.CONNECT)
+        self.transport.open()
+
+    def tell(self, cb: Callable[..., object], *, with_others: bool = False) -> None:
+        """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
+
+        ``with_others``: never at once, for the connection is about to tell everybody.
+        """
+        if self._outcome is None or with_others:
+            self._waiting.push(cb)
+        else:
+            self.guard(cb, self.conn, self._outcome)
+
+    def take_back(self, cb: Callable[..., object]) -> bool:
+        """Undo :meth:`tell`; returns False if it was called already."""
+        return self._waiting.remove(cb)
+
+    def acquire(self) -> None:
+        """Take the connection out of the owner's hands."""
+        self.acquired = True
+        if self._owner is not None:
+            self._owner.acquired(self)
+
+    def release(self) -> None:
+        """Give it back."""
+        if self.acquired:
+            self.acquired = False
+            self._offer()
+
+    def _offer(self) -> None:
+        if self.is_connected and self._owner is not None:
+            self._owner.ready(self)
+
+    def _opened(self) -> None:
+        self.session.move(Move.OPENED)
+        self.watchdog.start()
+
+    def _login_done(self, packet: Packet) -> None:
+        self.watchdog.logged_in()
+        self._flush()  # actions that waited for the login
+        self.error = packet.error
+        if packet.error is not None:
+            self._tell_ending()
+        self._outcome = packet
+        steps: list[Callable[[], object]] = [self._tell_waiting]
+        if packet.error is None:
+            announce = partial(self.dispatch.announce, "login", packet)
+            steps = [announce, self._tell_owner, *steps, self._tell_connected]
+        self._tell_login(deque(steps))
+
+    def _tell_login(self, steps: deque[Callable[[], object]]) -> None:
+        complete = False
+        try:
+            while steps:
+                steps.popleft()()
+            complete = True
+        finally:
+            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+                self._loop.call_soon(self._tell_login, deque([self._tell_waiting, *steps]))
+            if self.error is not None:
+                self._end(self.error)
+            elif complete:
+                self._offer()
+
+    def _tell_owner(self) -> None:
+        if self.is_connected and self._owner is not None:
+            self._owner.logged_in(self)
+
+    def _tell_waiting(self) -> None:
+        assert self._outcome is not None
+        self._waiting.execute_all(self.conn, self._outcome)
+
+    def _tell_connected(self) -> None:
+        if self.is_connected:
+            self.dispatch.announce("connected")
+
+    def _login_late(self, limit: float) -> None:
+        self.fail(LoginTimeout(f"no answer to the login within {limit:g} s; {self._first_words()}"))
+
+    def _first_words(self) -> str:
+        banner = self.session.banner
+        if banner is not None:
+            odd = "; it ends in CR LF, and the packets behind it in LF alone" if self.session.mixes_line_ends else ""
+            return f"the server's first line was {printable(banner, 100)!r}{odd}"
+        if self.counts.bytes_in:
+            return "the server sent no whole line"
+        return "the server sent nothing: is it the TLS port, which wants tls://?"
+
+    # -- the end
+
+    def end(self, graceful: bool) -> None:
+        """End for good by the connection's own methods, which a subclass may override."""
+        conn = cast(Life, self.conn)
+        if graceful:
+            conn.graceful_shutdown()
+        else:
+            conn.finish()
+
+    def finish(self, *, abort: bool = False) -> None:
+        """End for good; with ``abort`` what was not sent yet is lost."""
+        if self._owner is not None:
+            self._owner.given_up(self)
+        self._end(
+            ConnectionFinished("the connection was closed" if abort else "the connection was finished"), abort=abort
+        )
+
+    def fail(self, error: AMIError) -> None:
+        """End at once, with ``error`` as the reason."""
+        self._end(error, abort=True)
+
+    def _lost(self, error: AMIError) -> None:
+        if isinstance(error, ConnectionLost) and not self.is_connected:
+            limit = "" if self.counts.bytes_in else AUTHLIMIT_HINT
+            error = ConnectionLost(f"{error} before the login; {self._first_words()}{limit}", error.cause)
+        suspect = self.session.last_list
+        if isinstance(error, ConnectionLost) and suspect is not None and self._heard_just_now():
+            self.suspect = suspect
+            if not suspect.suspect:
+                suspect.suspect = True
+                self._count_suspect("the list behind which the server closed the connection")
+        self.fail(error)
+
+    def _heard_just_now(self) -> bool:
+        heard = self.watchdog.last_received
+        return heard is not None and self._loop.time() - heard < JUST_NOW
+
+    def _end(self, error: AMIError, *, abort: bool = False) -> None:
+        """The one way to the end: sockets first, then every callback and ``disconnect``, then the owner."""
+        if self.is_finished:
+            return
+        if self.session.logged_off:
+            error = ConnectionFinished("logged off")
+        if self.error is None:
+            self.counts.count_error(error)
+        self.error = self.error or error
+        final = self._owner is None or isinstance(error, ConnectionFinished)
+        owed = deque(self.session.finish(error, keep_retries=not final))
+        self._tell_ending()
+        if not abort:
+            self._flush()
+        self.transport.close(abort=abort)
+        self.watchdog.stop()
+        if self._outcome is None or self._outcome.error is None:
+            self._outcome = Packet.failure(error)
+        self._tell_end(owed)
+
+    def _tell_ending(self) -> None:
+        if self._owner is not None and not self._ending:
+            self._ending = True
+            self._owner.ending(self)
+
+    def _tell_end(self, owed: deque[Done]) -> None:
+        complete = False
+        try:
+            while owed:
+                self._answer(owed.popleft())
+            self._tell_waiting()
+            complete = True
+            self.dispatch.announce("disconnect")
+        finally:
+            if not complete:  # as above
+                self._loop.call_soon(self._tell_end, owed)
+            elif not self.has_retries:
+                self._deadlines.clear()
+            if self._owner is not None:
+                self._owner.lost(self)
+
+    # -- after a loss
+
+    @property
+    def has_retries(self) -> bool:
+        """Whether it is finished, and actions of its are to be sent again."""
+        return self.is_finished and self.session.pending > 0
+
+    def retry(self, lost: Driver) -> None:
+        """Send what ``lost`` left unanswered."""
+        owed: deque[Done] = deque()
+        sent: set[str] = set()
+        for pending in lost.take_retries():
+            error = self._send_again(pending, sent)
+            if error is None:
+                sent.add(pending.action_id)
+            else:
+                owed.append(Done(pending, pending.fail(error)))
+        self._flush()
+        self._answer_all(owed)
+
+    def take_retries(self) -> list[Pending]:
+        """Let go of the actions that are to be sent again: they are no concern of this connection any more."""
+        self._deadlines.clear()
+        return self.session.take_retries()
+
+    def fail_retries(self, error: AMIError) -> None:
+        """Tell the actions that were to be sent again that no connection is coming."""
+        self._answer_all(deque(Done(pending, pending.fail(error)) for pending in self.take_retries()))
+
+    def _send_again(self, pending: Pending, sent: set[str]) -> Optional[AMIError]:
+        """Returns why it could not be sent. Who waits for the result of a call comes behind the Originate."""
+        if not pending.request and pending.action_id not in sent:
+            return ActionFailed("the call was not placed again")
+        try:
+            self.session.send_again(pending)
+        except ValueError as error:  # somebody uses the same ActionID here
+            return ActionFailed(str(error))
+        except LimitReached as error:
+            return error
+        pending.sent_at = self._loop.time()
+        if pending.limit is not None:
+            self._deadlines.add(pending, max(0.0, pending.deadline - pending.sent_at))
+        return None

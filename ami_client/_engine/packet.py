@@ -1,0 +1,383 @@
+"""Packets of the Asterisk Manager Interface: bytes to packets, actions to bytes. No I/O here.
+
+Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (onRead) and Pool.php (extract).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Callable, NamedTuple, Optional, Union, overload
+
+from ..errors import AMIError, ProtocolError
+from .encode import encode_action
+from .framing import DEFAULT_MAX_PACKET, Cutter
+from .line_cache import MEMOS, fold_value, split_line
+from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, unescape
+
+__all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
+
+# What a packet is stands in its first header; an ActionID may come before it, and names are trimmed.
+_FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
+
+_EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
+
+# manager.c, astman_send_list_start and astman_send_list_complete_start; chan_sip.c up to 11 puts the ActionID behind.
+_BEFORE_EVENT_LIST = ("response", "event", "actionid")
+
+DEFAULT_MAX_LINES = 200_000  # header lines; each costs far more memory than its bytes
+
+JSONValue = Union[None, bool, int, float, str, list["JSONValue"], list[tuple[str, "JSONValue"]]]
+
+
+class Kind(Enum):
+    """What a packet is, by its first header."""
+
+    RESPONSE = "response"
+    EVENT = "event"
+    TEXT = "text"  # neither: raw text that a few actions answer with, or rubbish
+    LOCAL = "local"  # not from the server: the failure packets that we make
+
+
+EVENT, RESPONSE = Kind.EVENT, Kind.RESPONSE  # to look them up there costs as much as reading a header line
+
+
+class _Form(NamedTuple):
+    """How a packet was written, and read."""
+
+    eol: bytes = b"\r\n"
+    fold_case: bool = True
+
+
+# What an attribute is that was never set.
+_DEFAULTS = {
+    "raw": b"",
+    "kind": Kind.LOCAL,
+    "complete": None,
+    "error": None,
+    "suspect": False,
+    "_body": b"",
+    "_form": _Form(),
+}
+
+
+class Packet(dict[str, str]):
+    """One message of the server: a dict of header names in lower case to values.
+
+    Values are trimmed and in lower case too (ASCII letters only), as in phpDaemon, unless the header or the value
+    starts with ``dialstring``, ``callerid`` or ``connectedline``; ``Pool(fold_case=False)`` keeps the case of all. Of
+    a repeated header the last value is here, in the first one's place. Nothing is lost: see :meth:`getall`,
+    :meth:`original`, :attr:`headers`, :attr:`output` and :attr:`raw`.
+
+    Attributes:
+        raw: the bytes as they came, without the blank line at the end; empty for a packet made by hand.
+        kind: a :class:`Kind`.
+        event_name: the value of the first ``Event`` header in lower case, ``""`` for what is no event;
+            ``packet["event"]`` is the last one's, which in a UserEvent is whatever its sender liked to call it.
+        events: the entries of a list answer, in order (on the Response that opened the list).
+        complete: the event that completed the list, or None.
+        error: None, or an :class:`~ami_client.errors.AMIError` that tells why the action failed.
+        suspect: True for a list answer that may have lost parts.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_body",
+        "_form",
+        "_head",
+        "complete",
+        "error",
+        "event_name",
+        "events",
+        "kind",
+        "raw",
+        "suspect",
+    )
+
+    raw: bytes
+    kind: Kind
+    event_name: str
+    events: list[Packet]
+    complete: Optional[Packet]
+    error: Optional[AMIError]
+    suspect: bool
+    _form: _Form
+    _head: bytes  # the header lines of raw
+    _body: bytes  # the raw text of an old Command answer, or of an action that answers with nothing else
+
+    def __getattr__(self, name: str) -> object:
+        # Slots that few packets need are empty at first: filling all of them would cost a tenth of reading an event.
+        if name == "event_name":
+            value: object = self._find_event_name()
+        elif name == "events":
+            value = []
+        elif name == "_head":
+            value = self.raw
+        elif name in _DEFAULTS:
+            value = _DEFAULTS[name]
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        setattr(self, name, value)
+        return value
+
+    @classmethod
+    def parse(cls, head: bytes, *, fold_case: bool = True, eol: bytes = b"\r\n", body: bytes = b"") -> Packet:
+        """Make a packet of the bytes between two blank lines; ``body`` is the raw text of an old Command answer."""
+        packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)))
+        packet.raw = head
+        packet.kind = _kind(head)
+        packet._form = _Form(eol, fold_case)
+        packet._head = head
+        packet._body = body
+        return packet
+
+    @classmethod
+    def of_text(cls, text: bytes, action_id: str) -> Packet:
+        """The answer to an action that the server answers with raw text alone: see :attr:`output`."""
+        packet = cls({"response": "success", "actionid": action_id})
+        packet.raw = text
+        packet.kind = Kind.TEXT
+        packet._head = b""
+        packet._body = text
+        return packet
+
+    @classmethod
+    def failure(cls, error: AMIError, action_id: str = "") -> Packet:
+        """The packet that a callback gets when no answer of the server's can come."""
+        packet = cls({"response": "error", "message": str(error)})
+        if action_id:
+            packet["actionid"] = action_id
+        packet.error = error
+        return packet
+
+    def _find_event_name(self) -> str:
+        if not self._head:
+            return ascii_lower(self.get("event", ""))
+        if self.kind is not Kind.EVENT:
+            return ""
+        match = _FIRST_HEADER.match(self._head)
+        assert match is not None
+        end = self._head.find(self._form.eol, match.end())
+        value = self._head[match.end() : end if end >= 0 else None]
+        return fold_value(value)
+
+    def _lines(self) -> list[bytes]:
+        return self._head.split(self._form.eol)
+
+    def _folded(self) -> Iterator[tuple[str, str]]:
+        """All headers in order, trimmed and folded as in the dict view."""
+        return map(MEMOS[self._form.fold_case].__getitem__, self._lines())
+
+    def has_repeats(self) -> bool:
+        """Whether a header is repeated, so that the dict view shows its last value only."""
+        return bool(self._head) and len(self) <= self._head.count(self._form.eol)
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
+        if not self._head:
+            return list(self.items())
+        edges = "\n" if self._form.eol == b"\r\n" else "\r"
+        return [split_line(line.decode(ENCODING, ENCODING_ERRORS).strip(edges)) for line in self._lines()]
+
+    def getall(self, name: str) -> list[str]:
+        """All values of a header in order, trimmed and folded as in the dict view; an empty list if there is none."""
+        name = ascii_lower(name)
+        if not self._head:
+            return [self[name]] if name in self else []
+        return [value for header, value in self._folded() if header == name]
+
+    @overload
+    def first(self, name: str) -> Optional[str]: ...
+    @overload
+    def first(self, name: str, default: str) -> str: ...
+    def first(self, name: str, default: Optional[str] = None) -> Optional[str]:
+        """The value of the first header of that name, trimmed and folded as in the dict view, or ``default``.
+
+        Of a header that the server repeats, the dict view has the last value. Where a value may hold line ends that
+        somebody else has put there, the headers behind it may be forged, and the first one is the genuine one.
+        """
+        name = ascii_lower(name)
+        if name not in self or not self.has_repeats():
+            return self.get(name, default)
+        return next(value for header, value in self._folded() if header == name)
+
+    @property
+    def list_marker(self) -> str:
+        """What ``EventList`` says, in lower case: ``start``, ``complete`` or ``cancelled``; ``""`` if it is no mark.
+
+        It counts only where servers put it: behind ``Response`` or ``Event`` and the ActionID. Further down it is text
+        that somebody has put into a value.
+        """
+        if "eventlist" not in self:
+            return ""
+        for name, value in self._folded() if self._head else self.items():
+            if name == "eventlist":
+                return ascii_lower(value)
+            if name not in _BEFORE_EVENT_LIST:
+                break
+        return ""
+
+    def originals(self, name: str) -> list[str]:
+        """All values of a header in order, exactly as sent; an empty list if there is none."""
+        name = ascii_lower(name)
+        return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
+
+    @overload
+    def original(self, name: str) -> Optional[str]: ...
+    @overload
+    def original(self, name: str, default: str) -> str: ...
+    def original(self, name: str, default: Optional[str] = None) -> Optional[str]:
+        """The value of a header exactly as sent (of a repeated one the last), or ``default``."""
+        values = self.originals(name)
+        return values[-1] if values else default
+
+    @property
+    def output(self) -> list[str]:
+        """The lines of a Command answer, blanks kept: the ``Output`` headers, or the text of ``Response: Follows``.
+
+        For the few actions that answer with raw text (IAXnetstats), its lines.
+        """
+        return _text_lines(self._body) if self._body else self.originals("output")
+
+    def split_events(self, starts_one: Optional[Callable[[Packet], bool]] = None) -> list[Packet]:
+        """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16).
+
+        Each line ``Event`` starts one. With ``starts_one`` only those lines do of which ``starts_one(part)`` is true,
+        ``part`` being what stands from there to the next such line.
+        """
+        lines = [match.start() for match in _EVENT_LINE[self._form.eol].finditer(self._head)][1:]
+        if starts_one is not None:
+            parts = zip(lines, self._parts([*lines, len(self._head)]))
+            lines = [begin for begin, part in parts if starts_one(part)]
+        return self._parts([0, *lines, len(self._head)]) if lines else [self]
+
+    def _parts(self, places: list[int]) -> list[Packet]:
+        """The packets between each place and the next."""
+        form = self._form
+        pieces = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip(places, places[1:])]
+        return [Packet.parse(piece, fold_case=form.fold_case, eol=form.eol) for piece in pieces]
+
+    def json(self) -> JSONValue:
+        """The answer of GetConfigJSON. Objects are lists of ``(key, value)`` pairs, because their keys repeat.
+
+        Control characters inside strings, which Asterisk leaves as they are, are accepted. Raises ValueError when the
+        packet has no ``JSON`` header, or it does not parse or is nested too deeply.
+        """
+        import json  # few need it
+
+        text = self.original("json")
+        if text is None:
+            raise ValueError("the packet has no JSON header")
+        try:
+            parsed: JSONValue = json.loads(text, strict=False, object_pairs_hook=list)
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
+        return parsed
+
+
+class PacketReader(Cutter):
+    """Makes packets of the server's bytes: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
+
+    The first line is the banner. Lines end in CRLF, and a bare LF inside a line stays there, because values may hold
+    one; a server whose banner ends in a bare LF is read with LF as the line end.
+    """
+
+    def __init__(
+        self, *, fold_case: bool = True, max_packet: int = DEFAULT_MAX_PACKET, max_lines: int = DEFAULT_MAX_LINES
+    ) -> None:
+        super().__init__(max_packet)
+        self.read_line = MEMOS[fold_case].__getitem__
+        self.form: Optional[_Form] = None  # of packets, if it is not the usual one
+        self._fold_case = fold_case
+        self._max_lines = max_lines
+        self._surely_small = min(max_packet, max_lines)  # a line has more than one byte
+
+    def _read_banner(self) -> bool:
+        if not super()._read_banner():
+            return False
+        form = _Form(self.eol, self._fold_case)
+        self.form = None if form == _Form() else form
+        return True
+
+    def next_packet(self) -> Optional[Packet]:
+        """The next packet whose end has come, or None.
+
+        Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end, or
+        of more than ``max_lines`` header lines.
+        """
+        while self.pieces or self.more():
+            packet = self.read(self.pieces.pop())
+            if packet is not None:
+                return packet
+        return None
+
+    def read(self, raw: bytes) -> Optional[Packet]:
+        """The packet in a piece, whatever its size and however it is written; None if there is none.
+
+        What stands behind it in the same piece comes next. Raises as :meth:`next_packet`.
+        """
+        raw = raw.lstrip(b"\r\n")
+        if not raw:
+            return None
+        self._check_size(len(raw))
+        if self.is_old_answer(raw):
+            return self._old_command_answer(raw)
+        raw = self._split_off_junk(raw)
+        self._check_lines(raw)
+        return Packet.parse(raw, fold_case=self._fold_case, eol=self.eol)
+
+    def _split_off_junk(self, raw: bytes) -> bytes:
+        # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
+        junk = _junk_length(raw, self.eol)
+        if not junk:
+            return raw
+        self.put_back(raw[junk:])
+        return raw[:junk].rstrip(b"\r\n")
+
+    def _check_lines(self, head: bytes) -> None:
+        if head.count(self.eol) >= self._max_lines:
+            raise ProtocolError(f"a packet of more than {self._max_lines} lines (max_lines)", limit="max_lines")
+
+    def _old_command_answer(self, raw: bytes) -> Packet:
+        # Up to Asterisk 13: headers, then raw text with lines and empty lines of its own, up to a marker.
+        body = _end_of_old_headers(raw, self.eol)
+        head = raw[:body].rstrip(b"\r\n")
+        self._check_lines(head)
+        packet = Packet.parse(head, fold_case=self._fold_case, eol=self.eol, body=raw[body:])
+        packet.raw = raw
+        return packet
+
+
+def _kind(raw: bytes, position: int = 0) -> Kind:
+    match = _FIRST_HEADER.match(raw, position)
+    if match is None:
+        return Kind.TEXT
+    return Kind.EVENT if match.group(1).lower() == b"event" else Kind.RESPONSE
+
+
+def _junk_length(raw: bytes, eol: bytes) -> int:
+    """How many bytes stand before the first line that starts a packet."""
+    position = 0
+    while _kind(raw, position) is Kind.TEXT:
+        end = raw.find(eol, position)
+        if end < 0:
+            return len(raw)
+        position = end + len(eol)
+    return position
+
+
+def _end_of_old_headers(raw: bytes, eol: bytes) -> int:
+    position = 0
+    while not position or raw[position : position + 10].lower().startswith((b"privilege:", b"actionid:")):
+        end = raw.find(eol, position)
+        if end < 0:
+            return len(raw)
+        position = end + len(eol)
+    return position
+
+
+def _text_lines(text: bytes) -> list[str]:
+    lines = text.decode(ENCODING, ENCODING_ERRORS).replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]

@@ -41,6 +41,13 @@ def test(args: list[str]) -> None:
     run(python_with("test"), "-m", "pytest", *args)
 
 
+def coverage(args: list[str]) -> None:
+    """unit and conformance tests, branches counted; fails below the floor in setup.cfg; arguments go to pytest"""
+    python = python_with("coverage")
+    run(python, "-m", "coverage", "run", "-m", "pytest", *args)
+    run(python, "-m", "coverage", "report")
+
+
 def terminal(args: list[str]) -> None:
     """the command ami-client in a real terminal, which needs tmux; arguments go to pytest"""
     run(python_with("test"), "-m", "pytest", "tests/terminal", *args)
@@ -74,10 +81,19 @@ def types(args: list[str]) -> None:
 
 
 def lint(args: list[str]) -> None:
-    """ruff: style, then layout; arguments go to `ruff check`"""
+    """ruff (style, layout), codespell and blanks; arguments go to `ruff check`"""
     python = python_with("lint")
     run(python, "-m", "ruff", "check", *args)
     run(python, "-m", "ruff", "format", "--check")
+    run(python, "-m", "codespell_lib", *files_of_git())
+    blanks([])
+
+
+def blanks(args: list[str]) -> None:
+    """no blanks at a line's end, one line end at a file's; arguments are files, all of git's without any"""
+    complaints = [complaint for name in args or files_of_git() for complaint in blanks_in(name)]
+    if complaints:
+        raise TaskError("\n".join(["blanks that must go", *complaints]))
 
 
 def docs(args: list[str]) -> None:
@@ -109,7 +125,7 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-_ALL = (demo, test, terminal, live, stress, fuzz, bench, types, lint, docs, build, tox)
+_ALL = (demo, test, coverage, terminal, live, stress, fuzz, bench, types, lint, blanks, docs, build, tox)
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 
@@ -159,6 +175,35 @@ def python_of(venv: Path) -> str:
 def pip_install(python: str, *what: str) -> None:
     """Installs quietly; pip's own message says what went wrong."""
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
+
+
+def files_of_git() -> list[str]:
+    """The files that are committed, or will be with `git add --all`; deleted ones are left out."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise TaskError("git is needed, and a clone: it says which files are the project's") from None
+    return [name for name in sorted(os.fsdecode(listed).split("\0")) if (ROOT / name).is_file()]
+
+
+def blanks_in(name: str) -> list[str]:
+    """What is wrong with the blanks of a file, a line for each; `name` is relative to the repository."""
+    # What servers said is kept as they said it.
+    if name.startswith("tests/data/"):
+        return []
+    data = (ROOT / name).read_bytes()
+    if b"\0" in data:
+        return []
+    lines = data.split(b"\n")
+    complaints = [f"{name}:{number}: ends in a blank" for number, line in enumerate(lines, 1) if line != line.rstrip()]
+    if data and not data.endswith(b"\n"):
+        complaints.append(f"{name}:{len(lines)}: the last line has no line end")
+    elif data == b"\n":
+        complaints.append(f"{name}:1: the file is an empty line")
+    elif data.endswith(b"\n\n"):
+        complaints.append(f"{name}:{len(lines) - 1}: the file ends in an empty line")
+    return complaints
 
 
 def run(*command: str) -> None:

@@ -264,9 +264,8 @@ class ServerPool:
         others = (one for one in self._connections if one is not driver and one.state is not State.NEW)
         return self._turned_away < TURNED_AWAY_AT_MOST and not all(one.is_finished for one in others)
 
-    def _wait_on(self, waiter: Waiter) -> None:
-        """Put a callback back where it stood in the queue; nothing is opened for a while."""
-        self._waiting.insert(waiter, waiter.pri, waiter.place)
+    def _hold_back(self) -> None:
+        """Open nothing for a while: too many log in."""
         if self._pause is None:
             self._turned_away += 1
             delay = self._delay(self._turned_away)
@@ -299,24 +298,29 @@ class ServerPool:
                 self._bury(lost)
 
     def ready(self, driver: Driver) -> None:
+        if not driver.acquired:
+            self._free[driver] = None  # first, for who waits is to get it, not another one
         self._started(driver)
         if not self._starting:
             self._go_on()
-        if not driver.acquired:
-            self._free[driver] = None
         self.serve()
 
     def ending(self, driver: Driver) -> None:
         self._free.pop(driver, None)
         waiter = self._callers.pop(driver, None)
-        if driver in self._attempts:
-            waiter = None  # the attempt is made again, and those who wait are told how this one went
+        turned_away = self._is_turned_away(driver)
+        is_attempt = driver in self._attempts
+        if is_attempt:  # it is made again
             del self._attempts[driver]
-            while self._waiting and not self._attempts:  # for this attempt: they are told how it went
+            while self._waiting and not self._attempts and not turned_away:  # for it: they are told how it went
                 driver.tell(self._waiting.pop(), with_others=True)
-        if waiter is not None and self._is_turned_away(driver) and driver.take_back(waiter):
-            self._wait_on(waiter)
-        elif self._comes_again(driver):
+        if turned_away:
+            self._hold_back()
+        if turned_away and waiter is not None and driver.take_back(waiter):
+            self._waiting.insert(waiter, waiter.pri, waiter.place)  # where it stood
+            if not is_attempt:
+                return
+        if self._comes_again(driver):
             self._to_replace[driver] = None
 
     def lost(self, driver: Driver) -> None:

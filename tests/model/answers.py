@@ -21,10 +21,12 @@ class Token:
     behaviour: str
     pri: int = 0
     id: str = ""  # in lower case
+    place: int = 0  # among those that wait with the same priority
     deadline: float = float("inf")
     retry: bool = False
     told: Optional[Telling] = None
     # the answer so far
+    begun: bool = False  # of a composite one
     collecting: bool = False
     parts: list[str] = field(default_factory=list)  # the numbers of the messages kept
     size: int = 0
@@ -39,7 +41,7 @@ class Token:
 
     def restart(self) -> None:
         """Forget what has arrived: it is sent again."""
-        self.collecting, self.parts, self.size = False, [], 0
+        self.begun, self.collecting, self.parts, self.size = False, False, [], 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Answers:
         self.results: dict[str, Token] = {}
         self.abandoned: dict[str, Token] = {}
         self.fenced: dict[str, Token] = {}  # raw-text actions whose fence has not come, by their own ids
-        self.gathering: Optional[Token] = None
+        self.gathering: list[Token] = []  # whose list is open, in order, and takes events without its id
         self._max_parts = max_answer // 1024
 
     def waiting(self) -> list[Token]:
@@ -130,8 +132,7 @@ class Answers:
         if token is not None:
             wanted = token.composite or token.collecting or said.is_response
             return (token, True) if wanted else (None, False)
-        token = self.gathering
-        if token is not None and said.is_event:
+        for token in self.gathering if said.is_event else ():
             if token.kind == "gather":
                 return token, False
             if said.word == "peer":
@@ -139,6 +140,18 @@ class Answers:
         return None, False
 
     def _deliver(self, token: Token, said: Said) -> list[Telling]:
+        return [*self._take_early(token, said), *self._deliver_part(token, said)]
+
+    def _take_early(self, token: Token, said: Said) -> list[Telling]:
+        """What came before the Response of a composite answer is an event, now that the Response is here."""
+        if not token.composite or token.begun or not said.is_response:
+            return []
+        token.begun = True
+        early = token.parts if self.open.get(token.id) is token else []
+        token.parts, token.size = [], 0
+        return [Telling("event", "", (number,)) for number in early]
+
+    def _deliver_part(self, token: Token, said: Said) -> list[Telling]:
         parts = tuple(token.parts) if token.kind != "raw" else ()
         failed = Telling(token, "ActionFailed", (*parts, said.number) if token.composite else (said.number, *parts))
         if token.composite:
@@ -167,8 +180,8 @@ class Answers:
 
     def _keep(self, token: Token, said: Said) -> list[Telling]:
         """One more part of an answer; too many fail it."""
-        if token.kind in ("gather", "peers"):
-            self.gathering = token
+        if token.kind in ("gather", "peers") and token not in self.gathering:
+            self.gathering.append(token)
         if self.open.get(token.id) is not token:
             return []
         token.parts.append(said.number)
@@ -180,8 +193,8 @@ class Answers:
         return [telling]
 
     def _complete(self, token: Token, telling: Telling) -> list[Telling]:
-        if self.gathering is token:
-            self.gathering = None
+        if token in self.gathering:
+            self.gathering.remove(token)
         if self.abandoned.get(token.id) is token:
             del self.abandoned[token.id]
         if self.open.get(token.id) is token:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ami_client import Connection
+from ami_client._client.server_pool import TURNED_AWAY_AT_MOST
 from ami_client.testing import FakeSocket
 
 from .answers import Answers, Telling, Token, failure
@@ -36,6 +37,7 @@ class Link:
         self.answers = Answers(world.limits["max_answer"])
         self.sock: Optional[FakeSocket] = None
         # where it is
+        self.caller: Optional[Token] = None  # for whom it was opened
         self.attempt: Optional[int] = None  # None: it is not known yet for whom it was opened
         self.set_out: Optional[float] = None
         self.opened: Optional[float] = None
@@ -62,6 +64,7 @@ class Link:
         self.actions: list[str] = []  # ids in the order of arrival
         self.fences: dict[str, str] = {}  # by action
         self.asked: list[str] = []  # Pings to be answered
+        self.asked_since = 0.0  # the first of them
         self.silent = False
         self.half = b""  # of a message
 
@@ -152,6 +155,27 @@ class Link:
         if not self.verdict:
             self.end_attempt(error)
 
+    def turned_away(self) -> bool:
+        """Whether the server closed it without a word, and who waited for it waits on, for another one."""
+        server = self.server
+        others = [link for link in server.live if link is not self]
+        witness = self.caller if self.caller in self.waiters else None
+        if witness is None and self.attempt and not any(link.trying for link in others):
+            witness = next(iter(server.waiting), None)
+        if witness is None:
+            return False  # nobody is there for whom it would make a difference
+        may = self.error == "ConnectionLost" and self.stage == "banner" and bool(self.world.reconnect)
+        may = may and not self.world.finished and any(link.set_out is not None for link in others)
+        did = server.has_back(self.conn, witness)
+        if did and not may:
+            self.world.fault(f"{witness} is to wait on although nobody has turned {self} away")
+        if may and not did and not server.was_patient(self.conn):
+            self.world.fault(f"{witness} is not to wait on although the server has turned {self} away")
+        if did and witness in self.waiters:
+            self.waiters.remove(witness)
+            server.put_back(witness)
+        return did
+
     @property
     def trying(self) -> bool:
         """Whether it is an attempt to replace a lost connection, under way."""
@@ -162,9 +186,12 @@ class Link:
         server = self.server
         if self.attempt is None:
             server.opened_for(self, None)
-        if self.attempt and not any(link is not self and link.trying for link in server.live):
+        turned_away = self.turned_away()
+        if self.attempt and not turned_away and not any(link is not self and link.trying for link in server.live):
             self.waiters += server.waiting
             server.waiting.clear()
+        if turned_away and not self.attempt:
+            return
         if error != "ConnectionFinished" and self.comes_again(error):
             server.debts.append(Debt(self, (self.attempt or 0) + 1))
 
@@ -179,7 +206,8 @@ class Link:
             "ConnectFailed": self.refused,
             "ConnectTimeout": not self.opened and now >= (self.set_out or 0) + (options.connect_timeout or 0),
             "LoginTimeout": not self.logged_in and now >= (self.opened or now) + (options.login_timeout or 0),
-            "SilenceTimeout": now >= (conn.last_received or 0) + (options.timeout or float("inf")),
+            "SilenceTimeout": now >= (conn.last_received or 0) + (options.timeout or float("inf"))
+            or (bool(self.asked) and now >= self.asked_since + (options.timeout or float("inf"))),
             "LoginRefused": self.verdict.startswith("refusal"),
         }.get(self.error, False)
 
@@ -233,13 +261,37 @@ class Server:
         self.waiting: list[Token] = []  # best first
         self.debts: list[Debt] = []
         self.kept: dict[Link, list[Token]] = {}  # to be sent again, by the link that was lost
+        self.places = 0
+        self.paused = 0.0  # until then at most nothing is opened, for the server turned somebody away
         self.given_up: set[Token] = set()  # of those, because no connection was coming
 
     def add(self, token: Token) -> None:
         """One more waits."""
-        place = sum(other.pri >= token.pri for other in self.waiting)
-        self.waiting.insert(place, token)
+        self.places += 1
+        token.place = self.places
+        self._insert(token)
+
+    def _insert(self, token: Token) -> None:
+        self.waiting.append(token)
+        self.waiting.sort(key=lambda one: (-one.pri, one.place))
         self.hasten()
+
+    def put_back(self, token: Token) -> None:
+        """The server has turned away the connection that was opened for it."""
+        self._insert(token)
+        self.paused = self.world.clock.now + self.world.reconnect_max
+        self.world.turned_away += 1
+
+    @staticmethod
+    def has_back(conn: Connection, token: Optional[Token]) -> bool:
+        """Whether the library has put a callback back among those that wait. Each decides by what it knows."""
+        waiting: Any = conn._driver._owner._waiting._heap  # type: ignore[union-attr]
+        return any(waiter.func.token is token for _, _, waiter in waiting)
+
+    @staticmethod
+    def was_patient(conn: Connection) -> bool:
+        """Whether the library has let callbacks wait on for as often as it does."""
+        return bool(conn._driver._owner._turned_away >= TURNED_AWAY_AT_MOST)  # type: ignore[union-attr]
 
     def hasten(self) -> None:
         """Somebody waits: what is to be opened again may come earlier than was said."""
@@ -274,12 +326,17 @@ class Server:
         """It is known now for whom: a callback that waits, or else in the place of a lost one."""
         again = link.conn.stats.reconnects
         announced = [debt for debt in self.debts if debt.due is not None]
-        taken = [*sorted(announced, key=lambda debt: debt.due or 0), *self.debts][:again]
+        # A first attempt may be made at once, and so before a later one that was due sooner.
+        owner: Any = link.conn._driver._owner
+        attempt = owner._connections.get(link.conn._driver)
+        announced.sort(key=lambda debt: (debt.attempt != attempt, debt.due or 0))
+        taken = [*announced, *self.debts][:again]
         if waiter is not None:
             if waiter is not self.waiting[0]:
                 self.world.fault(f"{link} was opened for {waiter}, not for {self.waiting[0]}")
             self.waiting.remove(waiter)
             link.waiters.append(waiter)
+            link.caller = waiter
         if len(taken) != again or (not again and waiter is None):
             self.world.fault(f"{link} was opened for nobody")
         if not again and (self.debts or any(one.trying for one in self.live if one is not link)):
@@ -324,7 +381,8 @@ class Server:
                 fault(f"{self.waiting[0]} waits although {free[0]} is free")
             self.hasten()
             coming = self.debts or any(link.trying for link in self.live)
-            if len(self.live) < self.world.maxconnperserv and not coming:
+            paused = now <= self.paused + EPSILON
+            if len(self.live) < self.world.maxconnperserv and not coming and not paused:
                 fault(f"{self.waiting[0]} waits although another connection may be opened")
         for debt in self.debts:
             if debt.due is None and not self.world.interrupted:

@@ -234,6 +234,19 @@ class Contract(RuleBasedStateMachine):
         one.cut = True
         one.sock.reset() if reset else one.sock.eof()
 
+    @step(lambda self: self._silent_so_far(), count=st.integers(1, 3))
+    def turn_away(self, count: int) -> None:
+        for link in self._silent_so_far()[:count]:
+            assert link.sock is not None
+            if not link.opened:
+                self.world.accept(link)
+            if not link.conn.finished:
+                link.cut = True
+                link.sock.eof()
+
+    def _silent_so_far(self) -> list[Link]:
+        return [link for link in [*self._connecting(), *self._logging_in()] if link.stage == "banner" and not link.cut]
+
     @step(lambda self: self._talking(), link=which, room=st.sampled_from([None, 0, 50]))
     def read(self, link: int, room: Optional[int]) -> None:
         links = self._talking()

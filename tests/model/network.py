@@ -113,6 +113,7 @@ class Network:
                 if link.heard == "Action: IAXnetstats":
                     link.fences[link.actions[-1]] = action_id
                 else:
+                    link.asked_since = link.asked_since if link.asked else self.clock.now
                     link.asked.append(action_id)
             elif lines[0].lower() not in ("action: login", "action: challenge", "action: logoff"):
                 link.actions.append(action_id)

@@ -58,6 +58,7 @@ class Users(Network):
         self.finished = False  # the pool
         self.interrupted = False  # ever
         # what pool.stats must say
+        self.turned_away = 0  # whose callbacks wait on
         self.logins = self.events = self.reconnects = self.slow = 0
         self.reached: Counter[str] = Counter()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
-from typing import Any, Optional
+from typing import Any, Optional, cast
 from unittest import mock
 
 from ami_client import Connection, Pool
+from ami_client._client.driver import Driver
 from ami_client.testing.fakes import NothingCanHappen
 
 from .answers import Telling
@@ -55,8 +56,9 @@ class World(Users):
         self._patches.enter_context(mock.patch("socket.socket", self._make_socket))
         self._patches.enter_context(mock.patch("socket.getaddrinfo", self._resolve))
         self._patches.enter_context(mock.patch("ami_client._client.server_pool.STARTING_AT_ONCE", at_once))
-        watching = type("Watching", (Pool,), {"connection_class": self._watched_connection()})
-        self.pool: Pool = watching(
+        driver = self._watched_driver()
+        self._patches.enter_context(mock.patch("ami_client._client.server_pool.Driver", driver))
+        self.pool: Pool = Pool(
             reactor=self.reactor,
             authtype="md5" if md5 else "plain",
             timeout=timeout,
@@ -78,21 +80,21 @@ class World(Users):
         """Give the patched names back."""
         self._patches.close()
 
-    def _watched_connection(self) -> type[Connection]:
+    def _watched_driver(self) -> type[Driver]:
         world = self
 
-        class Watched(Connection):
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                super().__init__(*args, **kwargs)
+        class Watched(Driver):
+            def attach(self, conn: Any, base: Any) -> None:
+                super().attach(conn, base)
                 if self.url:  # else it never was
-                    world._made(self)
+                    world._made(conn)
 
             def connect(self) -> None:
-                world._sets_out(self)
+                world._sets_out(cast(Connection, self.conn))
                 super().connect()
 
-            def retry(self, lost: Any) -> None:
-                world._retries(self, lost)
+            def retry(self, lost: Driver) -> None:
+                world._retries(cast(Connection, self.conn), cast(Connection, lost.conn))
                 super().retry(lost)
 
         return Watched

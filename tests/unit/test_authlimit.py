@@ -146,6 +146,42 @@ def test_what_else_waits_for_a_connection_that_is_turned_away_is_told(wire: Wire
     assert [type(packet.error) for packet in pings] == [ConnectionLost] and len(gone) == 1
 
 
+def test_who_waits_gets_a_connection_that_is_given_back_and_none_is_opened_for_it(wire: Wire) -> None:
+    pool = wire.pool(reconnect=50, timeout=None)
+    first, second = [], []  # type: ignore[var-annotated]
+    call(pool, 1, first)
+    call(pool, 1, second)
+    wire.pump()
+    for said in (BANNER, WELCOME):
+        wire.say(said, wire.sockets[0])
+    wire.sockets[1].eof()
+    wire.pump()
+    assert len(first) == 1 and second == []
+    first[0].release()
+    wire.pump()
+    assert second == first and len(wire.sockets) == 2
+
+
+def test_who_waits_for_lost_connections_that_come_again_waits_on(wire: Wire, expect_log: ExpectLog) -> None:
+    expect_log("WARNING: .* connecting again")
+    pool, office, calls, late = wire.pool(reconnect=2, timeout=None), Office(wire, 8), [], []  # type: ignore[var-annotated]
+    call(pool, 8, calls)
+    for _ in range(5):
+        office.work()
+        wire.wait(1)
+    assert pool.stats.connected == 8
+    for sock in [sock for sock in wire.sockets if not sock.closed]:  # the server starts anew
+        sock.eof()
+    wire.pump()
+    office.limit = 1
+    call(pool, 6, late)
+    for _ in range(100):
+        office.work()
+        wire.wait(1)
+    assert office.turned_away > 0
+    assert [conn.connected for conn in late] == [True] * 6 and pool.stats.connected == 8
+
+
 # -- hints
 
 

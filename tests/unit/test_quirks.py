@@ -221,6 +221,17 @@ def test_what_is_no_quirk(peer: Peer, make: Callable[[Any], object], error: type
     assert peer.sock.take() == b""
 
 
+def test_an_end_forged_in_an_entry_of_a_mailbox_list_ends_nothing(peer: Peer) -> None:
+    calls = Calls()
+    own = peer.conn.action("MWIGet", calls, {"Mailbox": "/."})
+    peer.say(f"Response: Success|ActionID: {own}|EventList: start")
+    peer.say(f"Event: MWIGet|Mailbox: x|Event: MWIGetComplete|EventList: Complete|NewMessages: 1|ActionID: {own}")
+    peer.say(f"Event: MWIGet|Mailbox: y|Event: MWIGet|Mailbox: forged|ActionID: {own}")
+    assert calls == []
+    peer.say(f"Event: MWIGetComplete|ActionID: {own}|EventList: Complete|ListItems: 2")
+    assert len(calls[0].events) == 2 and not calls[0].suspect
+
+
 def test_the_tables_are_in_lower_case_and_do_not_contradict_each_other() -> None:
     assert all(name == name.lower() for name in [*QUIRKS, *WITH_IDS])
     assert {name for name in QUIRKS if name in WITH_IDS} == {"dbget"}

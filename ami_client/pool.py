@@ -13,7 +13,8 @@ from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
 
 from . import _fork
-from ._client.server_pool import BeforeConnect, OnConnection, ServerPool, Waiter
+from ._client.server_pool import ServerPool
+from ._client.waiter import BeforeConnect, OnConnection, Waiter
 from ._engine.line_cache import KEEP_CASE
 from ._engine.text import TRIMMED, ascii_lower
 from .callbacks import CONN, Guard, logger, require_callable, trim_arguments

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import deque
 from dataclasses import replace
 from threading import Lock
-from typing import Callable, NamedTuple, Optional, Union, cast
+from typing import Callable, Optional, cast
 
-from .._engine.state import State
 from .._engine.text import printable
-from ..callbacks import Guard, PriorityQueueCallbacks, Wrapper, logger
+from ..callbacks import Guard, PriorityQueueCallbacks, logger
 from ..emitter import emit_on
-from ..errors import AMIError, ConnectionFinished, LimitReached, LoginRefused, NoServer
+from ..errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
 from ..loop import Handle
 from ..options import Options, read_url
 from ..stats import Stats
-from ..url import ServerURL
+from .drain import drain
 from .driver import ConnectionPool, Driver
-
-OnConnection = Callable[..., object]
-BeforeConnect = Callable[..., object]
+from .slots import LIVE, Due, Place, Slot, Slots
+from .waiter import Waiter
 
 # Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
 # drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
@@ -51,60 +48,6 @@ def backoff_delay(attempt: int, base: float, longest: float) -> float:
     return random.uniform(0.0, min(longest, base * 2.0**doublings))
 
 
-def _nobody(conn: object, packet: object) -> None:
-    """The callback of a caller who wants none."""
-
-
-class Waiter(Wrapper):
-    """A ``cb(conn, packet)`` that waits for a connection.
-
-    Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
-    queue, and stands again if the server turns its connection away.
-    """
-
-    def __init__(
-        self,
-        cb: Optional[OnConnection],
-        before_connect: Optional[BeforeConnect],
-        limits: dict[str, Optional[float]],
-        pri: float = 0,
-    ) -> None:
-        super().__init__(_nobody if cb is None else cb)
-        self.before_connect = before_connect
-        self.limits = limits
-        self.pri = pri
-        self.place: Optional[int] = None
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        return self.func(*args, **kwargs)
-
-    def fail(
-        self,
-        error: Union[NoServer, ConnectionFinished],
-        options: Options,
-        pool: ConnectionPool,
-        stats: Stats,
-        make: Callable[[Driver], object],
-    ) -> None:
-        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
-        driver = Driver("", ServerURL("tcp", ""), options, pool.reactor)
-        make(driver)
-        driver.fail(error)
-        try:
-            driver.tell(self)
-        finally:
-            stats.add([driver.stats.counters()])
-
-
-class _Reconnect(NamedTuple):
-    """The attempt to open a lost connection again that is due."""
-
-    attempt: int
-    delay: float
-    time: float
-    timer: Handle
-
-
 class ServerPool:
     """The connections to one URL, by their drivers, which report lifecycle changes to it: it is their ``Owner``.
 
@@ -125,15 +68,7 @@ class ServerPool:
         self._on_idle = on_idle
         self._make = make
         self._finished = False
-        self._connections: dict[Driver, int] = {}  # in order; with the attempts before it that came to nothing
-        self._free: dict[Driver, None] = {}  # an ordered set, as those below
-        self._to_start: deque[Driver] = deque()
-        self._starting: dict[Driver, Handle] = {}
-        self._attempts: dict[Driver, None] = {}  # opened in the place of lost ones, and not logged in yet
-        self._to_replace: dict[Driver, None] = {}  # ending, and to be opened again
-        self._reconnects: dict[Driver, _Reconnect] = {}  # by what was lost
-        self._retrying: dict[Driver, None] = {}  # ended, with actions that are to be sent again
-        self._callers: dict[Driver, Waiter] = {}  # for whom each was opened, until it is logged in
+        self._slots = Slots()
         self._turned_away = 0  # how often in a row, without a login in between
         self._pause: Optional[Handle] = None  # after that, before anything is opened
         self._hastened = float("-inf")  # when the last attempt was made at once
@@ -144,12 +79,12 @@ class ServerPool:
         self.guard = Guard(pool.reactor.time, self._options.slow_handler, self._past)
 
     def __repr__(self) -> str:
-        return f"<ServerPool {self.address} {len(self._connections)} connections>"
+        return f"<ServerPool {self.address} {self.size} connections>"
 
     @property
     def size(self) -> int:
         """How many connections there are."""
-        return len(self._connections)
+        return self._slots.count(*LIVE)
 
     @property
     def stats(self) -> Stats:
@@ -157,7 +92,7 @@ class ServerPool:
         total = Stats(waiting=len(self._waiting))
         with self._lock:
             total.add([self._past])
-            present = (*self._connections, *self._retrying)
+            present = [slot.driver for slot in self._slots.all() if not slot.buried]
         total.add(driver.stats for driver in present)
         return total
 
@@ -180,14 +115,14 @@ class ServerPool:
         try:
             while self._waiting and left:
                 left -= 1
-                if self._free:
-                    driver = next(iter(self._free))
-                    driver.tell(self._waiting.pop())
-                elif self._attempts or self._reconnects or self._to_replace:
+                free = self._slots.first(Place.FREE)
+                if free is not None:
+                    free.driver.tell(self._waiting.pop())
+                elif self._comes_soon():
                     self._hasten()
-                    if self._attempts or self._reconnects or self._to_replace:  # still: callbacks may do anything
+                    if self._comes_soon():  # still: callbacks may do anything
                         break  # they are told how the next attempt went
-                elif self._pause is None and len(self._connections) < self._options.maxconnperserv:
+                elif self._pause is None and self.size < self._options.maxconnperserv:
                     self._open(self._next_waiter())
                 else:
                     break
@@ -200,19 +135,19 @@ class ServerPool:
     def stop(self) -> None:
         """Open nothing more, and serve nobody."""
         self._finished = True
-        for reconnect in self._reconnects.values():
-            reconnect.timer.cancel()
-        self._reconnects.clear()
-        self._to_replace.clear()
-        self._to_start.clear()
+        for slot in self._slots.all():
+            slot.comes_again = False
+            if slot.place is Place.WAITING:
+                self._call_off(slot)
         if self._pause is not None:
             self._pause.cancel()
 
     def finish(self, graceful: bool) -> None:
         """End everything; all callbacks are told."""
         self.stop()
-        for driver in list(self._connections):
-            driver.end(graceful)
+        for slot in self._slots.all():
+            if slot.place in LIVE:
+                slot.driver.end(graceful)
         error = ConnectionFinished("the pool was finished")
         self._fail_retries(error)
         while self._waiting:
@@ -229,40 +164,46 @@ class ServerPool:
         loop = self._pool.reactor
         driver = Driver(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
         self._make(driver)
-        self._connections[driver] = attempt
-        if attempt:
-            self._attempts[driver] = None
+        slot = Slot(driver, attempt, waiter)
+        self._slots.add(slot)
         try:
             if waiter is not None:
-                self._callers[driver] = waiter
                 driver.tell(waiter)
                 if waiter.before_connect is not None:
                     driver.guard(waiter.before_connect, driver.conn)
         finally:  # even when a KeyboardInterrupt passes: the slot is taken
-            self._to_start.append(driver)
+            slot.ready = True
             self._start()
 
     def _start(self) -> None:
         """Let connections set out, not too many at a time."""
-        while self._to_start and self._pause is None and len(self._starting) < STARTING_AT_ONCE:
-            driver = self._to_start.popleft()
-            if not driver.is_finished:
-                self._starting[driver] = self._pool.reactor.call_later(STARTING_TIME, self._started, driver)
-                driver.connect()
+        while self._pause is None and not self._finished and self._slots.count(Place.STARTING) < STARTING_AT_ONCE:
+            slot = self._slots.first(Place.QUEUED)
+            if slot is None or not slot.ready:
+                return
+            slot.timer = self._pool.reactor.call_later(STARTING_TIME, self._takes_its_time, slot)
+            self._slots.move(slot, Place.STARTING)
+            slot.driver.connect()
 
-    def _started(self, driver: Driver) -> None:
-        """A connection has logged in, was lost or takes its time: the next one may set out."""
-        timer = self._starting.pop(driver, None)
-        if timer is not None:
-            timer.cancel()
-            self._start()
+    def _takes_its_time(self, slot: Slot) -> None:
+        self._move(slot, Place.OPENING)
+        self._start()
+
+    def _move(self, slot: Slot, place: Place) -> None:
+        """Change its place; it does not count as starting any more."""
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        self._slots.move(slot, place)
 
     def _is_turned_away(self, driver: Driver) -> bool:
         """Whether a connection was closed without a word while others were served: it is to wait for its turn."""
         if self._options.reconnect is None or self._finished or not driver.turned_away:
             return False
-        others = (one for one in self._connections if one is not driver and one.state is not State.NEW)
-        return self._turned_away < TURNED_AWAY_AT_MOST and not all(one.is_finished for one in others)
+        if self._turned_away >= TURNED_AWAY_AT_MOST:
+            return False
+        others = self._slots.at(Place.STARTING, Place.OPENING, Place.BUSY, Place.FREE)
+        return any(slot.driver is not driver and not slot.driver.is_finished for slot in others)
 
     def _hold_back(self) -> None:
         """Open nothing for a while: too many log in."""
@@ -280,110 +221,145 @@ class ServerPool:
             self._start()
             self.serve()
 
-    # -- what connections tell
+    # -- what drivers report
 
     def acquired(self, driver: Driver) -> None:
-        self._free.pop(driver, None)
+        slot = self._slots.get(driver)
+        if slot is not None and slot.place is Place.FREE:
+            self._move(slot, Place.BUSY)
 
     def logged_in(self, driver: Driver) -> None:
-        self._connections[driver] = 0
-        self._attempts.pop(driver, None)
-        self._callers.pop(driver, None)
+        slot = self._slots.get(driver)
+        assert slot is not None
+        self._move(slot, Place.BUSY)
+        slot.attempt, slot.caller = 0, None
         self._turned_away = 0
-        while self._retrying and driver.is_connected:  # a callback may end it
-            lost = next(iter(self._retrying))
+        for lost in self._lost_with_retries():
+            if not driver.is_connected:  # a callback may end it
+                break
             try:
-                driver.retry(lost)
+                driver.retry(lost.driver)
             finally:
                 self._bury(lost)
 
     def ready(self, driver: Driver) -> None:
-        if not driver.acquired:
-            self._free[driver] = None  # first, for who waits is to get it, not another one
-        self._started(driver)
-        if not self._starting:
+        slot = self._slots.get(driver)
+        if slot is not None and slot.place is Place.BUSY and not driver.acquired:
+            self._move(slot, Place.FREE)  # first, for who waits is to get it, not another one
+        self._start()
+        if not self._slots.count(Place.STARTING):
             self._go_on()
         self.serve()
 
     def ending(self, driver: Driver) -> None:
-        self._free.pop(driver, None)
-        waiter = self._callers.pop(driver, None)
-        turned_away = self._is_turned_away(driver)
-        is_attempt = driver in self._attempts
+        slot = self._slots.get(driver)
+        assert slot is not None
+        is_attempt, turned_away = slot.attempt > 0, self._is_turned_away(driver)
+        self._move(slot, Place.ENDING)
         if is_attempt:  # it is made again
-            del self._attempts[driver]
-            while self._waiting and not self._attempts and not turned_away:  # for it: they are told how it went
+            while self._waiting and not self._slots.attempts and not turned_away:  # for it: they are told how it went
                 driver.tell(self._waiting.pop(), with_others=True)
         if turned_away:
             self._hold_back()
-        if turned_away and waiter is not None and driver.take_back(waiter):
-            self._waiting.insert(waiter, waiter.pri, waiter.place)  # where it stood
+        caller = slot.caller
+        if turned_away and caller is not None and driver.take_back(caller):
+            self._waiting.insert(caller, caller.pri, caller.place)  # where it stood
             if not is_attempt:
                 return
-        if self._comes_again(driver):
-            self._to_replace[driver] = None
+        slot.comes_again = self._comes_again(slot)
 
     def lost(self, driver: Driver) -> None:
-        if driver not in self._connections:  # told again, after a KeyboardInterrupt
+        slot = self._slots.get(driver)
+        if slot is None or slot.place is not Place.ENDING:  # told again, after a KeyboardInterrupt
             return
-        with self._lock:
-            attempt = self._connections.pop(driver) + 1
-            self._retrying[driver] = None
-        self._started(driver)
-        for one in [one for one in self._retrying if not one.has_retries]:
-            self._bury(one)
+        slot.attempt += 1
+        if slot.comes_again:
+            slot.comes_again = False
+            self._open_later(slot, self._delay(slot.attempt), Place.WAITING)
+        else:
+            self._move(slot, Place.RETRYING)
+        for one in self._slots.at(Place.WAITING, Place.RETRYING):
+            if not one.driver.has_retries:
+                self._bury(one)
+        self._start()
         try:
-            if driver in self._to_replace:
-                del self._to_replace[driver]
-                self._reconnect_later(driver, attempt, self._delay(attempt))
-                self._announce(driver)
+            if slot.due is not None:
+                self._announce(slot)
             self.serve()
         finally:  # even when a KeyboardInterrupt passes
             self._settle(driver)
 
     def given_up(self, driver: Driver) -> None:
-        self._to_replace.pop(driver, None)
-        reconnect = self._reconnects.pop(driver, None)
-        if reconnect is not None:
-            reconnect.timer.cancel()
+        slot = self._slots.get(driver)
+        if slot is None:
+            return
+        slot.comes_again = False
+        if slot.place is Place.WAITING:
+            self._call_off(slot)
             self.serve()
             self._settle(driver)
 
     def _settle(self, driver: Driver) -> None:
         """See what is still to come, now that a connection is gone."""
         try:
-            if self._retrying and not self._reconnects and all(one.is_connected for one in self._connections):
+            lost_for_good = not self._slots.count(Place.WAITING) and self._lost_with_retries()
+            if lost_for_good and all(slot.driver.is_connected for slot in self._slots.at(*LIVE)):
                 self._fail_retries(driver.error or ConnectionFinished("the connection is finished"))
         finally:  # even when a KeyboardInterrupt passes
-            if not self._connections and not self._waiting and not self._reconnects:
+            if not self.size and not self._waiting and not self._slots.count(Place.WAITING):
                 self._on_idle(self)
 
-    def _bury(self, driver: Driver) -> None:
+    def _lost_with_retries(self) -> list[Slot]:
+        """Those that are no more, and left actions that are to be sent again."""
+        return [slot for slot in self._slots.all() if slot.place not in LIVE and not slot.buried]
+
+    def _bury(self, slot: Slot) -> None:
+        """Its counts are among those of the past; unless it is to come again, it is forgotten."""
         with self._lock:
-            if driver in self._retrying:  # a callback may have ended the pool, and so buried it
-                del self._retrying[driver]
-                self._past.add([driver.stats.counters()])
+            if not slot.buried:  # a callback may have ended the pool, and so buried it
+                slot.buried = True
+                self._past.add([slot.driver.stats.counters()])
+        if slot.place is Place.RETRYING:
+            self._move(slot, Place.GONE)
 
     # -- opening again
 
-    def _comes_again(self, driver: Driver) -> bool:
-        error = driver.error
+    def _comes_soon(self) -> bool:
+        """Whether a connection is opened in the place of a lost one, or will be."""
+        ending = self._slots.at(Place.ENDING)
+        return bool(
+            self._slots.attempts or self._slots.count(Place.WAITING) or any(slot.comes_again for slot in ending)
+        )
+
+    def _comes_again(self, slot: Slot) -> bool:
+        error = slot.driver.error
         if self._options.reconnect is None or self._finished or isinstance(error, ConnectionFinished):
             return False
         if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
             logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
             return False
         # Of several connections that were asked for and never came to be, one is enough to go on trying.
-        others = (
-            self._reconnects or self._to_replace or self._attempts or any(one.is_connected for one in self._connections)
-        )
-        return not others or self._connections[driver] > 0 or driver.counts.logins > 0
+        others = self._comes_soon() or any(one.driver.is_connected for one in self._slots.at(*LIVE))
+        return not others or slot.attempt > 0 or slot.driver.counts.logins > 0
 
-    def _reconnect_later(self, lost: Driver, attempt: int, delay: float) -> None:
+    def _open_later(self, lost: Slot, delay: float, place: Optional[Place] = None) -> None:
+        """Open another one in the place of a lost one, after so many seconds."""
         loop = self._pool.reactor
-        self._reconnects[lost] = _Reconnect(
-            attempt, delay, loop.time() + delay, loop.call_later(delay, self._reconnect, lost)
-        )
+        if place is not None:
+            self._move(lost, place)
+        lost.due = Due(delay, loop.time() + delay, loop.call_later(delay, self._open_again, lost))
+
+    def _call_off(self, lost: Slot) -> None:
+        """Nothing is opened in the place of a lost one any more."""
+        assert lost.due is not None
+        lost.due.timer.cancel()
+        lost.due = None
+        self._move(lost, Place.GONE if lost.buried else Place.RETRYING)
+
+    def _open_again(self, lost: Slot) -> None:
+        attempt = lost.attempt
+        self._call_off(lost)
+        self._open(self._next_waiter() if self._waiting else None, attempt)
 
     def _delay(self, attempt: int) -> float:
         assert self._options.reconnect is not None
@@ -391,41 +367,40 @@ class ServerPool:
 
     def _hasten(self) -> None:
         """Somebody waits: a first attempt is made at once, a later one as soon as a first one would have been."""
-        if self._attempts or not self._reconnects:
+        waiting = [(slot.attempt > 1, slot.due.time, slot) for slot in self._slots.at(Place.WAITING) if slot.due]
+        if self._slots.attempts or not waiting:
             return
-        lost, due = min(self._reconnects.items(), key=lambda item: (item[1].attempt > 1, item[1].time))
+        _is_later, when, lost = min(waiting, key=lambda item: item[:2])
         now, base = self._pool.reactor.time(), self._options.reconnect
-        assert base is not None
-        if due.attempt == 1 and now >= self._hastened + base:
+        assert base is not None and lost.due is not None
+        if lost.attempt == 1 and now >= self._hastened + base:
             self._hastened = now  # not again and again, for a server that accepts logins and closes
-            due.timer.cancel()
-            self._reconnect(lost)
-        elif due.time > now + base:
-            due.timer.cancel()
-            self._reconnect_later(lost, due.attempt, self._delay(1))
+            self._open_again(lost)
+        elif when > now + base:
+            lost.due.timer.cancel()
+            self._open_later(lost, self._delay(1))
 
-    def _announce(self, lost: Driver) -> None:
-        due = self._reconnects[lost]
+    def _announce(self, lost: Slot) -> None:
+        assert lost.due is not None
+        error, attempt, delay = lost.driver.error, lost.attempt, lost.due.delay
         # A server that is down fills no log; one that refuses us wants to be looked at.
-        notable = due.attempt == 1 or isinstance(lost.error, LoginRefused)
+        notable = attempt == 1 or isinstance(error, LoginRefused)
         level = logging.WARNING if notable else logging.INFO
         text = "%s: connecting again in %.2f s, attempt %d (%s)"
-        logger.log(level, text, self.address, due.delay, due.attempt, printable(str(lost.error)))
-        emit_on(self._pool, self.guard, "reconnecting", self.url, due.delay, due.attempt)
-
-    def _reconnect(self, lost: Driver) -> None:
-        attempt = self._reconnects.pop(lost).attempt
-        self._open(self._next_waiter() if self._waiting else None, attempt)
+        logger.log(level, text, self.address, delay, attempt, printable(str(error)))
+        emit_on(self._pool, self.guard, "reconnecting", self.url, delay, attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
         """No connection is coming: tell those that were to be sent again."""
-        try:
-            while self._retrying:
-                driver = next(iter(self._retrying))
-                try:
-                    driver.fail_retries(error)
-                finally:
-                    self._bury(driver)
-        finally:
-            if self._retrying:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
-                self._pool.reactor.call_soon(self._fail_retries, error)
+
+        def fail_one() -> bool:
+            lost = next(iter(self._lost_with_retries()), None)
+            if lost is None:
+                return False
+            try:
+                lost.driver.fail_retries(error)
+            finally:
+                self._bury(lost)
+            return True
+
+        drain(self._pool.reactor, fail_one)

@@ -328,7 +328,7 @@ class Server:
         announced = [debt for debt in self.debts if debt.due is not None]
         # A first attempt may be made at once, and so before a later one that was due sooner.
         owner: Any = link.conn._driver._owner
-        attempt = owner._connections.get(link.conn._driver)
+        attempt = owner._slots.get(link.conn._driver).attempt
         announced.sort(key=lambda debt: (debt.attempt != attempt, debt.due or 0))
         taken = [*announced, *self.debts][:again]
         if waiter is not None:

@@ -60,8 +60,8 @@ def test_who_came_first_is_served_first_and_higher_priorities_before(wire: Wire)
         )
     for _ in range(40):
         office.work()
-        for conn in [*pool._servers[URL]._connections]:
-            conn.release() if len(told) >= 4 else None
+        for slot in pool._servers[URL]._slots.all():
+            slot.driver.release() if len(told) >= 4 else None
         wire.wait(1)
     assert sorted(told) == [(number, True) for number in range(6)]
     assert told[0] == (0, True) and told.index((1, True)) < told.index((2, True)) < told.index((3, True))

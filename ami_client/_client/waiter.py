@@ -1,0 +1,60 @@
+"""Callbacks that wait for a connection."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Union
+
+from ..callbacks import Wrapper
+from ..errors import ConnectionFinished, NoServer
+from ..options import Options
+from ..stats import Stats
+from ..url import ServerURL
+from .driver import ConnectionPool, Driver
+
+OnConnection = Callable[..., object]
+BeforeConnect = Callable[..., object]
+
+
+def _nobody(conn: object, packet: object) -> None:
+    """The callback of a caller who wants none."""
+
+
+class Waiter(Wrapper):
+    """A ``cb(conn, packet)`` that waits for a connection.
+
+    Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
+    queue, and stands again if the server turns its connection away.
+    """
+
+    def __init__(
+        self,
+        cb: Optional[OnConnection],
+        before_connect: Optional[BeforeConnect],
+        limits: dict[str, Optional[float]],
+        pri: float = 0,
+    ) -> None:
+        super().__init__(_nobody if cb is None else cb)
+        self.before_connect = before_connect
+        self.limits = limits
+        self.pri = pri
+        self.place: Optional[int] = None
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(*args, **kwargs)
+
+    def fail(
+        self,
+        error: Union[NoServer, ConnectionFinished],
+        options: Options,
+        pool: ConnectionPool,
+        stats: Stats,
+        make: Callable[[Driver], object],
+    ) -> None:
+        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
+        driver = Driver("", ServerURL("tcp", ""), options, pool.reactor)
+        make(driver)
+        driver.fail(error)
+        try:
+            driver.tell(self)
+        finally:
+            stats.add([driver.stats.counters()])

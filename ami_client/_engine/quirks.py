@@ -61,8 +61,8 @@ QUIRKS: dict[str, Quirk] = {
     "waitevent": Quirk(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
 }
 
-# Lists of Asterisk's own, in which every entry and the end carry the ActionID: seen live on 16 and 22, MWIGet
-# in its source (res_mwi_external_ami.c). In these an
+# Lists of Asterisk's own, in which every entry and the end carry the ActionID: seen live on 16 and 22,
+# MWIGet and the lists of MeetMe in their source (res_mwi_external_ami.c, app_meetme.c). In these an
 # Event line without it is text that somebody else has put into a value, and so starts no entry.
 WITH_IDS = frozenset(
     [
@@ -83,6 +83,8 @@ WITH_IDS = frozenset(
         "hangup",
         "iaxpeerlist",
         "iaxregistry",
+        "meetmelist",
+        "meetmelistrooms",
         "mwiget",
         "parkedcalls",
         "parkinglots",

@@ -317,6 +317,7 @@ class Driver:
         if result is not None:
             self.counts.count_error(error)
             self._answer(Done(pending, result))
+            self._answered = False  # it is ours
         if self.is_connected:
             self.watchdog.doubt()
         elif self.is_finished and not self.has_retries:  # it was the last that was to be sent again
@@ -336,7 +337,7 @@ class Driver:
         dropped = self.counts.dropped
         self._handling = True
         try:
-            self.dispatch.run(outcomes, self.session, self._take)
+            self.dispatch.run(outcomes, self.session, self._answer, self._take)
         except ProtocolError as error:
             self.fail(error)
         except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
@@ -351,18 +352,16 @@ class Driver:
         if self.counts.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
 
-    def _take(self, outcome: Union[Done, ListGoneOn, LoginDone]) -> None:
-        """Take what is no event."""
-        if isinstance(outcome, Done):
-            self._answered = True
-            self._answer(outcome)
-        elif isinstance(outcome, ListGoneOn):
+    def _take(self, outcome: Union[ListGoneOn, LoginDone]) -> None:
+        """Take what is neither an event nor an answer."""
+        if isinstance(outcome, ListGoneOn):
             self.suspect = outcome.packet
             self._count_suspect("a list that went on behind its end")
         else:
             self._login_done(outcome.packet)
 
     def _answer(self, done: Done) -> None:
+        self._answered = True
         pending, packet = done.pending, done.packet
         if packet.suspect:
             self._count_suspect(pending.action)

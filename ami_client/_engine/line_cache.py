@@ -64,7 +64,7 @@ _is_holder = re.compile(
 # What an application is told: of Authenticate it is the digits that are to be dialled.
 _is_told = re.compile(r"appdata|applicationdata").fullmatch
 # Names of whose values a secret is no part. They change with each call, as few others do, and so are worth the trouble.
-_is_of_calls = re.compile(r"[a-z]*(?:uniqueid|linkedid|channel|callid|calleridnum|connectedlinenum)").fullmatch
+_is_of_calls = re.compile(r"actionid|[a-z]*(?:uniqueid|linkedid|channel|callid|calleridnum|connectedlinenum)").fullmatch
 _is_word = re.compile(r"(?:event: *)?[a-z_-]+").fullmatch
 
 # Each tells of a value in lower case whether it may be a secret, or hold one.

@@ -1,4 +1,4 @@
-"""The AMI actions that phpDaemon's client documents, over one abstract way to send.
+"""The AMI actions that phpDaemon's client documents, built on one abstract send method.
 
 Source: phpDaemon Clients/Asterisk/Connection.php.
 """
@@ -17,26 +17,27 @@ from .callbacks import CONN_PACKET, require_callable
 
 Callback = Optional[Callable[..., object]]
 
-ORIGINATE_TIMEOUT = 30.0  # seconds; what Asterisk takes when an Originate names no Timeout
+ORIGINATE_TIMEOUT = 30.0  # seconds; Asterisk's default for an Originate without a Timeout
 MAX_INT = 2**31 - 1
-_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # what the server's sscanf("%30d") reads of a Timeout
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # the part of a Timeout that the server's sscanf("%30d") reads
 
 
 class Actions(ABC):
     """The documented actions.
 
-    Every method returns the ActionID, and takes ``timeout`` in seconds for the complete answer (None: the option
-    ``action_timeout``; infinity: no limit). Each callback is called exactly once, with the answer, the server's
-    error, or a failure packet whose ``error`` says why no answer came. A ``cb`` of None sends the action and forgets
-    it.
+    Every method returns the ActionID. ``timeout`` limits the wait for the complete answer, in seconds: None means the
+    option ``action_timeout``, infinity means no limit. Each callback is called exactly once, with the answer, the
+    server's error, or a failure packet whose ``error`` says why no answer came. If ``cb`` is None, the action is sent
+    and its answer ignored.
 
-    With ``retry=True`` an action that is open when the connection is lost is sent again after the next login to the
-    same URL, and its callback gets the connection that answered. Its time limit goes on, and without another connection
-    on its way it fails like the others. The server may have carried it out already: a repeated Originate calls twice.
+    With ``retry=True`` an action that is still open when the connection is lost is sent again, after the next login to
+    the same URL. Its callback gets the connection that answered. Its time limit keeps running. If no other connection
+    is on its way, it fails like the others. The server may have carried it out already: a repeated Originate calls
+    twice.
 
-    Each raises :class:`~ami_client.errors.ConnectionFinished` on a connection that is finished,
+    Every method raises :class:`~ami_client.errors.ConnectionFinished` on a finished connection,
     :class:`~ami_client.errors.LimitReached` when too much waits for the login, for answers or for the server to read,
-    ValueError and TypeError for what cannot be sent.
+    and ValueError or TypeError for what cannot be sent.
     """
 
     @abstractmethod
@@ -50,7 +51,7 @@ class Actions(ABC):
         retry: bool,
         quirk: Optional[Quirk] = None,
     ) -> str:
-        """As :meth:`action`, a list being complete when any one of ``assertions`` holds."""
+        """As :meth:`action`; a list is complete as soon as any of ``assertions`` holds."""
 
     @abstractmethod
     def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
@@ -80,7 +81,8 @@ class Actions(ABC):
         ActionID of your own, of at most 67 bytes, is used as the id.
 
         ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
-        name of one of its flags, ``"raw_text"``, ``"single_event"`` or ``"merged_entries"``. Asterisk's own are known.
+        name of one of its flags, ``"raw_text"``, ``"single_event"`` or ``"merged_entries"``. The quirks of Asterisk's
+        own actions are built in.
         """
         assertions = None if assertion is None else [assertion]
         return self._send(action, cb, params, assertions, timeout, retry, None if quirk is None else as_quirk(quirk))
@@ -175,23 +177,23 @@ class Actions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
-        """Place a call: ``cb(conn, packet)`` when the server has accepted or refused to try.
+        """Place a call: ``cb(conn, packet)`` once the server has accepted or refused the attempt.
 
-        ``on_result(conn, packet)`` is called once too, when the call was answered or not: with the OriginateResponse
-        event (``packet["response"]`` is ``success`` or ``failure``), the refusal, or a failure packet;
-        ``packet.error`` is None only if the call was answered; the ``reason`` of its
-        :class:`~ami_client.errors.ActionFailed` is the number that tells why it was not, the message tells it in words.
+        ``on_result(conn, packet)`` is called once too, as soon as the call has succeeded or failed. It gets the
+        OriginateResponse event (``packet["response"]`` is ``success`` or ``failure``), the refusal, or a failure
+        packet. ``packet.error`` is None only if the call was answered. Otherwise the ``reason`` of its
+        :class:`~ami_client.errors.ActionFailed` is the number that says why, and the message says it in words.
 
         ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
-        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent:
-        a value of yours is replaced, however the name is spelled.
+        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent, and replaces a value of
+        yours, however its name is spelled.
 
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
         if on_result is not None:
             require_callable(on_result, "on_result", CONN_PACKET)
             if cb is None:
-                cb = _nobody  # what has a callback can be sent again
+                cb = _nobody  # only an action with a callback can be sent again
         pairs = _asynchronous(pairs_of(params))
         action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
@@ -220,11 +222,11 @@ class Actions(ABC):
 
 
 def _nobody(conn: object, packet: object) -> None:
-    """The callback of an action whose answer nobody wants."""
+    """Ignore the answer."""
 
 
 def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
-    """With one ``Async: 1``, in the place and the spelling of the first that the caller gave, else at the end."""
+    """Return ``pairs`` with exactly one ``Async: 1``. It keeps the caller's spelling and place, or goes to the end."""
     found = [number for number, (name, _) in enumerate(pairs) if fold_name(name) == "async"]
     if not found:
         return [*pairs, ("Async", 1)]
@@ -234,6 +236,6 @@ def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object
 
 
 def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:
-    """Seconds that Asterisk itself waits for the call to be answered. Source: Asterisk manager.c, action_originate."""
+    """Seconds that Asterisk itself waits for an answer to the call. Source: Asterisk manager.c, action_originate."""
     found = _NUMBER.match(first_value(pairs, "timeout") or "")
     return min(max(0, int(found.group())), MAX_INT) / 1000 if found else ORIGINATE_TIMEOUT

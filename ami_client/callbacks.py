@@ -1,4 +1,4 @@
-"""Queues of callbacks, and the one place where user code is called.
+"""Callback queues, and the guard around every call of user code.
 
 Source: phpDaemon Structures/StackCallbacks.php, PriorityQueueCallbacks.php.
 """
@@ -26,12 +26,12 @@ logger = logging.getLogger("ami_client")
 logger.addHandler(logging.NullHandler())
 
 Callback = Callable[..., object]
-Arguments = tuple[str, ...]  # their names, for errors
+Arguments = tuple[str, ...]  # argument names, for error messages
 
 CONN: Arguments = ("conn",)
 CONN_PACKET: Arguments = ("conn", "packet")
 
-# What a call makes in place of running the code: the flag of its code, what it is called, and what nobody would do.
+# Code flags of functions whose call creates an object instead of running the code, and how errors describe them.
 _UNRUN = {
     CO_COROUTINE: "a coroutine function: nobody would await it",
     CO_GENERATOR: "a generator function: nobody would run it",
@@ -42,11 +42,11 @@ _UNUSUAL_FLAGS = _UNRUN_FLAGS | CO_VARARGS
 
 
 def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
-    """Call user code; an exception is logged with its traceback and goes no further.
+    """Call user code; log an exception with its traceback, and suppress it.
 
-    Returns what ``cb`` returned, None after an exception and in place of what nobody would run. KeyboardInterrupt and
-    SystemExit pass: they are for the whole program. A CancelledError does not, nor a GeneratorExit: they are about a
-    future or a generator that the callback has to do with, and the loop that runs the callback is neither.
+    Returns what ``cb`` returned. Returns None after an exception, and if ``cb`` returned a coroutine or a generator,
+    which nobody would run. KeyboardInterrupt and SystemExit pass, for they concern the whole program. CancelledError
+    and GeneratorExit do not pass: they concern a future or generator of the callback's, not the loop that calls it.
     """
     try:
         result = cb(*args, **kwargs)
@@ -59,11 +59,11 @@ def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
 
 
 class Guard:
-    """Calls user code as :func:`call_guarded` does; counts what failed, and counts and logs what was slow.
+    """Calls user code as :func:`call_guarded` does. Counts failed callbacks; counts and logs slow ones.
 
-    ``clock`` is the loop's, ``threshold`` the seconds from which a callback is slow, None for never.
+    ``clock`` is the loop's. A callback that takes ``threshold`` seconds or more is slow; None turns the check off.
 
-    An event's way to its handlers does the same in its own loop: ``Dispatch.run``.
+    ``Dispatch.run`` repeats this code in its own loop, for events on their way to handlers.
     """
 
     def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:
@@ -87,18 +87,18 @@ class Guard:
                 self.count_slow(cb, took)
 
     def count_raised(self, cb: Callback) -> None:
-        """``cb`` has raised."""
+        """Count and log that ``cb`` raised. Called in the ``except`` clause."""
         self._stats.handler_errors += 1
         _log_raised(cb)
 
     def is_unrun(self, cb: Callback, result: object) -> bool:
-        """As :func:`is_unrun`; it counts as an error."""
+        """As :func:`is_unrun`, and count it as an error."""
         unrun = is_unrun(cb, result)
         self._stats.handler_errors += unrun
         return unrun
 
     def count_slow(self, cb: Callback, took: float) -> None:
-        """``cb`` took so many seconds, ``threshold`` or more."""
+        """Count and log that ``cb`` took ``took`` seconds, which is ``threshold`` or more."""
         self._stats.slow_handlers += 1
         logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
 
@@ -108,18 +108,18 @@ def _log_raised(cb: Callback) -> None:
 
 
 def is_unrun(cb: Callback, result: object) -> bool:
-    """Whether ``cb`` has returned a coroutine or a generator, which nobody runs: it is logged, and closed."""
+    """Whether ``result`` is a coroutine or a generator, which nobody runs. It is logged, and a coroutine is closed."""
     if not isinstance(result, (Coroutine, Generator, AsyncGenerator)):
         return False
     kind = "a coroutine" if isinstance(result, Coroutine) else "a generator"
     logger.error("callback %s returned %s, which nobody runs", callback_name(cb), kind)
-    if isinstance(result, Coroutine):  # else Python warns that it was never awaited
+    if isinstance(result, Coroutine):  # otherwise Python warns that it was never awaited
         call_guarded(result.close)
     return True
 
 
 def callback_name(cb: Callback) -> str:
-    """The name under which a callback appears in logs, without the values that it may carry."""
+    """The name of a callback for logs, without any argument values that it may carry."""
     while isinstance(cb, (functools.partial, Wrapper)):
         cb = cb.func
     name = getattr(cb, "__qualname__", None)
@@ -127,11 +127,13 @@ def callback_name(cb: Callback) -> str:
 
 
 def require_callable(cb: object, what: str = "callback", arguments: Optional[Arguments] = None) -> None:
-    """Raise TypeError at once for what could not be called later, with these arguments, or would do nothing.
+    """Raise TypeError now for a callback that would fail later: not callable, or not with these arguments.
 
-    What would do nothing is a function whose call makes a coroutine or a generator, for nobody would run that.
+    Coroutine and generator functions raise as well. Calling one only creates a coroutine or a generator, which nobody
+    would run.
     """
-    # Most are plain functions and methods, and each action comes this way: their code tells, much sooner.
+    # Every action passes here (benchmark d). Most callbacks are plain functions and methods: their code object
+    # answers much sooner than inspect.signature.
     if type(cb) is FunctionType:
         code = cb.__code__
         if not code.co_flags & _UNUSUAL_FLAGS and (
@@ -154,8 +156,8 @@ def require_callable(cb: object, what: str = "callback", arguments: Optional[Arg
 
 
 def _unrun(cb: object) -> Optional[str]:
-    """What a callable is whose call would make something that nobody runs, else None."""
-    if type(cb) is FunctionType and not cb.__dict__:  # nothing more is known of it than its code
+    """Describe a callable whose call would create something that nobody runs; None for any other callable."""
+    if type(cb) is FunctionType and not cb.__dict__:  # a plain function: its code tells everything
         return _unrun_by(cb.__code__.co_flags) if cb.__code__.co_flags & _UNRUN_FLAGS else None
     if type(cb) in (MethodType, staticmethod, classmethod):
         return _unrun(cb.__func__)  # type: ignore[attr-defined]
@@ -164,15 +166,15 @@ def _unrun(cb: object) -> Optional[str]:
     if isinstance(cb, (type, WrapperDescriptorType)):
         return None
     if isinstance(cb, FunctionType):
-        for name in ("_partialmethod", "__partialmethod__"):  # which has made it; the name until Python 3.12, and since
+        for name in ("_partialmethod", "__partialmethod__"):  # the names up to Python 3.12, and since
             if isinstance(cb.__dict__.get(name), functools.partialmethod):
                 return _unrun(cb.__dict__[name])
     if _is_marked(cb):
         return _UNRUN[CO_COROUTINE]
-    flags = getattr(getattr(cb, "__code__", None), "co_flags", None)  # an AsyncMock has such a code as well
+    flags = getattr(getattr(cb, "__code__", None), "co_flags", None)  # an AsyncMock has such a code object too
     if isinstance(flags, int):
         return _unrun_by(flags)
-    return _unrun(type(cb).__call__)  # an object that can be called
+    return _unrun(type(cb).__call__)  # a callable object
 
 
 def _unrun_by(flags: int) -> Optional[str]:
@@ -180,7 +182,7 @@ def _unrun_by(flags: int) -> Optional[str]:
 
 
 def _is_marked(cb: object) -> bool:
-    """Whether it says that it is a coroutine function; its code need not be one."""
+    """Whether ``cb`` is marked as a coroutine function, whatever its code is."""
     if not _is_posing(cb) and inspect.iscoroutinefunction(cb):
         return True
     mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
@@ -188,14 +190,14 @@ def _is_marked(cb: object) -> bool:
 
 
 def _is_posing(cb: object) -> bool:
-    """Whether it is a mock that takes itself for a function, and takes anything: ``Mock(spec=function)``."""
+    """Whether ``cb`` is a mock that poses as a function and takes any arguments: ``Mock(spec=function)``."""
     return isinstance(cb, (FunctionType, MethodType)) and not isinstance(getattr(cb, "__code__", None), CodeType)
 
 
 def _takes(cb: Callback, count: int) -> bool:
-    """Whether ``cb`` can be called with so many positional arguments; True for what does not say what it takes.
+    """Whether ``cb`` accepts ``count`` positional arguments. True if it has no signature.
 
-    What counts is what is called. That a decorator names a function that it wraps says nothing of its own arguments.
+    The signature of ``cb`` itself counts. A decorator may wrap a function that takes other arguments than itself.
     """
     while type(cb) is MethodType:
         cb, count = cb.__func__, count + 1
@@ -207,7 +209,7 @@ def _takes(cb: Callback, count: int) -> bool:
         fits = code.co_argcount - optional <= count and all(name in given for name in names)
         if not fits or not code.co_flags & CO_VARARGS:
             return fits and count <= code.co_argcount
-        if not cb.__dict__:  # else it may say in which way its *args are less than any number
+        if not cb.__dict__:  # otherwise its __signature__ may be narrower than *args
             return True
     if _is_posing(cb):
         return True
@@ -223,12 +225,12 @@ def _takes(cb: Callback, count: int) -> bool:
 
 
 def takes_one_argument(cb: Callback) -> bool:
-    """Whether ``cb`` has room for one positional argument and not for two."""
+    """Whether ``cb`` accepts one positional argument but not two."""
     return not _takes(cb, 2) and _takes(cb, 1)
 
 
 class Wrapper(ABC):
-    """A callback around another one: equal to it, so that it can be unbound by it, and called like it in logs."""
+    """A callback around another one. It equals the other, so that unbinding finds it; logs show the other's name."""
 
     def __init__(self, func: Callback) -> None:
         self.func = func
@@ -244,16 +246,16 @@ class Wrapper(ABC):
 
 
 class OneArgument(Wrapper):
-    """A ``cb(conn)`` in the shape ``cb(conn, packet)``."""
+    """Adapts a ``cb(conn)`` to the signature ``cb(conn, packet)``."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         return self.func(args[0])
 
 
 def trim_arguments(cb: Callback, what: str = "callback") -> Callback:
-    """Adapt a ``cb(conn)`` to the shape ``cb(conn, packet)``, which comes back as it is.
+    """Adapt a ``cb(conn)`` to the signature ``cb(conn, packet)``. Return a ``cb(conn, packet)`` unchanged.
 
-    Raises TypeError for what is neither, as :func:`require_callable` does.
+    Raises TypeError for any other callback, as :func:`require_callable` does.
     """
     require_callable(cb, what)
     if takes_one_argument(cb):
@@ -264,7 +266,7 @@ def trim_arguments(cb: Callback, what: str = "callback") -> Callback:
 
 
 class _Callbacks(ABC, PHPNames):
-    """A queue of callbacks; each leaves it before ``call(cb, *args)`` calls it."""
+    """A queue of callbacks. Each one leaves the queue before ``call(cb, *args)`` calls it."""
 
     def __init__(self, call: Callback = call_guarded) -> None:
         self._call = call
@@ -277,14 +279,14 @@ class _Callbacks(ABC, PHPNames):
         """Remove and return the callback that is next. Raises IndexError when there is none."""
 
     def execute_one(self, *args: object) -> bool:
-        """Call and remove the callback that is next; False if there was none."""
+        """Remove and call the next callback. Return False if there is none."""
         if not self:
             return False
         self._call(self.pop(), *args)
         return True
 
     def execute_all(self, *args: object) -> int:
-        """Call and remove callbacks, those added meanwhile included, until none is left; return how many."""
+        """Remove and call callbacks until none is left, including those added meanwhile. Return how many."""
         done = 0
         while self.execute_one(*args):
             done += 1
@@ -292,7 +294,7 @@ class _Callbacks(ABC, PHPNames):
 
 
 class StackCallbacks(_Callbacks):
-    """Callbacks that run first come, first served."""
+    """Callbacks that run in order of arrival."""
 
     def __init__(self, call: Callback = call_guarded) -> None:
         super().__init__(call)
@@ -302,12 +304,12 @@ class StackCallbacks(_Callbacks):
         return len(self._queue)
 
     def push(self, cb: Callback) -> None:
-        """Put a callback at the end. Raises TypeError if it cannot be called."""
+        """Append a callback. Raises TypeError if it cannot be called."""
         require_callable(cb)
         self._queue.append(cb)
 
     def remove(self, cb: Callback) -> bool:
-        """Take out this very callback; returns whether it was there."""
+        """Remove this very object. Return whether it was there."""
         left = [one for one in self._queue if one is not cb]
         removed = len(left) < len(self._queue)
         self._queue = deque(left)
@@ -319,7 +321,7 @@ class StackCallbacks(_Callbacks):
 
 
 class PriorityQueueCallbacks(_Callbacks):
-    """Callbacks that run by priority, higher first; equal ones first come, first served."""
+    """Callbacks that run by priority, higher first. Callbacks of equal priority run in order of arrival."""
 
     def __init__(self, call: Callback = call_guarded) -> None:
         super().__init__(call)
@@ -330,7 +332,7 @@ class PriorityQueueCallbacks(_Callbacks):
         return len(self._heap)
 
     def insert(self, cb: Callback, pri: float = 0, place: Optional[int] = None) -> int:
-        """Add a callback; returns its place among those of the same priority, with which it can be put back later.
+        """Add a callback. Return its place among those of equal priority; pass ``place`` to restore it there later.
 
         Raises TypeError if it cannot be called, or for a priority that is not a number.
         """

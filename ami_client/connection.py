@@ -1,4 +1,4 @@
-"""One connection to an Asterisk server, as its users know it.
+"""The public face of one connection to an Asterisk server.
 
 Source: phpDaemon Clients/Asterisk/Connection.php and Network/ClientConnection.php.
 """
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 class Connection(Actions, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
-    In a forked child all methods that send or end raise RuntimeError: the connection is its parent's.
+    In a forked child all methods that send or end raise RuntimeError, because the connection belongs to the parent.
 
-    Events: ``connected`` and ``disconnect`` call ``handler(conn)``; ``login``, before anybody else hears of the login,
-    calls ``handler(conn, packet)`` with the server's answer; ``event_<name>`` (in lower case) and then ``event`` call
-    ``handler(conn, packet)`` for every event of the server that is no part of an answer.
+    Events: ``connected`` and ``disconnect`` call ``handler(conn)``. ``login`` calls ``handler(conn, packet)`` with the
+    server's answer, before any callback learns of the login. ``event_<name>`` (in lower case) and then ``event`` call
+    ``handler(conn, packet)`` for every server event that is not part of an answer.
     """
 
     def __init__(self, driver: Driver) -> None:
         super().__init__()
         self._driver = driver
-        self._send = driver.send  # type: ignore[method-assign]  # in place of the method: a call less for each action
+        self._send = driver.send  # type: ignore[method-assign]  # saves a call per action (benchmark d)
         driver.attach(self, Connection)
 
     def __repr__(self) -> str:
@@ -52,17 +52,17 @@ class Connection(Actions, EventHandlers):
 
     @property
     def url(self) -> str:
-        """The URL as it was given; the pool's key. It may hold the secret: for showing, use ``str(conn)``."""
+        """The URL as given, which is the pool's key. It may contain the secret: to show it, use ``str(conn)``."""
         return self._driver.url
 
     @property
     def pool(self) -> Optional[ConnectionPool]:
-        """The pool; None for a connection that never was."""
+        """The pool; None for a placeholder connection, which is never opened."""
         return self._driver.pool
 
     @property
     def options(self) -> Options:
-        """The pool's options, as the fragment of the URL and the call for it have changed them."""
+        """The pool's options, with the changes that the URL's fragment and the ``get_connection`` call made."""
         return self._driver.options
 
     @property
@@ -72,22 +72,22 @@ class Connection(Actions, EventHandlers):
 
     @property
     def connected(self) -> bool:
-        """True from the login to the end."""
+        """True from the login until the connection ends."""
         return self._driver.is_connected
 
     @property
     def finished(self) -> bool:
-        """True once it has ended, or if it never began; nothing can be sent any more."""
+        """True once the connection has ended, or if it never began. Nothing can be sent any more."""
         return self._driver.is_finished
 
     @property
     def error(self) -> Optional[AMIError]:
-        """Why the connection ended or never came to be; None while it lives."""
+        """Why the connection ended or was never made; None while it lives."""
         return self._driver.error
 
     @property
     def host(self) -> str:
-        """The host of the URL; the path of a unix socket."""
+        """The host of the URL, or the path of a unix socket."""
         return self._driver.address.host
 
     @property
@@ -97,7 +97,7 @@ class Connection(Actions, EventHandlers):
 
     @property
     def addr(self) -> str:
-        """The peer as ``host:port``; ``""`` before it was reached."""
+        """The peer as ``host:port``; ``""`` until it is reached."""
         return self._driver.transport.addr
 
     @property
@@ -107,47 +107,47 @@ class Connection(Actions, EventHandlers):
 
     @property
     def timeout(self) -> Optional[float]:
-        """Seconds of silence after which the link counts as dead; None for never."""
+        """Seconds of silence after which the link is considered dead; None for never."""
         return self.options.timeout
 
     @property
     def last_received(self) -> Optional[float]:
-        """The loop's time, in seconds, when bytes came last; None before there was a connection."""
+        """The loop's time, in seconds, when bytes last arrived; None until a connection is made."""
         return self._driver.watchdog.last_received
 
     @property
     def round_trip(self) -> Optional[float]:
-        """Seconds from the last Ping that was answered to its answer; None before there was one."""
+        """Round-trip time of the last answered Ping, in seconds; None before the first one."""
         return self._driver.round_trip
 
     @property
     def suspect(self) -> Optional[Packet]:
-        """The last list answer that turned out to be suspect behind its end, else None. Its ``suspect`` is set.
+        """The last list answer that turned out to be suspect after its end, else None. Its ``suspect`` is set.
 
-        Nothing came behind it but the end of the connection: Asterisk cuts what a slow reader does not take in time,
-        goes on to the list's end and then closes, so that parts of it may be lost. It is set before ``disconnect`` is
-        told. Or more entries came behind its end, which was forged then.
+        There are two cases. The connection ended right after the list: Asterisk drops what a slow reader does not take
+        in time, still sends the end of the list, and then closes, so parts may be lost. This is set before
+        ``disconnect`` is emitted. Or more entries followed the end of the list, so that end was forged.
         """
         return self._driver.suspect
 
     @property
     def stats(self) -> Stats:
-        """What has been counted so far, as a copy. May be read from any thread."""
+        """The counts so far, as a copy. May be read from any thread."""
         return self._driver.stats
 
     @property
     def banner(self) -> Optional[str]:
-        """The first line that the server sent, None before it came."""
+        """The first line that the server sent; None until it arrives."""
         return self._driver.session.banner
 
     @property
     def ami_version(self) -> Optional[str]:
-        """The protocol's version, as ``5.0.4``; the whole first line if it is no Asterisk's; None before it came."""
+        """The protocol version, such as ``5.0.4``; the whole banner if it is not Asterisk's; None until it arrives."""
         return self._driver.session.ami_version
 
     @property
     def dropped(self) -> int:
-        """How many pieces of the stream were no event and belonged to no action."""
+        """Number of pieces of the stream that were not events and belonged to no action."""
         return self._driver.counts.dropped
 
     def is_connected(self) -> bool:
@@ -162,54 +162,55 @@ class Connection(Actions, EventHandlers):
         """Whether it is acquired."""
         return self._driver.acquired
 
-    # -- its life
+    # -- lifecycle
 
     def on_connected(self, cb: Callable[..., object]) -> None:
         """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
 
-        ``packet`` is the server's answer to the login, or a failure packet. A callback with room for one argument gets
-        ``conn`` alone. Check ``conn.connected``. Source: phpDaemon ClientConnection.php, onConnected.
+        Check ``conn.connected`` in the callback. ``packet`` is the server's answer to the login, or a failure packet.
+        A callback that takes one argument gets ``conn`` alone. Source: phpDaemon ClientConnection.php, onConnected.
         """
         self._driver.check_process()
         self._driver.tell(trim_arguments(cb))
 
     def acquire(self) -> None:
-        """Take the connection out of the pool's hands: nobody else is given it until :meth:`release`."""
+        """Reserve the connection: the pool gives it to nobody else until :meth:`release`."""
         self._driver.check_process()
         self._driver.acquire()
 
     def release(self) -> None:
-        """Give the connection back to the pool, which may hand it to a waiting callback at once."""
+        """Return the connection to the pool, which may give it to a waiting callback at once."""
         self._driver.check_process()
         self._driver.release()
 
     def finish(self) -> None:
-        """End: what is open fails, ``disconnect`` is emitted; what was written is sent, then the socket closes.
+        """End the connection: fail open actions, emit ``disconnect``, send what was written, then close the socket.
 
-        It is not opened again, with the option ``reconnect`` neither; nor is one that was lost and waits for its delay.
+        The connection is not opened again, not even with the option ``reconnect``. A lost connection that waits for its
+        back-off delay is given up too.
         """
         self._driver.check_process()
         self._driver.finish()
 
     def close(self) -> None:
-        """As :meth:`finish`, but the socket closes at once, and what was not sent yet is lost."""
+        """As :meth:`finish`, but close the socket at once. Unsent data is lost."""
         self._driver.check_process()
         self._driver.finish(abort=True)
 
     def graceful_shutdown(self) -> None:
-        """Send Logoff, then :meth:`finish`, without waiting for the Goodbye."""
+        """Send Logoff, then :meth:`finish` without waiting for the Goodbye."""
         self._driver.check_process()
         if self.connected:
-            with suppress(LimitReached):  # a server that does not read hears no Logoff either
+            with suppress(LimitReached):  # a server that does not read would not see the Logoff either
                 self.logoff()
         self.finish()
 
-    # -- what its bases ask for
+    # -- required by the base classes
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
-        """Emit on the connection, then on its pool. True if anybody listened.
+        """Emit on the connection, then on its pool. True if there was any handler.
 
-        When the connection's own handlers end it, the pool hears ``disconnect`` and nothing after it.
+        If the connection's own handlers end it, the pool gets ``disconnect`` and nothing after it.
         """
         return self._driver.dispatch.emit(super().emit, self.is_finished, event, *args, **kwargs)
 

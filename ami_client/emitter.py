@@ -17,7 +17,7 @@ from .php import PHPNames
 Names = Union[str, Iterable[str]]
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
-# What the library emits, besides event_<name>, and what handlers get. Other names are the users' own.
+# The library's own events, besides event_<name>, and the arguments of their handlers. Users may emit any other name.
 ARGUMENTS: dict[str, Arguments] = {
     "connected": CONN,
     "disconnect": CONN,
@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, Arguments] = {
 
 
 class _Bindings:
-    """How often anybody has bound or unbound anywhere: while it stands, what was looked up in emitters holds."""
+    """Counts binds and unbinds on all emitters. Lookups may be cached for as long as the count is unchanged."""
 
     __slots__ = ("count",)
 
@@ -40,7 +40,7 @@ BINDINGS = _Bindings()
 
 
 class _ChainStopped(Exception):
-    """A handler returned True: the rest of this event name's handlers do not run."""
+    """A handler returned True: the remaining handlers of this name do not run."""
 
 
 class _Once(Wrapper):
@@ -52,33 +52,34 @@ class _Once(Wrapper):
         self._name = name
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        if self not in self._emitter.listeners(self._name):  # it was called, by an event inside of this one
+        if self not in self._emitter.listeners(self._name):  # a nested event has already called it
             return None
         self._emitter.remove_listener(self._name, self)
         return self.func(*args, **kwargs)
 
 
 class EventHandlers(EventEmitter, PHPNames):
-    """Named events with handlers in order of binding.
+    """Named events. Handlers run in the order in which they were bound.
 
-    A handler that returns True (the very value) stops the others of that name. One that raises is logged and harms
-    nothing else. Handlers are a snapshot while an event is emitted. The same callback is bound once per name.
+    A handler that returns exactly True stops the remaining handlers of that name. If a handler raises, the exception is
+    logged and the others run. An event runs the handlers that were bound when it was emitted. A callback is bound at
+    most once per name.
     """
 
     _last_event_name: Optional[str] = None
-    _handed_on: Optional[str] = None  # the name of what was emitted elsewhere, on its way through event()
+    _handed_on: Optional[str] = None  # name of an event from another emitter that is passing through event()
 
     def bind(self, names: Names, cb: Callable[..., object]) -> None:
-        """Call ``cb(sender, *args)`` at each event of that name, or of those names.
+        """Call ``cb(sender, *args)`` for each event of that name or those names.
 
-        Raises TypeError for what cannot be called, would do nothing, or does not take what the library's own events
-        give; then nothing is bound.
+        Raises TypeError, and binds nothing, if ``cb`` is not callable, is a coroutine or generator function, or does
+        not take the arguments of one of the library's own events.
         """
         for name in _checked(names, cb):
             self.add_listener(name, cb)
 
     def unbind(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
-        """Take ``cb`` away from a name or names; without ``cb``, every handler of them. Nothing bound is no error."""
+        """Unbind ``cb`` from a name or names; without ``cb``, unbind all handlers. No error if nothing is bound."""
         for name in _as_names(names):
             for handler in self.listeners(name):
                 if cb is None or handler == cb:
@@ -89,7 +90,7 @@ class EventHandlers(EventEmitter, PHPNames):
     @overload
     def on(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
     def on(self, names: Names, cb: Optional[Handler] = None) -> Any:
-        """Bind, as :meth:`bind`; without ``cb`` it is a decorator. Returns the handler.
+        """As :meth:`bind`, but return the handler. Without ``cb`` it is a decorator.
 
         ::
 
@@ -106,7 +107,7 @@ class EventHandlers(EventEmitter, PHPNames):
     @overload
     def once(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
     def once(self, names: Names, cb: Optional[Handler] = None) -> Any:
-        """As :meth:`on`, for the next event of each name only."""
+        """As :meth:`on`, but only for the next event of each name."""
         if cb is None:
             return partial(self.once, names)
         for name in _checked(names, cb):
@@ -118,11 +119,11 @@ class EventHandlers(EventEmitter, PHPNames):
         self.unbind(names, cb)
 
     def on_event(self, cb: Callable[..., object]) -> None:
-        """Bind ``cb(conn, packet)`` to every event of the server. Source: phpDaemon Connection.php, onEvent."""
+        """Bind ``cb(conn, packet)`` to every server event. Source: phpDaemon Connection.php, onEvent."""
         self.bind("event", cb)
 
     def event(self, name: str, *args: object) -> bool:
-        """Emit ``name``: its handlers are called as ``handler(self, *args)``. True if it had handlers."""
+        """Emit ``name``: call each handler as ``handler(self, *args)``. True if there was any handler."""
         if name == self._handed_on:
             self._handed_on = None
             return self.emit(name, *args)
@@ -153,12 +154,12 @@ class EventHandlers(EventEmitter, PHPNames):
         super().remove_all_listeners(event)
 
     def get_last_event_name(self) -> Optional[str]:
-        """The name of the event emitted last, None before the first one."""
+        """The name of the last emitted event; None before the first one."""
         return self._last_event_name
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
-        """pyee's emit: handlers get ``args`` as they are. True if the name had handlers."""
-        if event != "new_listener":  # pyee's own, at each binding
+        """pyee's emit: call each handler with ``args`` unchanged. True if there was any handler."""
+        if event != "new_listener":  # pyee emits it for each binding
             self._last_event_name = event
         try:
             return super().emit(event, *args, **kwargs)
@@ -169,28 +170,28 @@ class EventHandlers(EventEmitter, PHPNames):
         return call_guarded(cb, *args, **kwargs)
 
     def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # pyee's hook for the call of one handler: its own asyncio and threaded emitters override it as well.
+        # pyee's hook for calling one handler. pyee's own asyncio and threaded emitters override it too.
         if self._call(f, *args, **kwargs) is True:
             raise _ChainStopped
 
 
 class Emitter(Protocol):
-    """What one can emit on."""
+    """Anything with an ``emit`` method."""
 
     def emit(self, event: str, *args: object) -> bool:
         """As :meth:`EventHandlers.emit`."""
 
 
 def overrides(emitter: object, name: str, base: type[object]) -> bool:
-    """Whether a subclass, or somebody from outside, has put another method in the place of the base's."""
+    """Whether a subclass, or a patch on the object, has replaced the base's method."""
     return getattr(getattr(emitter, name), "__func__", None) is not getattr(base, name)
 
 
 def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: object, **kwargs: object) -> bool:
-    """Emit with these very arguments, of which none is ``emitter`` itself, through what a subclass overrides.
+    """Emit with exactly these arguments, without prepending ``emitter``. Honour a subclass's ``event`` and ``emit``.
 
-    An ``event`` that is overridden is called as ``event(name, *args)``, what overrides raise is logged. True if
-    somebody listened.
+    An overridden ``event`` is called as ``event(name, *args)``. An exception from an override is logged. True if there
+    was any handler.
     """
     if isinstance(emitter, EventHandlers) and overrides(emitter, "event", EventHandlers) and not kwargs:
         emitter._handed_on = event
@@ -208,7 +209,7 @@ def _as_names(names: Names) -> Iterable[str]:
 
 
 def _checked(names: Names, cb: object) -> Iterable[str]:
-    """The names, none of which ``cb`` cannot be bound to."""
+    """Return the names as an iterable. Raise TypeError if ``cb`` cannot be bound to one of them."""
     require_callable(cb, "handler")
     checked = _as_names(names)
     for name in checked:

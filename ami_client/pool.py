@@ -1,4 +1,4 @@
-"""The pool: connections by URL, callbacks that wait for one by priority.
+"""The pool: connections by URL, and a priority queue of callbacks that wait for one.
 
 Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 """
@@ -46,7 +46,7 @@ class GetConnection(Protocol):
 
 
 class _OnInstanceOrClass:
-    """A method that, called on the class, is the default instance's."""
+    """A method that the default instance runs when it is called on the class."""
 
     def __init__(self, function: Callable[..., bool]) -> None:
         self._function = function
@@ -57,17 +57,17 @@ class _OnInstanceOrClass:
 
 
 class Pool(EventHandlers):
-    """Connections to Asterisk servers.
+    """A pool of connections to Asterisk servers.
 
-    ``config`` is a mapping of options, ``options`` the same as keywords: see :class:`~ami_client.options.Options`.
-    ``reactor`` is the loop: ours, asyncio's or uvloop's; without it, :meth:`Reactor.instance`. Raises TypeError for an
-    unknown option, ValueError for a bad value.
+    ``config`` is a mapping of options, and ``options`` are the same as keywords: see
+    :class:`~ami_client.options.Options`. ``reactor`` is the loop: ours, asyncio's or uvloop's; the default is
+    :meth:`Reactor.instance`. Raises TypeError for an unknown option, ValueError for a bad value.
 
-    Whatever a connection emits is emitted here as well, after the connection's own handlers, and with the same
-    arguments: handlers bound here serve every connection.
+    The pool emits every event of its connections too, after the connection's own handlers and with the same arguments.
+    So handlers bound here serve every connection.
     """
 
-    #: What is made for each connection: :class:`Connection`, or a subclass of it that takes the same one argument.
+    #: Class of the connections: :class:`Connection`, or a subclass that takes the same single argument.
     connection_class: type[Connection] = Connection
 
     _instances: ClassVar[dict[tuple[type[Pool], str], Pool]] = {}
@@ -80,16 +80,16 @@ class Pool(EventHandlers):
         self.finished = False
         self._reactor = reactor
         self._forks = _fork.forks
-        self._default: Optional[Loop] = None  # the default reactor, once it was asked for
+        self._default: Optional[Loop] = None  # the default reactor, once somebody has used it
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._servers: dict[str, ServerPool] = {}
         self._past = PastStats()
-        self._lock = Lock()  # held while the counts of servers move there, for other threads may read them
+        self._lock = Lock()  # held while counts move into _past, because other threads may read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
         for url in [self.options.server or "", *self.options.servers]:
             if url:
-                read_url(url, self.options)  # a malformed one raises here, not at the first call
+                read_url(url, self.options)  # a malformed URL raises here, not at the first call
 
     def __repr__(self) -> str:
         count = sum(server.size for server in self._servers.values())
@@ -97,9 +97,10 @@ class Pool(EventHandlers):
 
     @classmethod
     def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:
-        """The pool of that name, made at the first call and again after it was finished; of a mapping, a new pool.
+        """Return the pool of that name, or a new pool for a mapping of options.
 
-        A forked child gets one of its own. ``""`` and ``"default"`` are the same.
+        A named pool is made on first use, again after it was finished, and again in a forked child. ``""`` and
+        ``"default"`` are the same name.
 
         Source: phpDaemon Network/Pool.php, getInstance.
         """
@@ -115,7 +116,7 @@ class Pool(EventHandlers):
 
     @property
     def reactor(self) -> Loop:
-        """The loop that the connections live on."""
+        """The loop that runs the connections."""
         if self._reactor is None:
             return self._default_reactor()
         return self._reactor
@@ -135,7 +136,7 @@ class Pool(EventHandlers):
         return self.reactor.time()
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
-        # What handlers do is counted with the connection, or the server, that the event is about.
+        # Count handler errors and slow handlers with the connection or server of the event.
         about = args[0] if args else None
         server = self._servers.get(about) if isinstance(about, str) else None
         call = about._call if isinstance(about, Connection) else server.guard if server else self._guard
@@ -143,15 +144,15 @@ class Pool(EventHandlers):
 
     @property
     def stats(self) -> Stats:
-        """What has been counted so far, over all connections, as a copy. May be read from any thread."""
+        """The counts so far over all connections, as a copy. May be read from any thread."""
         total = Stats()
         total.add([self._stats, *self.stats_by_server().values()])
         return total
 
     def stats_by_server(self) -> dict[str, Stats]:
-        """As :attr:`stats`, for each server by its URL without the secret. May be called from any thread.
+        """As :attr:`stats`, by server. The keys are URLs without the secret. May be called from any thread.
 
-        Of the servers that are gone the last 1,000 have an entry; the counts of all before them are in ``"others"``.
+        Of the servers that are gone, the last 1,000 have an entry; the counts of all before them are in ``"others"``.
         """
         totals: dict[str, Stats] = {}
         with self._lock:
@@ -162,17 +163,17 @@ class Pool(EventHandlers):
 
     @staticmethod
     def extract(line: str) -> tuple[str, str]:
-        """Name and value of one header line by phpDaemon's rules; a colon without a space behind it splits nothing.
+        """Split a header line into name and value by phpDaemon's rules: only a colon and a space separate them.
 
-        Source: phpDaemon Clients/Asterisk/Pool.php, extract. Packets are read by :class:`~ami_client.packet.Packet`,
-        which does split there.
+        :class:`~ami_client.packet.Packet`, which reads real packets, also accepts a colon alone. Source: phpDaemon
+        Clients/Asterisk/Pool.php, extract.
         """
         name, _, value = (part.strip(TRIMMED) for part in line.partition(": "))
         name, folded = ascii_lower(name), ascii_lower(value)
         return name, value if name.startswith(KEEP_CASE) or folded.startswith(KEEP_CASE) else folded
 
     def add_server(self, url: str, weight: Optional[float] = None) -> None:
-        """Add a server for calls without a URL, chosen by chance; ``weight`` 2 doubles the chances of 1, the default.
+        """Add a server to choose from at random for calls without a URL. The default weight is 1; 2 doubles the odds.
 
         Raises ValueError for a malformed URL or a weight that is not positive.
         """
@@ -191,25 +192,26 @@ class Pool(EventHandlers):
         connect_timeout: Optional[float] = None,
         login_timeout: Optional[float] = None,
     ) -> bool:
-        """Get a connection: a free one, or a new one, or wait for one.
+        """Get a free connection, open a new one, or wait for one.
 
-        Also ``get_connection(cb)``; on the class itself, it is the default instance's.
+        ``get_connection(cb)`` works too. Called on the class, it uses the default instance.
 
         Arguments:
-            url: the server; None for the option ``server``, else one of ``servers`` by chance.
-            cb: ``cb(conn, packet)``, called once, logged in or not: check ``conn.connected``; ``conn.error`` says why
-                not. ``packet`` is the server's answer to the login or a failure packet. A callback with room for one
-                argument gets ``conn`` alone.
-            pri: with all connections in use the callback waits; higher priorities are served first.
+            url: the server; None for the option ``server``, or else a random one of ``servers``.
+            cb: ``cb(conn, packet)``, called once, whether the login succeeded or not. Check ``conn.connected``;
+                ``conn.error`` says why it failed. ``packet`` is the server's answer to the login, or a failure packet.
+                A callback that takes one argument gets ``conn`` alone.
+            pri: the callback's priority while all connections are in use. Higher priorities are served first.
             before_connect: ``before_connect(conn)`` runs if this call opens a new connection, before anything is
-                sent: the place to bind handlers for ``connected``. With the option ``reconnect`` it runs again for the
-                next one, if the server turns the first one away because too many log in at a time.
-            connect_timeout, login_timeout: seconds, if this call opens a new connection; None: the pool's options,
-                infinity: no limit.
+                sent. This is the place to bind handlers for ``connected``. With the option ``reconnect`` it runs again
+                for the next connection, if the server turns the first one away because of too many logins at a time.
+            connect_timeout, login_timeout: seconds, if this call opens a new connection. None means the pool's options,
+                infinity means no limit.
 
-        Returns False when no server is configured (``cb`` gets a connection that never was), else True. Raises
-        ValueError for a malformed URL, TypeError for what cannot be called, LimitReached when too many callbacks wait,
-        ConnectionFinished after :meth:`finish`, RuntimeError in a forked child: it needs a pool of its own.
+        Returns False if no server is configured (``cb`` then gets a placeholder connection), else True. Raises
+        ValueError for a malformed URL, TypeError for a callback that cannot be called, LimitReached when too many
+        callbacks wait, ConnectionFinished after :meth:`finish`, and RuntimeError in a forked child, which needs its own
+        pool.
 
         Source: phpDaemon Network/Client.php, getConnection.
         """
@@ -243,30 +245,30 @@ class Pool(EventHandlers):
     get_connection = _OnInstanceOrClass(_get_connection)
 
     def on_login(self, cb: LoginHandler) -> LoginHandler:
-        """Call ``cb(conn, packet)`` after each login, the first and every later one; returns ``cb``.
+        """Call ``cb(conn, packet)`` after every login, including reconnects. Return ``cb``.
 
-        It is the place to fetch what was missed (CoreShowChannels, QueueStatus): it runs before waiting callbacks, and
-        before actions are sent again. ``packet`` is the server's answer to the login; a callback with room for one
-        argument gets ``conn`` alone. The same as binding ``login``; ``pool.off("login", cb)`` takes it away.
+        This is the place to fetch what was missed (CoreShowChannels, QueueStatus): it runs before waiting callbacks,
+        and before actions are sent again. ``packet`` is the server's answer to the login. A callback that takes one
+        argument gets ``conn`` alone. This binds ``login``; ``pool.off("login", cb)`` unbinds it.
         """
         self.bind("login", trim_arguments(cb))
         return cb
 
     def finish(self, graceful: bool = False) -> None:
-        """End all connections, with a Logoff each if ``graceful``; waiting callbacks fail. It takes no more calls.
+        """End all connections, each with a Logoff if ``graceful``, and fail waiting callbacks.
 
-        Nothing is opened again. Raises RuntimeError in a forked child.
+        The pool takes no more calls, and opens nothing again. Raises RuntimeError in a forked child.
         """
         self._check_process()
         self.finished = True
-        for server in self._servers.values():  # all, before any callback can interrupt the end of one
+        for server in self._servers.values():  # stop all servers before a callback can interrupt the end of one
             server.stop()
         try:
             for server in list(self._servers.values()):
                 server.finish(graceful)
                 self._forget(server)
         finally:
-            if self._servers:  # a KeyboardInterrupt passes; should the loop run on, the others are still ended
+            if self._servers:  # after a KeyboardInterrupt, end the others if the loop runs on
                 self.reactor.call_soon(self.finish, graceful)
 
     def _forget(self, server: ServerPool) -> None:

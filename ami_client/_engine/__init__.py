@@ -1,1 +1,1 @@
-"""The protocol without I/O: bytes in, packets and answers out; actions to bytes."""
+"""The protocol engine, without I/O: decodes bytes into packets and answers, and encodes actions into bytes."""

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Callable, Protocol
 
-_AT_ONCE = 64  # ids for which the system is asked for random bytes
-ID_SIZE = 8  # random bytes of an id
-START_SIZE = 6  # random bytes that all ids of a connection have in common
+_AT_ONCE = 64  # ids per request for random bytes
+ID_SIZE = 8  # random bytes per id
+START_SIZE = 6  # random bytes shared by all ids of a connection
 
 
 class ActionIDs(Protocol):
-    """Where a session's ActionIDs come from."""
+    """The source of a session's ActionIDs."""
 
-    #: What each of them begins with: digits, which come back as they were sent; empty for ids without a common start.
+    #: Common prefix of all ids, in digits, which the server returns unchanged; empty if there is no common prefix.
     mark: bytes
 
     @property
     def new(self) -> Callable[[], str]:
-        """Make the next one, of letters, digits and hyphens."""
+        """A function that returns the next id, made of letters, digits and hyphens."""
 
 
 class RandomIDs:
-    """Ids with 64 random bits each, behind 48 that a connection's ids have in common.
+    """Ids with 64 random bits each, after 48 random bits that all ids of a connection share.
 
-    Asterisk shows an action's id to other users, in its OriginateResponse or UserEvent. Who has seen some ids must not
-    know the next one, or could forge a part of its answer. The common start finds, among bytes, the events that may be
-    a part of an answer. ``random_bytes(count)`` returns bytes that nobody can foretell.
+    Asterisk shows an action's id to other users, in its OriginateResponse or UserEvent. Somebody who has seen some ids
+    must not be able to predict the next one, or they could forge a part of its answer. A search for the shared prefix
+    finds the events that may be a part of an answer. ``random_bytes(count)`` returns unpredictable bytes.
     """
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
@@ -38,14 +38,14 @@ class RandomIDs:
 
 def _ids(start: str, random_bytes: Callable[[int], bytes]) -> Iterator[str]:
     digits = 2 * ID_SIZE
-    while True:  # asking for the bytes of one id at a time would cost as much as half a Ping
+    while True:  # in blocks: a request for each id would cost half as much as a Ping (benchmark d)
         block = random_bytes(ID_SIZE * _AT_ONCE).hex()
         for begin in range(0, len(block), digits):
             yield f"{start}-{block[begin : begin + digits]}"
 
 
 class NumberedIDs:
-    """Ids that count up, so that a dialogue is the same each time. Anybody can guess them: for tests and diagrams."""
+    """Ids that count up, so that a dialogue is always the same. They are guessable: for tests and diagrams only."""
 
     def __init__(self, start: str) -> None:
         self.mark = start.encode() if start.isdecimal() else b""

@@ -1,4 +1,4 @@
-"""Actions to bytes. No I/O here.
+"""Encodes actions. No I/O here.
 
 Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (command, implodeParams).
 """
@@ -12,14 +12,14 @@ from typing import Optional, Union
 
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 
-# Asterisk answers such lines with "line too long", and drops or refuses lines from the 129th on
-# (manager.c get_input, do_message, AST_MAX_MANHEADERS). List answers copy the id into fixed buffers.
+# Asterisk answers longer lines with "line too long", and drops or refuses the lines from the 129th on
+# (manager.c get_input, do_message, AST_MAX_MANHEADERS). List answers copy the ActionID into fixed buffers.
 MAX_LINE = 1022
 MAX_LINES = 128
 MAX_ACTION_ID = 67
 
-# Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. They are not spelled out: a
-# type checker takes a literal such as {"Channel": "SIP/1", "Priority": 1} for a Mapping[str, object].
+# Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. The type is just object,
+# because type checkers infer Mapping[str, object] for a literal such as {"Channel": "SIP/1", "Priority": 1}.
 Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
 
 
@@ -27,9 +27,9 @@ _is_plain = lru_cache(maxsize=256)(re.compile(r"[A-Za-z]{1,50}").fullmatch)
 
 
 def encode_plain(action: str, action_id: str) -> bytes:
-    """As :func:`encode_action` without params, for an ``action_id`` that holds letters, digits and hyphens.
+    """As :func:`encode_action` without params, for an ``action_id`` of letters, digits and hyphens.
 
-    Most actions are such, and by :func:`encode_action` they would cost four times as much.
+    Most actions have no params. :func:`encode_action` would cost four times as much for them (benchmark d).
     """
     if not _is_plain(action):
         return encode_action(action, None, action_id)
@@ -37,14 +37,14 @@ def encode_plain(action: str, action_id: str) -> bytes:
 
 
 def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:
-    """The bytes of an action: ``Action`` first, then ``params`` in order, ``ActionID`` last.
+    """Encode an action: ``Action`` first, then ``params`` in order, ``ActionID`` last.
 
-    Names and values are trimmed. A list value repeats the header; a mapping value becomes one header ``k=v`` each, its
-    values quoted as the server's splitting of ``Variable`` needs it; None is left out; a bool is ``true`` or ``false``.
+    Names and values are trimmed. A list value repeats the header. A mapping value becomes one header ``k=v`` each, with
+    values quoted for the way the server splits ``Variable``. None is left out. A bool becomes ``true`` or ``false``.
 
-    Raises ValueError for CR, LF or NUL that is left, for a name that is empty or holds a colon, and for what the server
-    would cut off: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than 67 bytes. Raises
-    TypeError for values of other types. The message never shows a value.
+    Raises ValueError for CR, LF or NUL inside a name or value, for a name that is empty or contains a colon, and for
+    what the server would cut off: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than 67
+    bytes. Raises TypeError for values of other types. The message never shows a value.
     """
     headers = [("Action", _text("Action", action))]
     for name, value in pairs_of(params):
@@ -59,7 +59,7 @@ def encode_action(action: str, params: Optional[Params] = None, action_id: Optio
 
 
 def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
-    """The bytes of a message, each value as it is: nothing is trimmed. Raises ValueError as :func:`encode_action`."""
+    """Encode a message without trimming any value. Raises ValueError as :func:`encode_action`."""
     lines = [_line(name, text) for name, text in headers]
     if len(lines) > MAX_LINES:
         raise ValueError(
@@ -69,7 +69,7 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
-    """``params`` in order as ``(name, value)``. Raises TypeError for what is neither a mapping nor pairs."""
+    """``params`` in order as ``(name, value)`` pairs. Raises TypeError if it is neither a mapping nor pairs."""
     if params is None:
         return []
     if isinstance(params, Mapping):
@@ -80,14 +80,14 @@ def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
 
 
 def fold_name(name: object) -> str:
-    """A header's name as the server compares it: trimmed, ASCII letters in lower case. It may be bytes, or a number."""
+    """A header name as the server compares it: trimmed, ASCII letters in lower case. ``name`` may be of any type."""
     if isinstance(name, bytes):
         name = name.decode(ENCODING, ENCODING_ERRORS)
     return ascii_lower(str(name).strip(TRIMMED))
 
 
 def first_value(pairs: Iterable[tuple[str, object]], name: str) -> Optional[str]:
-    """The text of the first header of that name, which is the one that the server takes; None if there is none."""
+    """The text of the first header of that name, which is the one the server uses; None if there is none."""
     texts = (text for key, value in pairs if fold_name(key) == name for text in _values(name, value))
     return next(texts, None)
 
@@ -124,7 +124,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _quote(value: str) -> str:
-    # manager.c splits Variable with AST_STANDARD_APP_ARGS: commas split, quotes and backslashes are taken away.
+    # manager.c splits Variable with AST_STANDARD_APP_ARGS, which splits at commas and removes quotes and backslashes.
     for special in '\\",':
         value = value.replace(special, "\\" + special)
     return value

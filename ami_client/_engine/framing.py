@@ -1,4 +1,4 @@
-"""The server's bytes, cut into packets at their blank lines. No I/O here.
+"""Cuts the server's bytes into packets at blank lines. No I/O here.
 
 Source: Asterisk main/manager.c.
 """
@@ -11,13 +11,14 @@ from typing import Optional
 from ..errors import ProtocolError
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
-# What ends a packet, and the raw text of an old Command answer. One search each, not one for every spelling of the
-# blank line: a spelling that never comes would be searched up to the buffer's end again for each packet in it.
+# Ends of a packet. One search covers all spellings of the blank line: a search for a spelling that is not there would
+# scan to the end of the buffer again for each packet.
 _END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
 _OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
-# Asterisk 14 and later. There it is a forgery, which would swallow what follows, in a value that somebody else has set.
+# Asterisk 14 and later. There "Response: Follows" is forged, inside a value that somebody else has set, and would
+# swallow the packets after it.
 _NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
-_BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual one first
+_BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual spelling first
 _OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
 _LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
 _NOT_BLANK = re.compile(rb"[^\r\n]")
@@ -26,15 +27,15 @@ DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has
 
 
 class Cutter:
-    """Takes bytes cut anywhere, and gives back what stands between blank lines.
+    """Takes bytes in chunks of any size, and cuts them into the pieces between blank lines.
 
     Attributes:
-        banner: the server's first line, trimmed; None before it came.
-        eol: how the server ends its lines.
-        pieces: what stands between the blank lines that have come, the next one last.
-        careful: whether one of them may be large, or the answer of an old server, which has blank lines in it.
-        marked: whether what :meth:`more` was to look for may be in them.
-        cuts: how often there was the end of a packet in what had come.
+        banner: the server's first line, trimmed; None until it arrives.
+        eol: the server's line ending.
+        pieces: the pieces cut so far, in reverse order: the next one is last.
+        careful: whether a piece may be too large, or may be the answer of an old server, which contains blank lines.
+        marked: whether the mark given to :meth:`more` may be in a piece.
+        cuts: how often :meth:`more` found the end of a packet.
     """
 
     def __init__(self, max_packet: int = DEFAULT_MAX_PACKET) -> None:
@@ -46,22 +47,22 @@ class Cutter:
         self.marked = True
         self.cuts = 0
         self._may_be_old = True
-        self._surely_small = max_packet  # so many bytes hold no packet that is over a limit
-        self._buffer = bytearray()  # behind them
-        self._blank_line = b""  # the last one, as it was sent, where they are looked for one by one
-        self._scanned = 0  # up to here no end was found: a packet that comes in drops is not searched again and again
+        self._surely_small = max_packet  # no packet in a block of this size can exceed a limit
+        self._buffer = bytearray()  # bytes after the pieces
+        self._blank_line = b""  # the last blank line as sent, if pieces are cut one by one
+        self._scanned = 0  # no end before this offset: a packet that arrives in drops is not searched from its start
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the server, cut anywhere."""
+        """Take bytes from the server, in chunks of any size."""
         self._buffer += data
 
     def more(self, mark: Optional[bytes] = b"") -> bool:
-        """Fill ``pieces``, which are used up; False when there is no blank line.
+        """Refill ``pieces``, which must be used up. Return False if there is no blank line.
 
-        ``mark`` is what to look for in them: an empty one is in all of them, None in none.
+        ``mark`` is searched for in the pieces. An empty mark is in every piece, None in none.
 
-        A piece may be empty, begin with an end of line, or be larger than ``max_packet``. Raises ProtocolError for more
-        than ``max_packet`` bytes, as soon as so many came without a blank line.
+        A piece may be empty, begin with a line ending, or be larger than ``max_packet``. Raises ProtocolError as soon
+        as more than ``max_packet`` bytes have arrived without a blank line.
         """
         if not self._buffer:
             return False
@@ -70,25 +71,25 @@ class Cutter:
         return found
 
     def clear(self) -> None:
-        """Forget what has come and was not read."""
+        """Discard everything that was not read yet."""
         self.pieces.clear()
         self._remove(len(self._buffer))
 
     def put_back(self, piece: bytes) -> None:
-        """Give back the rest of a piece: it comes next."""
-        if self.is_old_answer(piece):  # which blank lines do not end
+        """Return the rest of a piece, which is read next."""
+        if self.is_old_answer(piece):  # blank lines do not end it
             self._buffer[:0] = piece + self._blank_line
             self._scanned = 0
         elif piece:
             self.pieces.append(piece)
 
     def is_old_answer(self, piece: bytes) -> bool:
-        """Whether a piece is the answer to a Command as servers up to Asterisk 13 give it, with blank lines in it."""
+        """Whether a piece is a Command answer in the format of Asterisk 13 and older, which contains blank lines."""
         return self._may_be_old and _OLD_START.match(piece) is not None
 
     @property
     def mixes_line_ends(self) -> bool:
-        """Whether lines end in CR LF by the banner, and what waits for its end has a blank line in LF alone."""
+        """Whether the banner ended in CR LF, but the unfinished packet contains a blank line of LF alone."""
         return self.eol == b"\r\n" and b"\n\n" in self._buffer
 
     def _read_banner(self) -> bool:
@@ -105,7 +106,7 @@ class Cutter:
         return True
 
     def _cut(self, mark: Optional[bytes]) -> bool:
-        """Cut what has come at its blank lines; False when there is none."""
+        """Cut the buffer at its blank lines. Return False if there is none."""
         if self._buffer.startswith((b"\r", b"\n")):
             begin = _NOT_BLANK.search(self._buffer)
             self._remove(begin.start() if begin else len(self._buffer))
@@ -115,7 +116,7 @@ class Cutter:
         return self._cut_all(mark)
 
     def _cut_one(self, end: re.Pattern[bytes]) -> bool:
-        # Without an end, the last bytes may be the beginning of one: how the bytes are cut must make no difference.
+        # The last bytes scanned may be the start of an end. The result must not depend on the chunks.
         found = end.search(self._buffer, max(0, self._scanned - _LONGEST_END))
         if found is None:
             return self._nothing_to_cut()
@@ -137,9 +138,9 @@ class Cutter:
         block = bytes(self._buffer[:end])
         self.marked = mark is not None and block.rfind(mark) >= 0
         self._remove(end)
-        # Cutting everything at once is several times as fast as looking for one end after the other.
+        # One split of the whole block is several times as fast as a search for each end (benchmark b).
         self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
-        self.pieces.pop()  # behind the last end there is nothing, or a blank line
+        self.pieces.pop()  # after the last end there is nothing, or a blank line
         self.pieces.reverse()
         return True
 

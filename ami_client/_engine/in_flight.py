@@ -1,7 +1,7 @@
-"""The actions in flight: which of them a packet answers. No I/O here.
+"""Matches packets to the actions in flight. No I/O here.
 
-Asterisk answers strictly in order and lets no other event into a list (manager.c, process_message), so entries without
-an ActionID can be told by their place, and raw text by a Ping sent behind the action.
+Asterisk answers strictly in order, and sends no other event inside a list (manager.c, process_message). So position
+identifies entries without an ActionID, and a Ping sent after the action identifies raw text.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .packet import Kind, Packet
 from .pending import DEFAULT_MAX_ANSWER, LIST_ENDS, Pending, PendingResult, Result, memory_of
 from .text import ascii_lower
 
-# Answers that come after their action's timeout are recognised and thrown away, for so many actions at most.
+# Number of timed-out actions whose late answers are recognised and discarded.
 MAX_ABANDONED = 1000
 
-# So many lists are remembered behind their ends, to notice one that goes on.
+# Number of ended lists that are remembered, to notice one that goes on after its end.
 MAX_ENDED = 16
 
 
 @dataclass
 class Done:
-    """An action's answer is complete: ``pending.callback(conn, result)`` is due."""
+    """A complete answer to an action: ``pending.callback(conn, result)`` is due."""
 
     pending: Pending
     result: Result
 
     @property
     def packet(self) -> Packet:
-        """The Response, or what stands in its place; the last packet of those that the callback gets if it failed."""
+        """The Response or the packet in its place. For a failed list of packets, the last one."""
         if isinstance(self.result, Packet):
             return self.result
         return self.result[-1] if self.result[-1].error is not None else self.result[0]
@@ -44,20 +44,20 @@ class Done:
 
 
 class InFlight:
-    """Pending actions by ActionID, compared without case; of answers under way it keeps ``max_answer`` bytes."""
+    """Pending actions by ActionID, case-insensitive. Incomplete answers may take up to ``max_answer`` bytes."""
 
     def __init__(self, max_answer: int = DEFAULT_MAX_ANSWER) -> None:
         self._max_answer = max_answer
-        self._kept = 0  # bytes, of all answers under way
+        self._kept = 0  # bytes of all incomplete answers
         self._pending: dict[str, Pending] = {}  # in the order of sending
         self._results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
         self._fences: OrderedDict[str, Pending] = (
             OrderedDict()
-        )  # id of the Ping behind a raw-text action, to that action
-        self.collecting: dict[str, Pending] = {}  # those whose list has begun, in order, abandoned ones too
-        self.early: list[Packet] = []  # events with the ActionID of an action whose Response has come only now
-        self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of lists that have ended
+        )  # id of the Ping after a raw-text action, to that action
+        self.collecting: dict[str, Pending] = {}  # actions with an open list, in order, including abandoned ones
+        self.early: list[Packet] = []  # events with an action's id that arrived before its Response
+        self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of ended lists
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._results)
@@ -68,11 +68,11 @@ class InFlight:
 
     @property
     def awaits_something(self) -> bool:
-        """Whether an event with an ActionID may be part of an answer."""
+        """Whether any event with an ActionID may be part of an answer."""
         return bool(self._pending or self._results or self._abandoned or self._fences)
 
     def add(self, pending: Pending) -> None:
-        """Remember an action, or who waits for the OriginateResponse of one."""
+        """Add an action, or a wait for an action's OriginateResponse."""
         key = pending.key
         if isinstance(pending, PendingResult):
             self._results[key] = pending
@@ -82,7 +82,7 @@ class InFlight:
             self._fences[ascii_lower(pending.fence_id)] = pending
 
     def forget(self, pending: Pending) -> bool:
-        """Take an action out that will not be answered; False if it was not there any more."""
+        """Remove an action. Return False if it was not there any more."""
         key = pending.key
         if self._pending.get(key) is pending:
             del self._pending[key]
@@ -94,11 +94,11 @@ class InFlight:
         return True
 
     def remove_fence(self, pending: Pending) -> None:
-        """Forget the Ping behind an action, if there is one: neither of them was sent."""
+        """Remove the Ping after an action, if there is one. Neither of them was sent."""
         self._fences.pop(ascii_lower(pending.fence_id), None)
 
     def abandon(self, pending: Pending) -> None:
-        """Recognise what may still come for an action that was sent and then forgotten, and throw it away."""
+        """From now on, recognise and discard late packets for an action that was sent and then removed."""
         pending.abandon()
         self._abandoned[pending.key] = pending
         if len(self._abandoned) > MAX_ABANDONED:
@@ -107,7 +107,7 @@ class InFlight:
             self.collecting.pop(key, None)
 
     def clear(self) -> list[Pending]:
-        """Forget everything; returns the actions that are still owed an answer, in the order of sending."""
+        """Remove everything. Return the actions that are still owed an answer, in the order of sending."""
         owed = [*self._pending.values(), *self._results.values()]
         for table in (self._pending, self._results, self._abandoned, self._fences, self.collecting, self._ended):
             table.clear()
@@ -115,9 +115,10 @@ class InFlight:
         return owed
 
     def take_answer(self, response: Packet) -> Optional[Done]:
-        """The action of which a Response is the plain answer, as nearly all are; None for what takes a closer look.
+        """Fast path of :meth:`receive` for a Response without repeated headers.
 
-        For a Response without repeated headers, the short way of :meth:`receive`.
+        Return the completed action if the Response is its plain answer, as nearly all are. Return None if the Response
+        needs :meth:`receive`.
         """
         key = response.get("actionid", "")
         pending = self._pending.get(key)
@@ -127,9 +128,9 @@ class InFlight:
         return Done(pending, response)
 
     def take_entry(self, event: Packet, length: int) -> bool:
-        """Add an event of so many bytes, with an ActionID, to the list of which it is an ordinary entry, if any.
+        """Fast path of :meth:`receive` for an event with an ActionID; not for UserEvents or repeated control headers.
 
-        For an event that is no UserEvent and repeats no header that controls, the short way of :meth:`receive`.
+        Add the event, of ``length`` bytes, to its list if it is an ordinary entry. Return whether it was.
         """
         key = event["actionid"]
         pending = self._pending.get(key)
@@ -146,7 +147,7 @@ class InFlight:
     def receive(self, packet: Packet) -> tuple[list[Done], bool]:
         """Give a packet to the action that it belongs to.
 
-        Returns the answers that it completes, and whether it was a part of an answer and nothing else.
+        Return the answers that it completes, and whether it was only a part of an answer.
         """
         if packet.kind is Kind.TEXT:
             return self._receive_text(packet)
@@ -166,7 +167,7 @@ class InFlight:
         return done, owned
 
     def list_gone_on(self, event: Packet) -> Optional[Packet]:
-        """The Response of the list that had ended, if this is one of its entries all the same; it is told once."""
+        """Return the Response of an ended list if this event is another entry of it. Each list is reported once."""
         ended = self._ended.get(ascii_lower(event.first("actionid", "")))
         response = None if ended is None or event.event_name == "userevent" else ended()
         if response is None or response.suspect:
@@ -175,10 +176,10 @@ class InFlight:
         return response
 
     def _key_of(self, packet: Packet) -> str:
-        """The ActionID that counts: the first one, or that of an open list, in an entry that has several.
+        """The ActionID that counts: the first one, or an open list's id if an event has several.
 
-        Status puts variables, which may hold forged headers, in front of the ActionID (manager.c, generate_status).
-        What has the list's id all the same is an entry of it, for nobody else knows that id.
+        Status puts variables before the ActionID (manager.c, generate_status), and they may contain forged headers. But
+        an event with the list's id is an entry of that list, because nobody else knows the id.
         """
         keys = [ascii_lower(one) for one in packet.getall("actionid")]
         if len(keys) > 1 and packet.kind is Kind.EVENT:
@@ -186,7 +187,7 @@ class InFlight:
         return keys[0] if keys else ""
 
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
-        """The action of which a packet is a part. A UserEvent is no list's: any user may send one with any ActionID."""
+        """The action that a packet belongs to. UserEvents belong to none: any user may send one with any ActionID."""
         pending = self._pending.get(key) or self._abandoned.get(key)
         if pending is not None and packet.event_name != "userevent":
             return pending if pending.wants(packet) else None
@@ -195,7 +196,7 @@ class InFlight:
         return None
 
     def _owner_by_place(self, key: str, event: Packet) -> Optional[Pending]:
-        """The open list of which an event without the list's ActionID is a part."""
+        """The open list that an event without the list's ActionID belongs to."""
         for pending in self.collecting.values():
             quirk = pending.quirk
             if quirk.gathers_events or (not key and quirk.anonymous_entry == event.event_name != ""):
@@ -220,7 +221,7 @@ class InFlight:
         return self._bound(pending, pending.size - size)
 
     def _bound(self, pending: Pending, size: int) -> list[Done]:
-        """Count what was kept of an answer; the one that is too much fails, and the rest of it is thrown away."""
+        """Count the memory of an answer. If it exceeds the limit, the answer fails and its rest is discarded."""
         self._kept += size
         if self._kept <= self._max_answer or not self.forget(pending):
             return []
@@ -237,13 +238,13 @@ class InFlight:
             return []
         if not self.forget(pending):
             return []
-        if ascii_lower(pending.fence_id) in self._fences:  # an error came in place of the text
+        if ascii_lower(pending.fence_id) in self._fences:  # an error replaced the text
             self.abandon(pending)
-        pending.restart()  # it may be remembered for a while, with its time limit: its answer need not
+        pending.restart()  # the deadline queue may keep the action for a while; let go of its answer
         return [Done(pending, result)]
 
     def _remember_end(self, key: str, result: Result) -> None:
-        """A list has ended; should it go on, its Response is marked, if anybody has kept it."""
+        """Remember an ended list by a weak reference, so that its Response can be marked if the list goes on."""
         first, last = (result, result.complete) if isinstance(result, Packet) else (result[0], result[-1])
         if last is not None and last.list_marker in LIST_ENDS:
             self._ended[key] = ref(first)
@@ -251,10 +252,10 @@ class InFlight:
                 self._ended.popitem(last=False)
 
     def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:
-        pending = next(iter(self._fences.values()), None)  # answers come in the order of sending
+        pending = next(iter(self._fences.values()), None)  # answers arrive in the order of sending
         if pending is None:
             return [], False
-        if pending.key not in self._pending:  # answered by an error, or abandoned
+        if pending.key not in self._pending:  # answered with an error, or abandoned
             return [], True
         size = pending.size
         pending.keep(pending.packets, packet)

@@ -1,4 +1,4 @@
-"""The beginning of a session, whole: the server's first line, who logs in and how, and the answer. No I/O here.
+"""The start of a session: the server's banner, the login and its answer. No I/O here.
 
 Sources: Asterisk main/manager.c (authenticate, process_message); phpDaemon Clients/Asterisk/Connection.php.
 """
@@ -18,17 +18,17 @@ from .pending import first_is, mark_error, server_reason
 from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 
-# What a login is refused with while Asterisk stops, and while the session that was lost is still open there
-# (manager.c, process_message and authenticate): the next attempt may succeed.
+# Asterisk's refusals while it stops, and while it still holds the lost session open (manager.c, process_message and
+# authenticate). The next attempt may succeed.
 TEMPORARY_REFUSALS = ("shutting down", "already in use")
 
-# For a server that does not know the action Challenge.
+# Hint for a server that does not know the action Challenge.
 PLAIN_HINT = "it may not know the md5 login: try authtype='plain', which sends the secret as it is"
 
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in, and how; ``authtype`` is ``md5`` or ``plain``."""
+    """Credentials and login method. ``authtype`` is ``md5`` or ``plain``."""
 
     username: str
     secret: str
@@ -43,8 +43,8 @@ class Login:
         return encode_headers([("Action", "Challenge"), ("AuthType", "MD5")])
 
     def md5(self, challenge: str) -> bytes:
-        """The second: a digest in place of the secret."""
-        import hashlib  # a tenth of the time that importing this package would take
+        """The second message of the md5 login, with a digest in place of the secret."""
+        import hashlib  # would add a tenth to the import time of this package (benchmark h)
 
         secret = (challenge + self.secret).encode(ENCODING, ENCODING_ERRORS)
         key = hashlib.md5(secret, usedforsecurity=False).hexdigest()
@@ -68,9 +68,9 @@ class Greeting(StateMachine):
     """A session up to the end of its login.
 
     Attributes:
-        state, banner: where it is in its life; the server's first line, None before it came.
-        stats: what it counts: events, responses, logins, malformed, dropped.
-        outgoing: the bytes that are ready for the server.
+        state, banner: the current :class:`State`; the server's first line, None until it arrives.
+        stats: its counters: events, responses, logins, malformed, dropped.
+        outgoing: bytes to send to the server.
     """
 
     def __init__(
@@ -88,36 +88,36 @@ class Greeting(StateMachine):
         self.stats = Stats() if stats is None else stats
         self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
         self.outgoing = bytearray()
-        self._waiting: dict[str, bytes] = {}  # actions written before the login, by folded ActionID
+        self._waiting: dict[str, bytes] = {}  # actions that wait for the login, by folded ActionID
 
     @property
     def banner(self) -> Optional[str]:
-        """The server's first line, trimmed; None before it came."""
+        """The server's first line, trimmed; None until it arrives."""
         return self._reader.banner
 
     @property
     def mixes_line_ends(self) -> bool:
-        """Whether the first line ended in CR LF, and a packet behind it ends in LF alone, which is never seen."""
+        """Whether the banner ended in CR LF but a later packet ends in LF alone, so that its end goes unnoticed."""
         return self._reader.mixes_line_ends
 
     @property
     def packets(self) -> int:
-        """A count that grows with each read in which a packet ended."""
+        """A counter that grows with each read that contains the end of a packet."""
         return self._reader.cuts
 
     @property
     def ami_version(self) -> Optional[str]:
-        """The version in the banner; the whole banner if it is no Asterisk's; None before it came."""
+        """The version in the banner; the whole banner if it is not Asterisk's; None until it arrives."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
 
     def take_outgoing(self) -> bytes:
-        """The bytes that are ready for the server; they are ours no more."""
+        """Remove and return the bytes to send to the server."""
         data = bytes(self.outgoing)
         self.outgoing.clear()
         return data
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the server, cut anywhere."""
+        """Take bytes from the server, in chunks of any size."""
         self._reader.feed(data)
 
     def _log_in(self) -> Iterator[LoginDone]:
@@ -144,7 +144,7 @@ class Greeting(StateMachine):
         elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
             yield self._end_login(packet)
         else:
-            self._drop(packet)  # before login nothing else is meant for us, after a refusal nothing at all
+            self._drop(packet)  # before login nothing else is for us, and after a refusal nothing at all
 
     def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
         challenge = "".join(packet.originals("challenge")[:1]).strip(TRIMMED)

@@ -1,4 +1,4 @@
-"""Packets of the Asterisk Manager Interface: bytes to packets, actions to bytes. No I/O here.
+"""AMI packets, and the reader that makes them from bytes. No I/O here.
 
 Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php (onRead) and Pool.php (extract).
 """
@@ -18,39 +18,40 @@ from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, unescape
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
-# What a packet is stands in its first header; an ActionID may come before it, and names are trimmed.
+# The first header tells the kind of a packet. An ActionID may come before it; names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
 
 _EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
 
-# manager.c, astman_send_list_start and astman_send_list_complete_start; chan_sip.c up to 11 puts the ActionID behind.
+# Headers that may precede EventList: manager.c, astman_send_list_start and astman_send_list_complete_start. In
+# chan_sip.c up to 11 the ActionID follows EventList.
 _BEFORE_EVENT_LIST = ("response", "event", "actionid")
 
-DEFAULT_MAX_LINES = 200_000  # header lines; each costs far more memory than its bytes
+DEFAULT_MAX_LINES = 200_000  # header lines; each takes far more memory than its bytes
 
 JSONValue = Union[None, bool, int, float, str, list["JSONValue"], list[tuple[str, "JSONValue"]]]
 
 
 class Kind(Enum):
-    """What a packet is, by its first header."""
+    """The kind of a packet, which its first header tells."""
 
     RESPONSE = "response"
     EVENT = "event"
-    TEXT = "text"  # neither: raw text that a few actions answer with, or rubbish
-    LOCAL = "local"  # not from the server: the failure packets that we make
+    TEXT = "text"  # neither: the raw text with which a few actions answer, or junk
+    LOCAL = "local"  # not from the server: a failure packet of ours
 
 
-EVENT, RESPONSE = Kind.EVENT, Kind.RESPONSE  # to look them up there costs as much as reading a header line
+EVENT, RESPONSE = Kind.EVENT, Kind.RESPONSE  # an Enum lookup costs as much as reading a header line (benchmark a)
 
 
 class _Form(NamedTuple):
-    """How a packet was written, and read."""
+    """The line ending of a packet, and how its values are folded."""
 
     eol: bytes = b"\r\n"
     fold_case: bool = True
 
 
-# What an attribute is that was never set.
+# Defaults for unset attributes.
 _DEFAULTS = {
     "raw": b"",
     "kind": Kind.LOCAL,
@@ -63,21 +64,21 @@ _DEFAULTS = {
 
 
 class Packet(dict[str, str]):
-    """One message of the server: a dict of header names in lower case to values.
+    """One message from the server: a dict of header names in lower case to values.
 
-    Values are trimmed and in lower case too (ASCII letters only), as in phpDaemon, unless the header or the value
-    starts with ``dialstring``, ``callerid`` or ``connectedline``; ``Pool(fold_case=False)`` keeps the case of all. Of
-    a repeated header the last value is here, in the first one's place. Nothing is lost: see :meth:`getall`,
+    Values are trimmed and in lower case too (ASCII letters only), as in phpDaemon. Values keep their case if the header
+    or the value starts with ``dialstring``, ``callerid`` or ``connectedline``, or with ``Pool(fold_case=False)``. A
+    repeated header has its last value, in the place of the first one. Nothing is lost: see :meth:`getall`,
     :meth:`original`, :attr:`headers`, :attr:`output` and :attr:`raw`.
 
     Attributes:
-        raw: the bytes as they came, without the blank line at the end; empty for a packet made by hand.
+        raw: the bytes as received, without the blank line at the end; empty for a packet made by hand.
         kind: a :class:`Kind`.
-        event_name: the value of the first ``Event`` header in lower case, ``""`` for what is no event;
-            ``packet["event"]`` is the last one's, which in a UserEvent is whatever its sender liked to call it.
+        event_name: the value of the first ``Event`` header in lower case; ``""`` if the packet is not an event.
+            ``packet["event"]`` is the value of the last one, which the sender of a UserEvent can choose freely.
         events: the entries of a list answer, in order (on the Response that opened the list).
         complete: the event that completed the list, or None.
-        error: None, or an :class:`~ami_client.errors.AMIError` that tells why the action failed.
+        error: None, or an :class:`~ami_client.errors.AMIError` that says why the action failed.
         suspect: True for a list answer that may have lost parts.
     """
 
@@ -104,10 +105,11 @@ class Packet(dict[str, str]):
     suspect: bool
     _form: _Form
     _head: bytes  # the header lines of raw
-    _body: bytes  # the raw text of an old Command answer, or of an action that answers with nothing else
+    _body: bytes  # raw text: of an old Command answer, or the whole answer
 
     def __getattr__(self, name: str) -> object:
-        # Slots that few packets need are empty at first: filling all of them would cost a tenth of reading an event.
+        # Slots that few packets need are filled on first use. Filling all of them would add a tenth to the cost of
+        # reading an event (benchmark a).
         if name == "event_name":
             value: object = self._find_event_name()
         elif name == "events":
@@ -123,7 +125,7 @@ class Packet(dict[str, str]):
 
     @classmethod
     def parse(cls, head: bytes, *, fold_case: bool = True, eol: bytes = b"\r\n", body: bytes = b"") -> Packet:
-        """Make a packet of the bytes between two blank lines; ``body`` is the raw text of an old Command answer."""
+        """Parse the bytes between two blank lines. ``body`` is the raw text of an old Command answer."""
         packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)))
         packet.raw = head
         packet.kind = _kind(head)
@@ -134,7 +136,7 @@ class Packet(dict[str, str]):
 
     @classmethod
     def of_text(cls, text: bytes, action_id: str) -> Packet:
-        """The answer to an action that the server answers with raw text alone: see :attr:`output`."""
+        """Make the answer to an action that the server answers with raw text alone: see :attr:`output`."""
         packet = cls({"response": "success", "actionid": action_id})
         packet.raw = text
         packet.kind = Kind.TEXT
@@ -144,7 +146,7 @@ class Packet(dict[str, str]):
 
     @classmethod
     def failure(cls, error: AMIError, action_id: str = "") -> Packet:
-        """The packet that a callback gets when no answer of the server's can come."""
+        """Make the packet that a callback gets if the server's answer cannot arrive any more."""
         packet = cls({"response": "error", "message": str(error)})
         if action_id:
             packet["actionid"] = action_id
@@ -170,12 +172,12 @@ class Packet(dict[str, str]):
         return map(MEMOS[self._form.fold_case].__getitem__, self._lines())
 
     def has_repeats(self) -> bool:
-        """Whether a header is repeated, so that the dict view shows its last value only."""
+        """Whether any header is repeated, so that the dict view shows only its last value."""
         return bool(self._head) and len(self) <= self._head.count(self._form.eol)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers in order as ``(name, value)``, both as sent: case, blanks and repetitions kept."""
+        """All headers in order as ``(name, value)``, exactly as sent, including case, blanks and repeats."""
         if not self._head:
             return list(self.items())
         edges = "\n" if self._form.eol == b"\r\n" else "\r"
@@ -195,8 +197,8 @@ class Packet(dict[str, str]):
     def first(self, name: str, default: Optional[str] = None) -> Optional[str]:
         """The value of the first header of that name, trimmed and folded as in the dict view, or ``default``.
 
-        Of a header that the server repeats, the dict view has the last value. Where a value may hold line ends that
-        somebody else has put there, the headers behind it may be forged, and the first one is the genuine one.
+        The dict view has the last value of a repeated header. Prefer the first one if somebody else may have put line
+        ends into a value: the headers after that value may be forged, and the first one is genuine.
         """
         name = ascii_lower(name)
         if name not in self or not self.has_repeats():
@@ -205,9 +207,9 @@ class Packet(dict[str, str]):
 
     @property
     def list_marker(self) -> str:
-        """What ``EventList`` says, in lower case: ``start``, ``complete`` or ``cancelled``; ``""`` if it is no mark.
+        """The value of ``EventList`` in lower case: ``start``, ``complete`` or ``cancelled``; ``""`` if there is none.
 
-        It counts only where servers put it: behind ``Response`` or ``Event`` and the ActionID. Further down it is text
+        It counts only where servers put it: after ``Response`` or ``Event`` and the ActionID. Further down it is text
         that somebody has put into a value.
         """
         if "eventlist" not in self:
@@ -229,23 +231,23 @@ class Packet(dict[str, str]):
     @overload
     def original(self, name: str, default: str) -> str: ...
     def original(self, name: str, default: Optional[str] = None) -> Optional[str]:
-        """The value of a header exactly as sent (of a repeated one the last), or ``default``."""
+        """The value of a header exactly as sent, or ``default``. A repeated header has its last value."""
         values = self.originals(name)
         return values[-1] if values else default
 
     @property
     def output(self) -> list[str]:
-        """The lines of a Command answer, blanks kept: the ``Output`` headers, or the text of ``Response: Follows``.
+        """The lines of a Command answer, with blanks: the ``Output`` headers, or the text of ``Response: Follows``.
 
-        For the few actions that answer with raw text (IAXnetstats), its lines.
+        For the few actions that answer with raw text (IAXnetstats), the lines of that text.
         """
         return _text_lines(self._body) if self._body else self.originals("output")
 
     def split_events(self, starts_one: Optional[Callable[[Packet], bool]] = None) -> list[Packet]:
-        """The events of a packet in which the server forgot the blank lines between them (Skinny's lists on 16).
+        """Split a packet in which the server forgot the blank lines between events (Skinny's lists on 16).
 
-        Each line ``Event`` starts one. With ``starts_one`` only those lines do of which ``starts_one(part)`` is true,
-        ``part`` being what stands from there to the next such line.
+        Each ``Event`` line starts an event. With ``starts_one``, only those lines do for which ``starts_one(part)`` is
+        true; ``part`` is the text from there to the next ``Event`` line.
         """
         lines = [match.start() for match in _EVENT_LINE[self._form.eol].finditer(self._head)][1:]
         if starts_one is not None:
@@ -260,12 +262,12 @@ class Packet(dict[str, str]):
         return [Packet.parse(piece, fold_case=form.fold_case, eol=form.eol) for piece in pieces]
 
     def json(self) -> JSONValue:
-        """The answer of GetConfigJSON. Objects are lists of ``(key, value)`` pairs, because their keys repeat.
+        """Parse the answer of GetConfigJSON. Objects become lists of ``(key, value)`` pairs, because keys repeat.
 
-        Control characters inside strings, which Asterisk leaves as they are, are accepted. Raises ValueError when the
-        packet has no ``JSON`` header, or it does not parse or is nested too deeply.
+        Control characters inside strings are accepted, because Asterisk does not escape them. Raises ValueError if the
+        packet has no ``JSON`` header, or if it does not parse or is nested too deeply.
         """
-        import json  # few need it
+        import json  # few programs need it
 
         text = self.original("json")
         if text is None:
@@ -278,10 +280,10 @@ class Packet(dict[str, str]):
 
 
 class PacketReader(Cutter):
-    """Makes packets of the server's bytes: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
+    """Makes packets from the server's bytes: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
 
-    The first line is the banner. Lines end in CRLF, and a bare LF inside a line stays there, because values may hold
-    one; a server whose banner ends in a bare LF is read with LF as the line end.
+    The first line is the banner. Lines end in CRLF; a bare LF belongs to the value, because values may contain one. If
+    the banner ends in a bare LF, all lines end in LF.
     """
 
     def __init__(
@@ -289,7 +291,7 @@ class PacketReader(Cutter):
     ) -> None:
         super().__init__(max_packet)
         self.read_line = MEMOS[fold_case].__getitem__
-        self.form: Optional[_Form] = None  # of packets, if it is not the usual one
+        self.form: Optional[_Form] = None  # form of the packets; None for the usual one
         self._fold_case = fold_case
         self._max_lines = max_lines
         self._surely_small = min(max_packet, max_lines)  # a line has more than one byte
@@ -302,10 +304,10 @@ class PacketReader(Cutter):
         return True
 
     def next_packet(self) -> Optional[Packet]:
-        """The next packet whose end has come, or None.
+        """The next complete packet, or None.
 
-        Raises ProtocolError for a packet of more than ``max_packet`` bytes, as soon as so many came without its end, or
-        of more than ``max_lines`` header lines.
+        Raises ProtocolError for a packet of more than ``max_lines`` header lines or ``max_packet`` bytes; the latter as
+        soon as that many bytes have arrived without its end.
         """
         while self.pieces or self.more():
             packet = self.read(self.pieces.pop())
@@ -314,9 +316,9 @@ class PacketReader(Cutter):
         return None
 
     def read(self, raw: bytes) -> Optional[Packet]:
-        """The packet in a piece, whatever its size and however it is written; None if there is none.
+        """Read the packet in a piece of any size and form. Return None if there is none.
 
-        What stands behind it in the same piece comes next. Raises as :meth:`next_packet`.
+        The rest of the piece is read next. Raises as :meth:`next_packet`.
         """
         raw = raw.lstrip(b"\r\n")
         if not raw:
@@ -329,7 +331,7 @@ class PacketReader(Cutter):
         return Packet.parse(raw, fold_case=self._fold_case, eol=self.eol)
 
     def _split_off_junk(self, raw: bytes) -> bytes:
-        # Raw text, or the rest of a packet that was cut: the next packet starts at the line that looks like one.
+        # Raw text, or the rest of a truncated packet. The next packet starts at the first line that looks like one.
         junk = _junk_length(raw, self.eol)
         if not junk:
             return raw
@@ -341,7 +343,7 @@ class PacketReader(Cutter):
             raise ProtocolError(f"a packet of more than {self._max_lines} lines (max_lines)", limit="max_lines")
 
     def _old_command_answer(self, raw: bytes) -> Packet:
-        # Up to Asterisk 13: headers, then raw text with lines and empty lines of its own, up to a marker.
+        # Up to Asterisk 13: headers, then raw text that may contain blank lines, up to a marker.
         body = _end_of_old_headers(raw, self.eol)
         head = raw[:body].rstrip(b"\r\n")
         self._check_lines(head)
@@ -358,7 +360,7 @@ def _kind(raw: bytes, position: int = 0) -> Kind:
 
 
 def _junk_length(raw: bytes, eol: bytes) -> int:
-    """How many bytes stand before the first line that starts a packet."""
+    """Number of bytes before the first line that starts a packet."""
     position = 0
     while _kind(raw, position) is Kind.TEXT:
         end = raw.find(eol, position)

@@ -1,4 +1,4 @@
-"""One action that waits for its answer, and how the answer is put together. No I/O here.
+"""An action that waits for its answer, and how the answer is assembled. No I/O here.
 
 Sources: Asterisk main/manager.c (astman_send_list_start, astman_send_list_complete); phpDaemon
 Clients/Asterisk/Connection.php (onRead, the assertions).
@@ -19,20 +19,21 @@ Assertion = Mapping[str, object]
 
 
 DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
-# What packets take of memory, about: each at least, and each header.
+# Approximate memory, in bytes, of a packet at least, and of each header.
 MIN_PACKET_SIZE = 1024
 HEADER_SIZE = 128
 
-# What Response says of an action that failed; jabber_send of res_jabber.c (gone in 12) says Failure.
+# Values of Response for a failed action. jabber_send in res_jabber.c (removed in 12) says Failure.
 FAILURES = ("error", "failure", "failed", "fail")
-LIST_ENDS = ("complete", "cancelled")  # what EventList says at the end of a list
+LIST_ENDS = ("complete", "cancelled")  # values of EventList at the end of a list
 
 
 class Pending:
     """An action that was accepted and not yet answered.
 
-    Without assertions the answer is one Packet, a list's entries in its ``events``; with assertions (each a mapping of
-    header to value, compared without case) it is the list of all packets up to the first that satisfies one of them.
+    Without assertions the answer is one Packet, with the entries of a list in its ``events``. With assertions the
+    answer is the list of all packets up to the first that satisfies one of them. An assertion is a mapping of header to
+    value, compared without case.
     """
 
     __slots__ = (
@@ -68,32 +69,32 @@ class Pending:
         self.action_id = action_id
         self.key = ascii_lower(action_id)
         self.action = action.strip(TRIMMED)
-        self.callback = callback  # None once it was called
+        self.callback = callback  # None after the call
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
         self.quirk = quirk_of(self.action) if quirk is None else quirk
-        self.fence_id = ""  # the ActionID of the Ping behind a raw-text action
-        self.request = b""  # what to send again after a loss; empty: nothing
-        self.abandoned = False  # timed out: what still comes belongs to nobody, and is not kept
-        # For the owner's use, times of its loop:
+        self.fence_id = ""  # ActionID of the Ping after a raw-text action
+        self.request = b""  # bytes to send again after a loss; empty if there is no retry
+        self.abandoned = False  # timed out: late packets are discarded
+        # For the owner's use, times on its loop's clock:
         self.sent_at: Optional[float] = None
         self.limit: Optional[float] = None
         self.deadline = 0.0
         self.restart()
 
     def restart(self) -> None:
-        """Forget what has arrived of the answer."""
+        """Discard what has arrived of the answer."""
         self.packets: list[Packet] = []  # of a composite answer, or raw text
-        self.size = 0  # of what is kept of the answer, bytes
-        self._begun = False  # with a Response: nothing that comes before it is a part of the answer
-        self.collecting = False  # a list has begun
+        self.size = 0  # bytes kept of the answer
+        self._begun = False  # the Response has arrived; nothing before it is a part of the answer
+        self.collecting = False  # a list is open
         self._response: Optional[Packet] = None  # the Response that opened it
-        self._single = False  # one event follows it
+        self._single = False  # exactly one event follows it
         self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
 
     def is_answered_by(self, response: Packet) -> bool:
-        """Whether a Response with our ActionID and no repeated header is the whole answer, plainly: a success, no list.
+        """Fast path of :meth:`take`: whether a Response is plainly the whole answer, a success and not a list.
 
-        The short way of :meth:`take`.
+        The Response has our ActionID and no repeated headers.
         """
         return (
             response.get("response") == "success"
@@ -105,7 +106,7 @@ class Pending:
         )
 
     def take(self, packet: Packet) -> Optional[Result]:
-        """Take the next packet with our ActionID; returns the answer when it is complete."""
+        """Take the next packet with our ActionID. Return the answer if it is complete."""
         if self.assertions is not None:
             return self._take_composite(packet)
         if self._response is None:
@@ -113,14 +114,15 @@ class Pending:
         return self._take_entry(packet)
 
     def wants(self, packet: Packet) -> bool:
-        """Whether a packet with our ActionID may be part of the answer: what comes before the Response is not.
+        """Whether a packet with our ActionID may be part of the answer. Packets before the Response are not.
 
-        But phpDaemon's assertions need no Response, so theirs are kept until one comes: see :meth:`take_early`.
+        But phpDaemon's assertions need no Response, so their early packets are kept until one arrives: see
+        :meth:`take_early`.
         """
         return self._begun or self.assertions is not None or packet.kind is Kind.RESPONSE
 
     def take_early(self, response: Packet) -> list[Packet]:
-        """What came before the Response, now that it is here: events, and no part of the answer."""
+        """Remove and return what arrived before this Response: events that are not part of the answer."""
         if self._begun or self.assertions is None or response.kind is not Kind.RESPONSE:
             return []
         self._begun = True
@@ -128,15 +130,14 @@ class Pending:
         return early
 
     def is_ended_by(self, packet: Packet) -> bool:
-        """Whether the end of a list without our ActionID is the end of ours."""
+        """Whether an end of list without an ActionID ends our list."""
         return self.assertions is None or any(_holds(one, packet) for one in self.assertions)
 
     def parts_of(self, packet: Packet) -> list[Packet]:
-        """The entries in a packet; several where a module of the server's forgot the blank lines between them.
+        """The entries in a packet. There are several if a server module forgot the blank lines between them.
 
-        Where the ActionID stands directly behind ``Event``, it does so in each entry, and nobody else can put it there.
-        In a list of a module that we do not know, what has the name of the entry before it, or ends the list, is an
-        entry as well.
+        If the ActionID directly follows ``Event``, it does so in every entry, and nobody else can put it there. In a
+        list of an unknown module, an event with the first entry's name, or one that ends the list, is an entry too.
         """
         if packet.kind is not Kind.EVENT or not packet.has_repeats():
             return [packet]
@@ -156,7 +157,7 @@ class Pending:
         return [(ascii_lower(name), ascii_lower(value)) for name, value in behind] == [("actionid", self.key)]
 
     def abandon(self) -> None:
-        """Nobody waits any more: what has arrived is let go, and what still comes will not be kept."""
+        """Stop waiting: discard what has arrived, and keep nothing that still arrives."""
         self.abandoned = True
         self.packets = []
         self.entries = None
@@ -164,7 +165,7 @@ class Pending:
             self._response = Packet()  # the list is still open
 
     def keep(self, packets: list[Packet], packet: Packet) -> None:
-        """Add a part of the answer to those that have arrived."""
+        """Add a part of the answer to ``packets``, and count its memory."""
         if not self.abandoned:
             packets.append(packet)
             self.size += memory_of(len(packet.raw), len(packet))
@@ -212,7 +213,7 @@ class Pending:
         return response if self._single else None
 
     def fail(self, error: AMIError) -> Result:
-        """The answer when none can come any more: what had arrived is kept."""
+        """Make the answer for an action that failed with ``error``. It includes what had arrived."""
         failure = Packet.failure(error, self.action_id)
         if self.assertions is not None:
             return [*self.packets, failure]
@@ -222,7 +223,7 @@ class Pending:
 
 
 class PendingResult(Pending):
-    """Waits for the OriginateResponse event of an asynchronous Originate, or for its refusal."""
+    """Waits for the OriginateResponse event of an asynchronous Originate, or for the refusal."""
 
     __slots__ = ()
 
@@ -240,12 +241,12 @@ class PendingResult(Pending):
 
 
 def first_is(packet: Packet, name: str, value: str) -> bool:
-    """Compare the first header of a name without case; ``value`` is in lower case."""
+    """Whether the first header of that name has this value, compared without case. ``value`` is in lower case."""
     return ascii_lower(packet.first(name, "")) == value
 
 
 def mark_error(packet: Packet) -> bool:
-    """Whether the packet is a Response that says that the action failed; if so it gets its ``error``."""
+    """Whether the packet is a Response to a failed action. If so, set its ``error``."""
     if packet.kind is not Kind.RESPONSE or ascii_lower(packet.first("response", "")) not in FAILURES:
         return False
     if packet.error is None:
@@ -254,28 +255,28 @@ def mark_error(packet: Packet) -> bool:
 
 
 def memory_of(length: int, headers: int) -> int:
-    """What a packet of so many bytes and headers takes of memory, about."""
+    """Approximate memory, in bytes, of a packet with this length in bytes and this number of headers."""
     return max(length, MIN_PACKET_SIZE, HEADER_SIZE * headers)
 
 
 def lacks_entries(complete: Packet, arrived: int) -> bool:
-    """Whether the end of a list counts more entries than came: Asterisk cuts what a slow reader does not take in time.
+    """Whether the end of a list counts more entries than arrived.
 
-    That it counts fewer is no sign: DBGetTree of 16 always says 1.
+    Asterisk drops what a slow reader does not take in time. A lower count means nothing: DBGetTree of 16 always says 1.
     """
     claimed = whole_number(complete.first("listitems", ""))
     return claimed is not None and claimed > arrived
 
 
 def server_reason(packet: Packet) -> str:
-    """What the server says about its error: the output of a Command that failed, else the message."""
+    """The server's explanation of an error: the output of a failed Command, else the message."""
     output = (line.strip(TRIMMED) for line in packet.output)
     message = "".join(packet.originals("message")[:1]).strip(TRIMMED)
     return printable(next(filter(None, output), message) or "the server gave no reason")
 
 
 def _holds(assertion: Mapping[str, str], packet: Packet) -> bool:
-    """Whether a packet has the value of each header; for what it is, by its first header alone."""
+    """Whether a packet has the asserted value of each header. For ``Event``, only the first header counts."""
     return all(_asserted(packet, name) == value for name, value in assertion.items())
 
 

@@ -1,4 +1,4 @@
-"""Actions whose answers break the rules, and how. No I/O here."""
+"""Actions whose answers break the protocol's rules. No I/O here."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .text import TRIMMED, ascii_lower
 class Quirk:
     """How the answer to an action breaks the rule: a Response, or ``EventList: start`` ... ``EventList: Complete``.
 
-    Give one to :meth:`~ami_client.Connection.action` for an action of a module that this library does not know.
+    Pass one to :meth:`~ami_client.Connection.action` for an action of a module that this library does not know.
 
     Attributes:
-        raw_text: the server answers with text and no Response. A Ping behind the action tells where the text ends; the
+        raw_text: the server answers with text and no Response. A Ping after the action shows where the text ends. The
             lines are in ``packet.output``.
-        single_event: one event follows the Response, without any mark. It is in ``packet.events``.
-        merged_entries: the blank lines between the entries of a list are missing: each ``Event`` line starts an entry.
-        ends_with: the name of the event that ends a list without marks, compared without case.
-        anonymous_entry: the name of the entries of a list that carry no ActionID, compared without case.
+        single_event: one event follows the Response, without any list marker. It is in ``packet.events``.
+        merged_entries: the blank lines between the entries of a list are missing. Each ``Event`` line starts an entry.
+        ends_with: the name of the event that ends a list without list markers, compared without case.
+        anonymous_entry: the name of list entries that carry no ActionID, compared without case.
         gathers_events: every event before the end belongs to the answer, and is emitted as well.
         logs_off: the answer is a Goodbye, and the last one of the session.
     """
@@ -45,9 +45,9 @@ class Quirk:
 
 REGULAR = Quirk()
 
-# By action name in lower case. Without a version: seen live on 16 and 22, and in their source.
+# By action name in lower case. Those without a version were seen live on 16 and 22, and in their source.
 QUIRKS: dict[str, Quirk] = {
-    "dbget": Quirk(single_event=True),  # app_db.c up to 13.1; a list of one since, which its Response says
+    "dbget": Quirk(single_event=True),  # app_db.c up to 13.1; since then a list of one, and its Response says so
     "faxsession": Quirk(single_event=True),  # res_fax.c, manager_fax_session
     "faxstats": Quirk(single_event=True),  # res_fax.c, manager_fax_stats
     "iaxnetstats": Quirk(raw_text=True),  # chan_iax2.c, manager_iax2_show_netstats
@@ -61,9 +61,9 @@ QUIRKS: dict[str, Quirk] = {
     "waitevent": Quirk(ends_with="waiteventcomplete", gathers_events=True),  # manager.c, action_waitevent
 }
 
-# Lists of Asterisk's own, in which every entry and the end carry the ActionID: seen live on 16 and 22,
-# MWIGet and the lists of MeetMe in their source (res_mwi_external_ami.c, app_meetme.c). In these an
-# Event line without it is text that somebody else has put into a value, and so starts no entry.
+# Asterisk's own lists in which every entry and the end carry the ActionID. All were seen live on 16 and 22, except
+# MWIGet and MeetMe's, which were read in their source (res_mwi_external_ami.c, app_meetme.c). In these lists an Event
+# line without the ActionID is text that somebody else has put into a value, so it starts no entry.
 WITH_IDS = frozenset(
     [
         "agents",
@@ -118,12 +118,12 @@ WITH_IDS = frozenset(
 
 @lru_cache(maxsize=256)
 def quirk_of(action: str) -> Quirk:
-    """How the answer to an action is known to break the rules."""
+    """The known quirk of an action, or the regular one."""
     return QUIRKS.get(ascii_lower(action), REGULAR)
 
 
 def as_quirk(quirk: Union[str, Quirk]) -> Quirk:
-    """A quirk by the name of one of its flags. Raises TypeError or ValueError for what is none."""
+    """Return a quirk, which may be given by the name of a flag. Raises TypeError or ValueError for anything else."""
     if isinstance(quirk, Quirk):
         return quirk
     if not isinstance(quirk, str):

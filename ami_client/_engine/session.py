@@ -1,7 +1,7 @@
-"""One AMI session without its socket: login, actions in flight, answers put together. No I/O here.
+"""One AMI session without its socket: login, actions in flight, assembled answers. No I/O here.
 
-Bytes from the server go into :meth:`Session.feed`, what they mean comes out of :meth:`Session.outcomes`; bytes for the
-server come out of :meth:`Session.take_outgoing`.
+:meth:`Session.feed` takes bytes from the server, and :meth:`Session.outcomes` yields what they mean.
+:meth:`Session.take_outgoing` returns the bytes for the server.
 
 Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 """
@@ -27,11 +27,11 @@ from .state import CONNECTED, FINISHED, Move, State
 
 
 class Wanted(Protocol):
-    """Which events somebody listens to."""
+    """Tells which events have listeners."""
 
     @property
     def unwanted(self) -> Optional[Mapping[bytes, bool]]:
-        """Of an event's first line whether nobody listens; None when all events are wanted."""
+        """Map from an event's first line to whether nobody listens; None if all events are wanted."""
 
 
 class _All:
@@ -40,23 +40,23 @@ class _All:
 
 @dataclass(frozen=True)
 class ListGoneOn:
-    """A list that was complete goes on: ``packet`` is its Response, and suspect now."""
+    """A completed list goes on. ``packet`` is its Response, now marked as suspect."""
 
     packet: Packet
 
 
-Outcome = Union[LoginDone, Done, ListGoneOn, Packet]  # a Packet is an event that is no part of an answer
+Outcome = Union[LoginDone, Done, ListGoneOn, Packet]  # a Packet is an event that is not part of an answer
 
 _NO_LIST = None, 0
 
-# So many events are looked at behind the end of a list, to notice one that goes on.
+# Number of events to check after the end of a list, to notice a list that goes on.
 WATCHED_BEHIND_A_LIST = 1000
 
 
 class Session(Greeting):
     """The protocol engine behind a connection.
 
-    Attributes: those of a :class:`Greeting`; ``logged_off``, whether the server has said Goodbye to a Logoff of ours.
+    Attributes: those of :class:`Greeting`; ``logged_off``, whether the server has answered our Logoff with Goodbye.
     """
 
     def __init__(
@@ -80,23 +80,23 @@ class Session(Greeting):
         self.logged_off = False
         self._asked_to_log_off = False
         self._wanted: Wanted = _All() if wanted is None else wanted
-        self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the number of events before
-        self._watched = 0  # up to this number of events
+        self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the event count at its end
+        self._watched = 0  # event count up to which lists that go on are looked for
         self._new_id = ids.new
-        self._id_mark = ids.mark  # what is in each part of an answer, if anything is
+        self._id_mark = ids.mark  # text in every part of an answer; empty if there is none
         self._max_pending = max_pending
         self._max_waiting = max_waiting
         self._in_flight = InFlight(max_answer)
 
     @property
     def last_list(self) -> Optional[Packet]:
-        """The list answer behind which nothing has come yet, else None."""
+        """The last list answer if nothing has arrived after it, else None."""
         packet, events = self._last_list
         return packet if self.stats.events == events else None
 
     @property
     def pending(self) -> int:
-        """How many callbacks are still to come."""
+        """Number of callbacks that are still to be called."""
         return len(self._in_flight)
 
     # -- outgoing
@@ -112,12 +112,12 @@ class Session(Greeting):
         retry: bool = False,
         bounded: bool = True,
     ) -> Pending:
-        """Encode an action and remember who wants its answer; before login it waits.
+        """Encode an action and remember its callback. Before login the action waits.
 
-        The ActionID is the caller's own if ``params`` has one. Without a callback nothing is remembered. With ``retry``
-        it can be sent again by another session, see :meth:`finish`. Raises ValueError and TypeError as
-        :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is in flight, LimitReached when too
-        many actions are in flight (unless it is not ``bounded``) or wait for the login.
+        If ``params`` has an ActionID, it is used. Without a callback the answer is not awaited. With ``retry`` another
+        session can send the action again: see :meth:`finish`. Raises ValueError and TypeError as
+        :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is already in flight, and LimitReached
+        when too many actions wait for the login or are in flight. ``bounded=False`` lifts the latter limit.
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
@@ -147,7 +147,7 @@ class Session(Greeting):
         return LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
 
     def send_again(self, pending: Pending) -> None:
-        """Send what another session left: see :meth:`finish`. Raises as :meth:`send`."""
+        """Send an action that another session left: see :meth:`finish`. Raises as :meth:`send`."""
         pending.restart()
         if pending.request:
             if len(self._in_flight) >= self._max_pending:
@@ -169,59 +169,61 @@ class Session(Greeting):
         self._waiting[key] = data
 
     def expect_result(self, action_id: str, callback: Callable[..., object]) -> Pending:
-        """Call ``callback(conn, packet)``, once, with the OriginateResponse of an action just sent, or its refusal."""
+        """Call ``callback(conn, packet)`` once, with the OriginateResponse or the refusal of an action just sent."""
         result = PendingResult(action_id, "Originate", callback)
         self._in_flight.add(result)
         return result
 
     def give_up(self, pending: Pending, error: AMIError) -> Optional[Result]:
-        """Stop waiting for an answer; returns the failure for its callback, None if it was answered already."""
+        """Stop waiting for an answer. Return the failure for its callback, or None if it was answered already."""
         if not self._in_flight.forget(pending):
             return None
         failure = pending.fail(error)
         if isinstance(pending, PendingResult) or self.state is FINISHED:
-            return failure  # what still comes, if anything, is an event like others
+            return failure  # anything that still arrives is an ordinary event
         if self._waiting.pop(pending.key, None) is None:
-            self._in_flight.abandon(pending)  # it was sent: an answer may still come
+            self._in_flight.abandon(pending)  # it was sent, so an answer may still arrive
         else:
             self._in_flight.remove_fence(pending)
         return failure
 
     def finish(self, error: AMIError, *, keep_retries: bool = False) -> list[Done]:
-        """End the session: every action still open fails with ``error``, in order.
+        """End the session. Return a failure with ``error`` for every open action, in order.
 
-        With ``keep_retries`` those that were sent with ``retry`` stay, and can be given up, until :meth:`take_retries`.
+        With ``keep_retries``, actions sent with ``retry`` stay until :meth:`take_retries`, and can be given up until
+        then.
         """
         self.move(Move.FINISH)
         self._reader.clear()
         self._waiting.clear()
         owed = self._in_flight.clear()
-        kept = {pending.action_id for pending in owed if keep_retries and pending.request}  # and the calls' results
+        # By ActionID, which an Originate and the wait for its OriginateResponse share.
+        kept = {pending.action_id for pending in owed if keep_retries and pending.request}
         for pending in owed:
             if pending.action_id in kept:
                 self._in_flight.add(pending)
         return [Done(pending, pending.fail(error)) for pending in owed if pending.action_id not in kept]
 
     def take_retries(self) -> list[Pending]:
-        """Take out what :meth:`finish` left, in order."""
+        """Remove and return the actions that :meth:`finish` kept, in order."""
         return self._in_flight.clear()
 
     # -- incoming
 
     def outcomes(self) -> Iterator[Outcome]:
-        """What the bytes fed so far mean, one by one; stops when the session is finished meanwhile.
+        """Yield what the bytes fed so far mean, one by one. Stop if the session is finished meanwhile.
 
-        Raises ProtocolError for what is no AMI at all.
+        Raises ProtocolError if the peer does not speak AMI or exceeds a limit.
         """
         if self.state is not CONNECTED:
             yield from self._log_in()
             if self.state is not CONNECTED:
                 return
-        # What each packet goes through: a call for each of these steps would make it longer by a sixth. What is written
-        # in an unusual way goes through the reader's read(), with the same result.
+        # Every packet takes this path. A call for each step would make it a sixth longer (benchmark a). Packets in an
+        # unusual form go through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
-        if self._last_list[1] != stats.events:  # it may be large
+        if self._last_list[1] != stats.events:  # let go of the list, which may be large
             self._last_list = _NO_LIST
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
             if wanted.unwanted is not None and not in_flight.collecting and pieces[-1].startswith(b"Event"):
@@ -244,7 +246,7 @@ class Session(Greeting):
             if event_name:
                 packet.kind = EVENT
                 if "actionid" in packet and event_name != "userevent":
-                    # What repeats no header that controls has their first values in its dict view: these decide.
+                    # The first values of the control headers decide. The dict view has them if none is repeated.
                     plain = len(packet) == len(lines) or _repeats_no_control(raw)
                     if plain and in_flight.take_entry(packet, len(raw)):
                         self._last_list = _NO_LIST
@@ -255,7 +257,7 @@ class Session(Greeting):
                     continue
             else:
                 packet.kind = RESPONSE
-                packet.error = packet.complete = None  # all of a Response's are read: see Packet.__getattr__
+                packet.error = packet.complete = None  # always read for a Response: see Packet.__getattr__
                 packet.suspect = False
                 done = in_flight.take_answer(packet) if len(packet) == len(lines) else None
                 if done is not None:
@@ -266,7 +268,7 @@ class Session(Greeting):
             yield from self._receive(packet)
 
     def _pass_over(self, unwanted: Mapping[bytes, bool]) -> None:
-        """Count the next events if nobody listens to them, and leave it at that."""
+        """Skip the next events if nobody listens to them: count them, but do not parse them."""
         reader = self._reader
         if reader.careful:
             return
@@ -281,9 +283,9 @@ class Session(Greeting):
             self.stats.events += count
 
     def _mark(self) -> Optional[bytes]:
-        """What is in each part of an answer: events without it may be passed over."""
+        """The text in every part of an answer. Events without it may be skipped."""
         if self._wanted.unwanted is None:
-            return b""  # nothing is passed over: no need to look
+            return b""  # nothing is skipped: no need to search
         awaited = self._in_flight.awaits_something or self.stats.events < self._watched
         return self._id_mark if awaited else None
 
@@ -293,7 +295,7 @@ class Session(Greeting):
     def _receive(self, packet: Packet) -> Iterator[Union[Done, ListGoneOn, Packet]]:
         if packet.kind is RESPONSE:
             self.stats.responses += 1
-            self.stats.malformed += "event" in packet  # the blank line before an event is missing, or it is forged
+            self.stats.malformed += "event" in packet  # a blank line before an event is missing, or the event is forged
         done, owned = self._in_flight.receive(packet)
         while self._in_flight.early:
             self.stats.events += 1
@@ -319,6 +321,6 @@ class Session(Greeting):
 
 
 def _repeats_no_control(raw: bytes) -> bool:
-    """Whether an event surely has one ``Event`` and one ``ActionID``, though others repeat, as ChanVariable does."""
+    """Whether an event surely has only one ``Event`` and one ``ActionID``. Others may repeat, as ChanVariable does."""
     low = raw.lower()
     return low.count(b"event") == low.count(b"actionid") == 1

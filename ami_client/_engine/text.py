@@ -1,4 +1,4 @@
-"""The rules of text that both directions share: encoding, trimming, lower case, numbers, escapes. No I/O here.
+"""Text rules for both directions: encoding, trimming, lower case, numbers, escapes. No I/O here.
 
 Sources: Asterisk main/utils.c; phpDaemon Clients/Asterisk/Connection.php (implodeParams).
 """
@@ -11,32 +11,33 @@ from typing import Optional
 # Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive both ways.
 ENCODING, ENCODING_ERRORS = "utf-8", "surrogateescape"
 
-# PHP's trim(), which is not Python's strip(): form feed and the Unicode blanks stay.
+# The characters of PHP's trim(). Unlike Python's strip(), it keeps form feeds and Unicode blanks.
 TRIMMED = " \t\n\r\0\x0b"
 
-#: Digits of a number from a peer, at most: what has more is none that Asterisk counts, nor does it fit 64 bits.
+#: Maximum number of digits in a number from a peer. Asterisk sends no longer counts, and they would not fit 64 bits.
 MAX_DIGITS = 18
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 def ascii_lower(text: str) -> str:
-    """Lower-case ASCII letters only, as PHP 8's strtolower."""
+    """Lower-case only ASCII letters, as PHP 8's strtolower does."""
     if text.isascii():
         return text.lower()
     return text.encode(ENCODING, ENCODING_ERRORS).lower().decode(ENCODING, ENCODING_ERRORS)
 
 
 def printable(text: str, limit: int = 500) -> str:
-    """What a peer said, fit for a log: control characters escaped (a line feed would forge a line), cut if long."""
+    """Make a peer's text safe for a log: escape control characters (a line feed forges a line), and truncate it."""
     shown = text[:limit] + "..." if len(text) > limit else text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
 def whole_number(text: str) -> Optional[int]:
-    """The number that a peer wrote, None for all else. Never raises.
+    """Parse a whole number from a peer. Return None for any other text; never raise.
 
-    ASCII digits, perhaps with a minus sign. More digits than :data:`MAX_DIGITS` are no number: Python refuses to read
-    thousands of them, or takes its time. Nor are digits of other scripts, which ``str.isdigit`` and ``int`` know.
+    A number is ASCII digits with an optional minus sign. More than :data:`MAX_DIGITS` digits are rejected, because
+    Python refuses to parse thousands of them, or is slow. So are digits of other scripts, which ``str.isdigit`` and
+    ``int`` accept.
     """
     return int(text) if len(text) <= MAX_DIGITS + 1 and _WHOLE.fullmatch(text) else None
 
@@ -44,15 +45,15 @@ def whole_number(text: str) -> Optional[int]:
 def unescape(value: str) -> str:
     r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
 
-    Asterisk escapes by field, not by protocol: VarSet's Value, CallerIDName, ConnectedLineName and ChanVariable of
-    channel events, and presence texts are escaped; the same data is raw in Getvar, Status, CEL, Cdr and UserEvent.
-    So this is never applied by itself. Source: Asterisk main/utils.c, ast_escape_c.
+    Asterisk escapes some fields and not others. It escapes VarSet's Value, CallerIDName, ConnectedLineName and
+    ChanVariable of channel events, and presence texts. The same data is raw in Getvar, Status, CEL, Cdr and UserEvent.
+    So the library never calls this by itself. Source: Asterisk main/utils.c, ast_escape_c.
     """
     escapes = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
     parts = iter(value.split("\\"))
     out = [next(parts)]
     for part in parts:
-        if not part:  # an escaped backslash: what follows it is plain
+        if not part:  # an escaped backslash: the text after it is plain
             out.append("\\" + next(parts, ""))
         else:
             out.append(escapes.get(part[0], part[0]) + part[1:])

@@ -1,1 +1,1 @@
-"""From a URL to a stream of bytes, without blocking the loop."""
+"""The transport: opens a byte stream to a URL without blocking the loop."""

@@ -1,6 +1,6 @@
-"""From a host name to a connected socket, without blocking the loop.
+"""Connects a socket to a host name, without blocking the loop.
 
-Names are resolved in threads, see :mod:`.resolver`; addresses are tried in turn, each with its share of the time.
+Threads resolve names: see :mod:`.resolver`. Addresses are tried in turn, each with its share of the timeout.
 
 Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 """
@@ -19,17 +19,16 @@ from .stream import Unwatchable
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-# (family, address as connect() takes it)
+# (family, address for connect())
 Address = tuple[int, object]
 
 
 class Connector:
     """One attempt to connect.
 
-    Either ``on_connected(sock, host, port)`` or ``on_failed(error)`` comes, once and from the loop, ``error`` being the
-    last address's OSError. After :meth:`cancel` nothing comes. ``port`` None means a unix socket with the path
-    ``host``. ``timeout`` (seconds, None for no limit) is shared out among the addresses; the caller watches over the
-    whole.
+    The loop calls either ``on_connected(sock, host, port)`` or ``on_failed(error)``, once; ``error`` is the OSError of
+    the last address. After :meth:`cancel` it calls neither. If ``port`` is None, ``host`` is the path of a unix socket.
+    ``timeout`` (seconds, None for no limit) is divided among the addresses; the caller enforces the whole of it.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Connector:
         self._forks = _fork.forks
 
     def start(self) -> None:
-        """Begin. Nothing is reported before the loop runs."""
+        """Start connecting. No callback is called before the loop runs."""
         if self._port is None:
             self._loop.call_soon(self._resolved, [(socket.AF_UNIX, self._host)], None)
             return
@@ -67,7 +66,7 @@ class Connector:
             self._ask(self._port)
 
     def cancel(self) -> None:
-        """Give up silently."""
+        """Give up, and call no callback."""
         self._cancelled = True
         if self._query is not None:
             self._query.cancel()
@@ -150,9 +149,9 @@ class Connector:
 
 
 def literal(host: str, port: int) -> list[Address]:
-    """The address that a host is, empty for a name: it has to be looked up."""
+    """The address if ``host`` is one. Empty for a name, which needs a lookup."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, ValueError):  # a name, or nothing that could be one: the look-up will say so
+    except (OSError, ValueError):  # a name, or not even that: the lookup will tell
         return []
     return [(family, address) for family, _, _, _, address in found]

@@ -1,8 +1,8 @@
-"""Host names to addresses, in threads: one look-up per host at a time in the whole process, whoever asks.
+"""Resolves host names in threads, with one lookup per host at a time in the whole process.
 
-A look-up that hangs cannot be ended: it holds its thread for as long as the system's resolver likes. Had each attempt
-to connect a look-up of its own, those that try again and again would pile threads up without a bound. So who asks for a
-host that is being looked up already, from whichever pool, loop or thread, waits for that answer.
+A hanging lookup cannot be cancelled: it holds its thread for as long as the system's resolver takes. If each attempt to
+connect started its own lookup, reconnects would pile up threads without bound. So all requests for a host share the
+lookup in progress, whatever pool, loop or thread they come from.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..callbacks import logger
 if TYPE_CHECKING:
     from ..loop import Loop
 
-#: (family, address as connect() takes it, but with port 0)
+#: (family, address for connect(), but with port 0)
 Found = list[tuple[int, tuple[Any, ...]]]
 
 
 class Query:
-    """One who waits for the addresses of a host."""
+    """One request for the addresses of a host."""
 
     __slots__ = ("_loop", "_tell", "_withdraw")
 
@@ -36,32 +36,32 @@ class Query:
         self._withdraw = withdraw
 
     def cancel(self) -> None:
-        """Wait no more; an answer that is on its way still comes."""
+        """Stop waiting. An answer that is already scheduled still arrives."""
         self._withdraw(self)
 
     def answer(self, found: Found, error: Optional[OSError]) -> None:
-        """Tell the answer, from the loop; may be called in any thread."""
+        """Schedule the callback on the loop, with the answer. May be called from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._tell, found, error)
-        except RuntimeError:  # the loop was closed meanwhile: nobody is left to be told
+        except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
             pass
-        except Exception:  # whatever a loop is made of, the others who wait are told
+        except Exception:  # a faulty loop must not keep the answer from the other queries
             logger.exception("an event loop did not take the answer to a look-up")
 
 
 class Resolver:
-    """Looks hosts up; may be asked from any thread."""
+    """Looks up hosts. May be used from any thread."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, without the look-ups under way: in a forked child their threads are not there."""
+        """Start afresh, without the lookups in progress. Their threads do not exist in a forked child."""
         self._lock = threading.Lock()
         self._waiting: dict[str, dict[Query, None]] = {}  # by host; ordered sets
 
     def ask(self, loop: Loop, host: str, tell: Callable[[Found, Optional[OSError]], object]) -> Query:
-        """Have ``tell(found, error)`` called once, from the loop. Raises RuntimeError when no thread is to be had."""
+        """Look up a host; the loop calls ``tell(found, error)`` once. Raises RuntimeError if no thread can start."""
         key = host.lower()
         with self._lock:
             waiting = self._waiting.get(key)
@@ -69,13 +69,13 @@ class Resolver:
                 waiting = {}
                 name = "ami_client-resolver"
                 threading.Thread(target=self._look_up, args=(key, host, waiting), name=name, daemon=True).start()
-                self._waiting[key] = waiting  # in time: the thread needs the lock to answer
+                self._waiting[key] = waiting  # not too late: the thread needs the lock to answer
             query = Query(loop, tell, partial(self._withdraw, waiting))
             waiting[query] = None
         return query
 
     def _withdraw(self, waiting: dict[Query, None], query: Query) -> None:
-        # Were it left, the list would grow for as long as the look-up hangs.
+        # Otherwise the list would grow for as long as the lookup hangs.
         with self._lock:
             waiting.pop(query, None)
 
@@ -93,18 +93,18 @@ class Resolver:
 def look_up(host: str) -> tuple[Found, Optional[OSError]]:
     """The addresses of a host in the system's order, or why there are none. Blocks."""
     try:
-        # Without a port: it is no part of the question, and the host is all that look-ups are told apart by.
+        # Without a port, because lookups are shared by host alone.
         answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in answers], None
     except OSError as error:
         return [], error
     except UnicodeError as error:  # a label that is empty or too long
         return [], OSError(errno.EINVAL, f"malformed host name: {error}")
-    except Exception as error:  # those who wait would do so for ever
+    except Exception as error:  # otherwise the queries would wait for ever
         return [], OSError(errno.EINVAL, f"the host name cannot be looked up: {error!r}")
 
 
-#: The one that all connections of the process ask.
+#: The resolver of all connections in this process.
 resolver = Resolver()
 
 if hasattr(os, "register_at_fork"):  # Windows has no forks

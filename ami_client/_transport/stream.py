@@ -1,4 +1,4 @@
-"""One connected, non-blocking socket and its buffers; TLS is a filter in between.
+"""One connected, non-blocking socket with its buffers, and an optional TLS filter.
 
 Source: phpDaemon Network/IOStream.php.
 """
@@ -16,37 +16,38 @@ if TYPE_CHECKING:
     from ..loop import Handle, Loop
     from .tls import TLSFilter
 
-RECV_SIZE = 65536  # bytes asked for at once
-# One busy link must not starve timers and other links: so many reads per wake-up, and none after so many seconds.
+RECV_SIZE = 65536  # bytes per read
+# Maximum number of reads per wake-up, and seconds after which no other read starts. One busy link must not starve
+# timers and other links.
 RECV_BUDGET = 4
 TIME_BUDGET = 0.01
 LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
 
 
 class Unwatchable(OSError):
-    """The loop does not take a socket: ``select()`` knows no descriptor as high as that, or the kernel has no room.
+    """The loop cannot watch a socket: its descriptor is too high for ``select()``, or the kernel has no room.
 
-    It is the end of that one connection. ``__cause__`` is what the loop raised.
+    This ends that one connection. ``__cause__`` is the loop's exception.
     """
 
     def __init__(self, cause: Union[OSError, ValueError]) -> None:
         number = getattr(cause, "errno", None) or errno.EMFILE
         super().__init__(number, f"the event loop takes no more sockets: {cause}")
-        self.__cause__ = cause.with_traceback(None)  # whose frames would keep the connection
+        self.__cause__ = cause.with_traceback(None)  # its frames would keep the connection alive
 
 
 class _Phase(Enum):
     OPEN = "open"
-    CLOSING = "closing"  # nothing is read any more; what is buffered still goes out
+    CLOSING = "closing"  # reads no more; still sends what is buffered
     CLOSED = "closed"
 
 
 class Stream:
     """Reads and writes one socket.
 
-    ``on_data(data)`` gets what arrives. ``on_lost(error)`` comes once, from the loop, never out of a call of ours: the
-    peer closed (``error`` is None) or the socket or TLS failed. After :meth:`close` or :meth:`abort` neither comes.
-    ``on_open()`` comes out of :meth:`start`, with a ``tls`` filter after the handshake.
+    ``on_data(data)`` gets what arrives. The loop calls ``on_lost(error)`` once when the peer closed (``error`` is None)
+    or the socket or TLS failed; no method of the stream calls it directly. After :meth:`close` or :meth:`abort` neither
+    is called. :meth:`start` calls ``on_open()``; with a ``tls`` filter it is called after the handshake.
     """
 
     def __init__(
@@ -67,14 +68,14 @@ class Stream:
         self._tls = tls
         self._outgoing = bytearray()
         self._phase = _Phase.OPEN
-        self._corked = False  # while data is handled, what is written goes out joined at the end
-        self._writing = False  # the loop watches for room
-        self._linger: Optional[Handle] = None  # ends the wait of a closing stream
-        self._loss: Optional[Handle] = None  # on_lost is on its way
-        self._forks = _fork.forks  # in a forked child it reads and writes nothing: the socket is the parent's as well
+        self._corked = False  # while data is handled; all writes go out together afterwards
+        self._writing = False  # the loop watches for writability
+        self._linger: Optional[Handle] = None  # timer that ends the wait of a closing stream
+        self._loss: Optional[Handle] = None  # the scheduled on_lost
+        self._forks = _fork.forks  # a forked child must not read or write: it shares the parent's socket
 
     def start(self) -> None:
-        """Begin to read. When the loop does not take the socket, ``on_lost`` gets :class:`Unwatchable`, and no more."""
+        """Start reading. If the loop cannot watch the socket, ``on_lost`` gets :class:`Unwatchable`."""
         try:
             self._loop.add_reader(self._sock.fileno(), self._readable)
         except (OSError, ValueError) as error:
@@ -91,7 +92,7 @@ class Stream:
         return len(self._outgoing)
 
     def write(self, data: bytes) -> None:
-        """Send, now as far as the socket takes it, the rest when it has room. After a close, nothing happens."""
+        """Send what the socket takes now, and the rest when it has room. No effect after a close."""
         if self._phase is not _Phase.OPEN or not data:
             return
         self._outgoing += data if self._tls is None else self._tls.encrypt(data)
@@ -99,7 +100,7 @@ class Stream:
             self._flush()
 
     def close(self) -> None:
-        """Stop reading, send what is buffered, then close; a server that does not read is waited for 5 seconds."""
+        """Stop reading, send what is buffered, then close. A server that does not read is waited for 5 seconds."""
         if self._phase is not _Phase.OPEN:
             self._keep_silent()
             return
@@ -111,11 +112,11 @@ class Stream:
             self._flush()
             if self._phase is _Phase.CLOSING:
                 self._linger = self._loop.call_later(LINGER, self.abort)
-        except RuntimeError:  # the loop is closed: nobody will tell when there is room for the rest
+        except RuntimeError:  # the loop is closed, so it will not report room for the rest
             self.abort()
 
     def abort(self) -> None:
-        """Close at once; what is buffered is lost."""
+        """Close at once. Buffered bytes are lost."""
         if self._phase is _Phase.CLOSED:
             self._keep_silent()
             return
@@ -142,7 +143,7 @@ class Stream:
             self._flush()
 
     def _recv(self) -> Optional[bytes]:
-        """What has arrived; None when there is nothing, or the stream is at its end."""
+        """Read what has arrived. Return None if there is nothing, or the stream has ended."""
         if self._forks != _fork.forks:
             return None
         try:
@@ -168,12 +169,12 @@ class Stream:
         assert self._tls is not None
         error = self._tls.handshake(data)
         self._outgoing += self._tls.take_outgoing()
-        self._flush()  # at once: behind a failure it is the alert that tells the server why
+        self._flush()  # at once: after a failure it holds the alert that tells the server why
         if error is not None:
             self._lose(error)
         elif self._tls.established:
             self._on_open()
-            self._decrypt(b"")  # the banner may have come along
+            self._decrypt(b"")  # the banner may have arrived too
 
     def _decrypt(self, data: bytes) -> None:
         assert self._tls is not None
@@ -214,7 +215,7 @@ class Stream:
         if self._phase is _Phase.CLOSED:
             return
         data = self._recv()
-        if data:  # what the peer said before it closed comes first
+        if data:  # first deliver what the peer sent before it closed
             self._received(data)
             self._loop.call_soon(self._send_failed, error)
         else:

@@ -1,4 +1,4 @@
-"""Scheduled callbacks: the handles that stand for them, and the timers in order of their times."""
+"""Handles of scheduled callbacks, and the timer queue."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Callable, Optional, SupportsFloat
 
 from ..callbacks import call_guarded
 
-#: Cancelled timers are left in the heap until there are so many and they are most of it.
+#: Cancelled timers stay in the heap until there are more than this, and they are more than half of it.
 _MANY_CANCELLED = 100
 
 
 def seconds(value: SupportsFloat) -> float:
-    """A time as a float: a Decimal, say, cannot be added to one, and would be found out in each later turn.
+    """Convert a time to a float. A Decimal, for example, cannot be added to one, and would fail in later iterations.
 
-    Raises TypeError for what is no number (text is none), ValueError for NaN, OverflowError for what no float holds.
+    Raises TypeError if it is not a number (text is not), ValueError for NaN, OverflowError if it is too large.
     """
     if type(value) is not float:
         if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
@@ -29,7 +29,7 @@ def seconds(value: SupportsFloat) -> float:
 
 
 class CallbackHandle:
-    """A scheduled callback, as the reactor's ``call_soon`` returns it."""
+    """A scheduled callback, returned by the reactor's ``call_soon``."""
 
     __slots__ = ("_args", "_callback", "_cancelled")
 
@@ -41,9 +41,9 @@ class CallbackHandle:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Keep the callback from being called; no effect when it has been."""
+        """Cancel the callback; no effect if it was called already."""
         self._cancelled = True
-        # A cancelled timer may stay in the heap for long: what it refers to need not.
+        # A cancelled timer may stay in the heap for long. Let go of what it refers to.
         self._callback, self._args = None, ()
 
     def cancelled(self) -> bool:
@@ -51,7 +51,7 @@ class CallbackHandle:
         return self._cancelled
 
     def run(self) -> bool:
-        """Call it, guarded; returns False when it was cancelled."""
+        """Call the callback, guarded. Return False if it was cancelled."""
         callback = self._callback
         if callback is None:
             return False
@@ -60,7 +60,7 @@ class CallbackHandle:
 
 
 class TimerHandle(CallbackHandle):
-    """A callback scheduled for a time, as the reactor's ``call_later`` returns it."""
+    """A callback scheduled for a time, returned by the reactor's ``call_later``."""
 
     __slots__ = ("_queue", "_when")
 
@@ -73,14 +73,14 @@ class TimerHandle(CallbackHandle):
     ) -> None:
         super().__init__(callback, args)
         self._when = when
-        self._queue: Optional[TimerQueue] = queue  # until it leaves it or is cancelled
+        self._queue: Optional[TimerQueue] = queue  # None once it has left the queue or was cancelled
 
     def when(self) -> float:
-        """Return the time at which it is due, seconds on the reactor's clock."""
+        """Return the time when it is due, in seconds on the reactor's clock."""
         return self._when
 
     def cancel(self) -> None:
-        """Keep the callback from being called; no effect when it has been."""
+        """Cancel the callback; no effect if it was called already."""
         queue, self._queue = self._queue, None
         if queue is not None:
             queue._cancelled += 1
@@ -88,27 +88,27 @@ class TimerHandle(CallbackHandle):
 
 
 class TimerQueue:
-    """Timers in order of their times, equal ones as they were added."""
+    """A queue of timers by time. Timers for the same time keep the order in which they were added."""
 
     __slots__ = ("_cancelled", "_heap", "_order")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, TimerHandle]] = []
         self._order = itertools.count()
-        self._cancelled = 0  # of those in the heap
+        self._cancelled = 0  # number of cancelled timers in the heap
 
     def __len__(self) -> int:
-        """How many are kept, cancelled ones included."""
+        """Number of timers in the heap, including cancelled ones."""
         return len(self._heap)
 
     def add(self, when: float, callback: Callable[..., object], args: tuple[object, ...]) -> TimerHandle:
-        """Add ``callback(*args)``, due at ``when``, as :func:`seconds` returns it."""
+        """Add ``callback(*args)``, due at ``when``. Convert ``when`` with :func:`seconds` first."""
         handle = TimerHandle(when, self, callback, args)
         heapq.heappush(self._heap, (when, next(self._order), handle))
         return handle
 
     def next_time(self) -> Optional[float]:
-        """Return when the next timer is due, None without any; forgets what was cancelled."""
+        """Return the time of the next timer, or None if there is none. Forget cancelled timers."""
         heap = self._heap
         if _MANY_CANCELLED < self._cancelled > len(heap) // 2:
             heap[:] = [entry for entry in heap if not entry[2].cancelled()]
@@ -120,7 +120,7 @@ class TimerQueue:
         return heap[0][0] if heap else None
 
     def pop_due(self, now: float) -> Iterator[TimerHandle]:
-        """Remove the timers due at ``now``, and give them in order without the cancelled ones."""
+        """Remove the timers due at ``now``. Yield them in order, without the cancelled ones."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             handle = heapq.heappop(heap)[2]
@@ -131,6 +131,6 @@ class TimerQueue:
                 yield handle
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all timers."""
         self._heap.clear()
         self._cancelled = 0

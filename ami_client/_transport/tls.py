@@ -1,4 +1,4 @@
-"""TLS: a filter in memory, the usual context, and hints for what fails."""
+"""TLS: an in-memory filter, the default context, and hints for failures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     import ssl
 
 
-_READ_SIZE = 65536  # bytes of a piece
+_READ_SIZE = 65536  # bytes per read
 
 
 class TLSFilter:
-    """TLS in memory: encrypted bytes on one side, plain on the other. Knows no socket."""
+    """TLS in memory, without a socket: encrypted bytes on one side, plain bytes on the other."""
 
     def __init__(self, context: ssl.SSLContext, server_hostname: Optional[str]) -> None:
-        import ssl  # costs many milliseconds: only for those who use it
+        import ssl  # a slow import (benchmark h): only for those who use TLS
 
         self._ssl = ssl
         self._incoming = ssl.MemoryBIO()
@@ -26,28 +26,28 @@ class TLSFilter:
         self.established = False
 
     def take_outgoing(self) -> bytes:
-        """Encrypted bytes for the peer."""
+        """Remove and return the encrypted bytes for the peer."""
         return self._outgoing.read()
 
     def handshake(self, data: bytes) -> Optional[BaseException]:
-        """Go on with the handshake; returns why it failed, None while all is well."""
+        """Continue the handshake. Return why it failed, or None if it has not."""
         self._incoming.write(data)
         try:
             self._object.do_handshake()
         except self._ssl.SSLWantReadError:
             return None
-        except (OSError, ValueError) as error:  # ssl.SSLError and CertificateError are among them
+        except (OSError, ValueError) as error:  # these include ssl.SSLError and CertificateError
             return error
         self.established = True
         return None
 
     def encrypt(self, data: bytes) -> bytes:
-        """Plain bytes to encrypted ones."""
+        """Encrypt plain bytes."""
         self._object.write(data)
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> tuple[bytes, bool, Optional[BaseException]]:
-        """Encrypted bytes to plain ones; also whether the peer has ended the session, and the error if it was one."""
+        """Decrypt bytes. Also return whether the peer has ended the session, and the error if that was the reason."""
         self._incoming.write(data)
         parts: list[bytes] = []
         try:
@@ -65,15 +65,15 @@ class TLSFilter:
 
     def goodbye(self) -> bytes:
         """The bytes that end the session."""
-        with suppress(OSError, ValueError):  # it only waits for the peer's goodbye, or was never established
+        with suppress(OSError, ValueError):  # unwrap() waits for the peer's goodbye, or TLS was never established
             self._object.unwrap()
         return self._outgoing.read()
 
 
 @cache
 def default_context(verify: bool) -> ssl.SSLContext:
-    # Shared by all connections: each would cost many milliseconds and most of a megabyte.
-    import ssl  # costs many milliseconds as well: only for those who use it
+    # All connections share it: a context takes most of a megabyte, and many milliseconds to load its certificates.
+    import ssl  # a slow import (benchmark h): only for those who use TLS
 
     context = ssl.create_default_context()
     if not verify:

@@ -1,4 +1,4 @@
-"""From a URL to a stream of bytes: name, TCP or unix socket, TLS, within ``connect_timeout``.
+"""Opens a byte stream to a URL: name lookup, TCP or unix socket, TLS, within ``connect_timeout``.
 
 Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 """
@@ -24,12 +24,12 @@ USUAL_PORT = 5038
 
 
 class Transport:
-    """The way to one server.
+    """The byte stream to one server.
 
-    ``on_open()`` comes once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most once,
-    when there is no connection or no more. All come from the loop; none after :meth:`close`.
+    ``on_open()`` is called once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most
+    once, when the connection failed or ended. The loop makes all these calls; none is made after :meth:`close`.
 
-    Attributes: ``addr``, the peer as text, ``""`` before it was reached.
+    Attributes: ``addr``, the peer as text; ``""`` until it is reached.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Transport:
         self._on_lost = on_lost
         self._connector: Optional[Connector] = None
         self._stream: Optional[Stream] = None
-        self._limit: Optional[Handle] = None  # of the time to connect
+        self._limit: Optional[Handle] = None  # timer of connect_timeout
         self._opened_once = False
 
     @property
@@ -61,11 +61,11 @@ class Transport:
 
     @property
     def port(self) -> Optional[int]:
-        """The port of the URL, else the option's; None for a unix socket."""
+        """The port of the URL, or else of the options; None for a unix socket."""
         return None if self._server.scheme == "unix" else self._server.port or self._options.port
 
     def open(self) -> None:
-        """Begin to connect."""
+        """Start connecting."""
         timeout = self._options.connect_timeout
         if timeout is not None:
             self._limit = self._loop.call_later(timeout, self._timed_out, timeout)
@@ -80,12 +80,12 @@ class Transport:
         self._connector.start()
 
     def write(self, data: bytes) -> None:
-        """Send; before it is open and after it is closed, nothing happens."""
+        """Send ``data``. No effect before the stream is open and after it is closed."""
         if data and self._stream is not None:
             self._stream.write(data)
 
     def close(self, *, abort: bool = False) -> None:
-        """Send what was written, then close; with ``abort`` close at once."""
+        """Send what was written, then close. With ``abort``, close at once."""
         self._stop_limit()
         if self._connector is not None:
             self._connector.cancel()

@@ -1,4 +1,4 @@
-"""What interrupts a blocked ``select()``: other threads and signals.
+"""Wakes a blocked ``select()`` from other threads and signals.
 
 Private to :mod:`ami_client.reactor`.
 """
@@ -18,12 +18,12 @@ from .. import _fork
 _Previous = Union[Callable[[int, Optional[FrameType]], object], int, None]
 
 
-#: What signals wrote to before, by the descriptor that a running loop has put in its place.
+#: Map from a running loop's wake-up descriptor to the descriptor that it replaced.
 _replaced: dict[int, int] = {}
 
 
 class Waker:
-    """A socket pair whose one end is watched by the loop and whose other end anyone may poke."""
+    """A socket pair. The loop watches one end, and anybody may write to the other to wake it."""
 
     __slots__ = ("_forks", "_poked", "_receiver", "_sender")
 
@@ -35,40 +35,40 @@ class Waker:
         self._forks = _fork.forks
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when the loop has to wake."""
+        """Return the descriptor that becomes readable to wake the loop."""
         return self._receiver.fileno()
 
     def wake(self) -> None:
-        """Make the descriptor readable; never blocks, safe from threads and signal handlers.
+        """Make the descriptor readable. Never blocks; safe in any thread and in signal handlers.
 
-        The work to wake for must be queued *before*: that is what lets a wake-up be left out
-        while an earlier one is still on its way, so that a storm of them costs one byte.
+        Queue the work *before* this call. Only then may a wake-up be skipped while an earlier one is pending, so that a
+        storm of wake-ups sends only one byte.
         """
         if self._poked:
             return
         self._poked = True
-        # Full (of signal numbers): the loop wakes anyway. Closed: there is nobody to wake.
+        # If the socket is full (of signal numbers), the loop wakes anyway. If it is closed, there is nobody to wake.
         with suppress(OSError):
             self._sender.send(b"\0")
 
     def drain(self) -> None:
-        """Consume the wake-ups. To be called by the loop before it looks at its queue again."""
+        """Consume the wake-ups. The loop calls this before it looks at its queue again."""
         try:
             while len(self._receiver.recv(4096)) == 4096:
                 pass
         except BlockingIOError:
             pass
         finally:
-            # Only after reading: cleared first, a byte sent in between would be read here with
-            # the mark left set, and nobody would ever poke again.
+            # Clear the flag only after reading. If it were cleared first, a byte sent in between would be read here
+            # but leave the flag set, and nobody would ever wake the loop again.
             self._poked = False
 
     @contextmanager
     def woken_by_signals(self) -> Iterator[None]:
-        """Let every signal wake the loop inside the block; no effect outside the main thread.
+        """Inside the block, every signal wakes the loop. No effect outside the main thread.
 
-        Without it a signal that arrives after Python's last check and before the system call
-        of ``select()`` would wait until something else happens: a Ctrl-C that does nothing.
+        Otherwise a signal that arrives after Python's last check, but before the system call of ``select()``, would
+        wait until something else happens: a Ctrl-C that does nothing.
         """
         own = self._sender.fileno()
         try:
@@ -79,7 +79,7 @@ class Waker:
         try:
             yield
         finally:
-            if self._forks == _fork.forks:  # else it was put back right after the fork
+            if self._forks == _fork.forks:  # in a child it was restored right after the fork
                 del _replaced[own]
                 signal.set_wakeup_fd(previous)
 
@@ -90,10 +90,10 @@ class Waker:
 
 
 class SignalCallbacks:
-    """The signals that a loop took over, what to call for each, and what handled them before.
+    """The signals that a loop handles, with the callback and the previous handler of each.
 
-    The interpreter's handler only queues: ``submit(callback, *args)`` has the callback run by
-    the loop, where it may do anything.
+    The interpreter's signal handler only queues the callback, with ``submit(callback, *args)``. The loop then calls it,
+    so it may do anything.
     """
 
     __slots__ = ("_callbacks", "_forks", "_previous", "_submit")
@@ -105,7 +105,7 @@ class SignalCallbacks:
         self._previous: dict[int, _Previous] = {}
 
     def add(self, sig: int, callback: Callable[..., object], args: tuple[object, ...]) -> None:
-        """Have ``callback(*args)`` queued on each ``sig``, instead of an earlier callback."""
+        """Queue ``callback(*args)`` on each ``sig``. Replaces an earlier callback."""
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
         if sig not in signal.valid_signals():
@@ -115,17 +115,17 @@ class SignalCallbacks:
         self._callbacks[sig] = (callback, args)
 
     def remove(self, sig: int) -> bool:
-        """Give ``sig`` back to its previous handler; returns whether it was ours."""
+        """Restore the previous handler of ``sig``. Return whether it was handled here."""
         if sig not in self._callbacks:
             return False
         previous = self._previous[sig]
-        # None: installed by C code, which Python can neither call nor put back.
+        # None means a handler installed by C code, which Python can neither call nor restore.
         _set_handler(sig, signal.SIG_DFL if previous is None else previous)
         del self._callbacks[sig], self._previous[sig]
         return True
 
     def clear(self) -> None:
-        """Give all signals back."""
+        """Restore the previous handlers of all signals."""
         for sig in list(self._callbacks):
             self.remove(sig)
 
@@ -133,13 +133,13 @@ class SignalCallbacks:
         if self._forks == _fork.forks:
             self._submit(self._run, sig)
             return
-        # A forked child, in which nobody runs the loop: there the signal does what it did before. So a child ends when
-        # it is told to terminate.
+        # Nobody runs the loop in a forked child, so the previous handler applies there. A child thus ends when it is
+        # told to terminate.
         self.remove(sig)
         signal.raise_signal(sig)
 
     def _run(self, sig: int) -> None:
-        # Looked up only now: it may have been removed since the signal came.
+        # Look up the callback only now: it may have been removed since the signal arrived.
         entry = self._callbacks.get(sig)
         if entry is not None:
             callback, args = entry
@@ -149,13 +149,13 @@ class SignalCallbacks:
 def _set_handler(sig: int, handler: _Previous) -> _Previous:
     try:
         return signal.signal(sig, handler)
-    except (ValueError, OSError) as error:  # not the main thread; not to be caught (SIGKILL)
+    except (ValueError, OSError) as error:  # not the main thread, or a signal that cannot be caught (SIGKILL)
         raise RuntimeError(f"cannot handle signal {sig}: {error}") from error
 
 
 def _give_wakeup_back() -> None:
-    # A signal for a forked child is not to wake its parent, with which it shares the socket.
-    with suppress(OSError, ValueError):  # what was there before may be closed
+    # A signal for a forked child must not wake the parent through the shared socket.
+    with suppress(OSError, ValueError):  # the previous descriptor may be closed
         current = signal.set_wakeup_fd(-1)
         while current in _replaced:
             current = _replaced.pop(current)

@@ -1,1 +1,1 @@
-"""What stands between connections and the protocol: callbacks, events, time limits, the pool of each URL."""
+"""The layer between connections and the protocol: callbacks, events, timeouts, the pool of each URL."""

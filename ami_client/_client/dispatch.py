@@ -1,4 +1,4 @@
-"""Who hears of an event, and the calls.
+"""Dispatches events to their handlers.
 
 Source: phpDaemon Clients/Asterisk/Connection.php (onRead, event).
 """
@@ -17,7 +17,7 @@ from .._engine.state import FINISHED
 from ..callbacks import Guard
 from ..emitter import BINDINGS, Emitter, EventHandlers, emit_on, overrides
 
-# A name may be whatever the server likes: so many are remembered.
+# Number of cached event names. A server may send any name.
 MAX_NAMES = 1000
 
 Chain = tuple[EventHandlers, str, list[Callable[..., object]]]
@@ -28,15 +28,15 @@ Others = Callable[[Union[ListGoneOn, LoginDone]], object]
 
 
 class Dispatch:
-    """Events of one connection, ``sender``, to its handlers and then to those of its pool.
+    """Dispatches the events of one connection, ``sender``, to its handlers and then to those of its pool.
 
-    :meth:`run` is the short way of an event from the server, :meth:`emit` the careful way of any event: both call the
-    same handlers in the same order. Where a subclass overrides ``emit`` or ``event``, each event goes through that.
+    :meth:`run` is the fast path for server events, :meth:`emit` the general path for any event. Both call the same
+    handlers in the same order. If a subclass overrides ``emit`` or ``event``, every event goes through the override.
     """
 
     def __init__(self, sender: EventHandlers, base: type[EventHandlers], pool: Optional[Emitter], guard: Guard) -> None:
         self._sender = sender
-        self._base = base  # the class whose emit and event are ours
+        self._base = base  # the class whose emit and event are not overrides
         self._pool = pool
         self._guard = guard
         emitters = (sender, pool) if isinstance(pool, EventHandlers) else (sender,)
@@ -53,8 +53,8 @@ class Dispatch:
 
         ``answer`` gets each answer, ``others`` the rest.
 
-        Each event comes this way, so what :meth:`emit` and the guard do is written out here: three calls per event
-        fewer, which made the whole way from the socket to the handler shorter by a tenth (benchmark a).
+        Every server event takes this path, so :meth:`emit` and the guard are inlined. This saves three calls per event,
+        a tenth of the time from the socket to the handler (benchmark a).
         """
         if self.routes.overridden:
             outcomes = _WithoutEvents(outcomes, session, self._emit)
@@ -65,7 +65,7 @@ class Dispatch:
         for outcome in outcomes:
             if isinstance(outcome, Packet):
                 for emitter, name, handlers in routes[outcome.event_name]:
-                    if session.state is FINISHED:  # looked at again after each chain
+                    if session.state is FINISHED:  # check again after each chain
                         break
                     emitter._last_event_name = name
                     for handler in handlers:
@@ -83,7 +83,7 @@ class Dispatch:
                             if result is True:
                                 break
                             guard.is_unrun(handler, result)
-                    if routes.seen != BINDINGS.count:  # the chains that were found hold no longer
+                    if routes.seen != BINDINGS.count:  # the cached chains are out of date
                         self._emit_rest(outcome, session, emitter, name)
                         routes.refresh()
                         now = clock()
@@ -100,20 +100,20 @@ class Dispatch:
     def emit(
         self, own: Callable[..., bool], is_finished: Callable[[], bool], event: str, *args: object, **kwargs: object
     ) -> bool:
-        """Emit by ``own`` on the connection, then on its pool. True if anybody listened.
+        """Emit with ``own`` on the connection, then on its pool. True if there was any handler.
 
-        When the connection's own handlers end it, the pool hears ``disconnect`` and nothing after it.
+        If the connection's own handlers end it, the pool gets ``disconnect`` and nothing after it.
         """
         finished = is_finished()
         heard = own(event, *args, **kwargs)
-        if event == "new_listener" or is_finished() is not finished:  # the first is pyee's own, at each binding
+        if event == "new_listener" or is_finished() is not finished:  # pyee emits new_listener for each binding
             return heard
         if self._pool is not None:
             heard = emit_on(self._pool, self._guard, event, *args, **kwargs) or heard
         return heard
 
     def announce(self, event: str, *args: object) -> None:
-        """Emit an event of the connection's own, through what a subclass overrides."""
+        """Emit one of the connection's own events. Honour a subclass's ``event`` and ``emit``."""
         sender = self._sender
         if overrides(sender, "event", self._base):
             self._guard(sender.event, event, *args)
@@ -128,7 +128,7 @@ class Dispatch:
                 self.announce(name, packet)
 
     def _emit_rest(self, packet: Packet, session: Session, emitter: EventHandlers, name: str) -> None:
-        """Emit what comes behind a chain in which somebody has bound or unbound."""
+        """Emit the rest of an event, after a chain in which somebody has bound or unbound a handler."""
         for one, following in self.routes.after(packet.event_name, emitter, name):
             if session.state is FINISHED:
                 break
@@ -136,9 +136,9 @@ class Dispatch:
 
 
 class _WithoutEvents:
-    """Outcomes; events are not among them but go to ``emit``.
+    """Iterates over outcomes without the events, which go to ``emit``.
 
-    No generator: one that an interrupt came out of would be at its end.
+    This is not a generator, because a KeyboardInterrupt would exhaust a generator.
     """
 
     def __init__(
@@ -163,23 +163,23 @@ class _WithoutEvents:
 
 
 class Routes(Memo[str, list[Chain]]):
-    """Of an event's name the handlers, of several emitters in turn: looked up once, until somebody binds or unbinds.
+    """Cache from event name to handler chains, invalidated by any bind or unbind.
 
-    Each chain has emitter, name and handlers, in the order in which they are called; only those that have handlers.
-    Most events of a busy server have no handler, and the others have one or two: asking each emitter for both names of
-    each event would cost more than reading the event.
+    A chain is an emitter, a name and its handlers. Chains are in calling order, and never empty. Most events of a busy
+    server have no handler, and the others have one or two. Asking each emitter for both names of each event would cost
+    more than reading the event (benchmarks a and c).
     """
 
     size = MAX_NAMES
 
     def __init__(self, *emitters: EventHandlers, overridden: bool = False) -> None:
         super().__init__()
-        #: Whether somebody overrides ``emit`` or ``event``, and so is to see all events.
+        #: Whether somebody overrides ``emit`` or ``event``, and so must see all events.
         self.overridden = overridden
         self._emitters = emitters
         self._first_lines = _Unwanted(self)
-        self.seen = -1  # of BINDINGS.count
-        #: Of an event's first line whether nobody listens; None when somebody listens to all events.
+        self.seen = -1  # BINDINGS.count at the last refresh
+        #: Map from an event's first line to whether nobody listens; None if somebody listens to all events.
         self.unwanted: Optional[_Unwanted] = None
         self.refresh()
 
@@ -192,14 +192,14 @@ class Routes(Memo[str, list[Chain]]):
         return [(one, name) for name in (f"event_{event_name}", "event") for one in self._emitters]
 
     def after(self, event_name: str, emitter: EventHandlers, name: str) -> Iterator[tuple[EventHandlers, str]]:
-        """Emitters and names behind these, looked up when their turn comes: for handlers that bind and unbind."""
+        """Yield the emitters and names after these. Look up each in its turn, because handlers may bind and unbind."""
         turns = self._turns(event_name)
         for one, following in turns[turns.index((emitter, name)) + 1 :]:
             if one.listeners(following):
                 yield one, following
 
     def refresh(self) -> None:
-        """Forget what was looked up if anybody has bound or unbound since; to be called after each user code."""
+        """Clear the cache if anybody has bound or unbound since. Call this after any user code."""
         if self.seen != BINDINGS.count:
             self.seen = BINDINGS.count
             self.clear()

@@ -1,4 +1,4 @@
-"""What a KeyboardInterrupt leaves over is done in the loop's next turn."""
+"""Work that the loop completes in its next iteration if a KeyboardInterrupt cuts it short."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def drain(loop: Loop, step: Callable[[], bool]) -> None:
     """Call ``step()`` until it returns False.
 
-    Each step calls user code at most once, and forgets what it calls before. An interrupt passes; should the loop run
-    on, the steps that are left are made there, so that everybody is told.
+    Each step calls user code at most once, and removes the callback before the call. A KeyboardInterrupt passes. If the
+    loop runs on, it makes the remaining steps, so every callback is called.
     """
     complete = False
     try:

@@ -1,4 +1,4 @@
-"""What drives one connection: its session, transport, time limits, callbacks, retries and end.
+"""Drives one connection: its session, transport, timeouts, callbacks, retries and end.
 
 Source: phpDaemon Clients/Asterisk/Connection.php (command, onRead) and Network/ClientConnection.php.
 """
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
 AUTHLIMIT_HINT = " Or are there as many logins under way as authlimit in manager.conf allows?"
 
-JUST_NOW = 1.0  # seconds: a list that ended so shortly before the server closed may have been cut
+JUST_NOW = 1.0  # seconds: a list that ended this shortly before the server closed may have lost parts
 
-# For the log.
+# Texts for the log.
 STATE_TEXTS = {
     State.CONNECTING: "connecting",
     State.BANNER: "connected",
@@ -65,11 +65,11 @@ STATE_TEXTS = {
 
 
 class ConnectionPool(Protocol):
-    """A pool, as users of ``conn.pool`` know it."""
+    """The pool as seen by users of ``conn.pool``."""
 
     @property
     def reactor(self) -> Loop:
-        """The loop that the connections live on."""
+        """The loop that runs the connections."""
 
     @property
     def get_connection(self) -> Callable[..., bool]:
@@ -79,33 +79,33 @@ class ConnectionPool(Protocol):
         """As :meth:`ami_client.Pool.finish`."""
 
     def emit(self, event: str, *args: object) -> bool:
-        """Emit an event of a connection, ``args[0]``, on the pool as well."""
+        """Emit an event of the connection ``args[0]`` on the pool too."""
 
 
 class Owner(Protocol):
-    """Who gives connections to callers. Their drivers report lifecycle changes to it."""
+    """Gives connections to callers. Drivers report lifecycle changes to it."""
 
     def acquired(self, driver: Driver) -> None:
-        """Nobody else is to be given the connection."""
+        """A caller acquired the connection: give it to nobody else."""
 
     def logged_in(self, driver: Driver) -> None:
-        """It is logged in, and the handlers of ``login`` have run."""
+        """The connection is logged in, and the handlers of ``login`` have run."""
 
     def ready(self, driver: Driver) -> None:
-        """Everybody knows of the login, or the connection was given back."""
+        """All login callbacks have run, or the connection was released."""
 
     def ending(self, driver: Driver) -> None:
-        """It is finished, and now tells everybody; callbacks that ask for a connection are not to get this one."""
+        """The connection is finished, and its callbacks will be called now: give it to nobody."""
 
     def lost(self, driver: Driver) -> None:
-        """It is finished, and everybody was told."""
+        """The connection is finished, and its callbacks have been called."""
 
     def given_up(self, driver: Driver) -> None:
-        """It is not to be opened again, lost or not."""
+        """Do not open the connection again, whether it was lost or not."""
 
 
 class Life(Protocol):
-    """The methods of a connection that end it."""
+    """The methods that end a connection."""
 
     def finish(self) -> None:
         """As :meth:`ami_client.Connection.finish`."""
@@ -115,15 +115,15 @@ class Life(Protocol):
 
 
 class Driver:
-    """Runs one connection, ``conn``, from its first step to its end. ``conn`` is set by :meth:`attach`.
+    """Runs one connection, ``conn``, from start to end. :meth:`attach` sets ``conn``.
 
     Attributes:
-        url, address, options, pool: what the connection is made of; ``pool`` is None for one that never begins.
-        error: why it ended or never came to be; None while it lives.
-        session, transport, timeouts: the protocol, the way to the server, and what takes too long.
-        acquired: whether the pool may not give it to anybody.
-        suspect: the last list answer that turned out to be suspect behind its end.
-        round_trip: seconds from the last Ping that was answered to its answer.
+        url, address, options, pool: the parameters of the connection; ``pool`` is None for a placeholder connection.
+        error: why the connection ended or was never made; None while it lives.
+        session, transport, watchdog: the protocol engine, the byte stream to the server, and the timeouts of the link.
+        acquired: whether a caller has acquired it, so that the pool gives it to nobody else.
+        suspect: the last list answer that turned out to be suspect after its end.
+        round_trip: round-trip time of the last answered Ping, in seconds.
     """
 
     conn: EventHandlers
@@ -166,16 +166,16 @@ class Driver:
         self._loop = loop
         self._owner = owner
         self._forks = _fork.forks
-        self._waiting = StackCallbacks(self.guard)  # for the outcome of the login
+        self._waiting = StackCallbacks(self.guard)  # callbacks that wait for the outcome of the login
         self._outcome: Optional[Packet] = None
         self._begun = False
-        self._ending = False  # and the owner knows
-        self._handling = False  # of what has arrived; it ends with a flush
-        self._answered = False  # some action, by what is handled now
-        self._room = 0  # bytes that may be sent, at least, before it has to be looked how many wait for the server
+        self._ending = False  # the owner has been told of the end
+        self._handling = False  # received bytes are being handled; a flush follows
+        self._answered = False  # the received bytes answered an action
+        self._room = 0  # bytes that may surely be sent before the transport's buffer must be checked again
 
     def attach(self, conn: EventHandlers, base: type[EventHandlers]) -> None:
-        """Drive ``conn``; ``base`` is the class whose methods a subclass of it may override."""
+        """Drive ``conn``. ``base`` is the class whose methods a subclass may override."""
         address, options = self.address, self.options
         self.conn = conn
         self.dispatch = Dispatch(conn, base, self.pool, self.guard)
@@ -203,22 +203,22 @@ class Driver:
 
     @property
     def state(self) -> State:
-        """Where the connection is in its life."""
+        """The state of the connection."""
         return self.session.state
 
     @property
     def is_connected(self) -> bool:
-        """Whether it is logged in."""
+        """Whether the connection is logged in."""
         return self.session.state is CONNECTED
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has ended."""
+        """Whether the connection has ended."""
         return self.session.state is FINISHED
 
     @property
     def stats(self) -> Stats:
-        """What has been counted so far, as a copy. May be read from any thread."""
+        """The counts so far, as a copy. May be read from any thread."""
         return replace(
             self.counts,
             limits=self.counts.limits.copy(),
@@ -234,7 +234,7 @@ class Driver:
         return isinstance(self.error, ConnectionLost) and self.counts.bytes_in == 0
 
     def check_process(self) -> None:
-        """Raise RuntimeError in a forked child: its parent uses the socket."""
+        """Raise RuntimeError in a forked child, because the parent uses the socket."""
         if self._forks != _fork.forks:
             _fork.refuse("connection", "a Pool")
 
@@ -245,7 +245,7 @@ class Driver:
         if logger.isEnabledFor(level):
             logger.log(level, "%s: %s%s", self, STATE_TEXTS[state], f": {printable(str(told))}" if told else "")
 
-    # -- the way out
+    # -- outgoing
 
     def send(
         self,
@@ -257,7 +257,7 @@ class Driver:
         retry: bool,
         quirk: Optional[Quirk] = None,
     ) -> str:
-        """Send an action; returns its ActionID. See :class:`~ami_client.actions.Actions`."""
+        """Send an action and return its ActionID. See :class:`~ami_client.actions.Actions`."""
         if self._forks != _fork.forks:
             self.check_process()
         if self.session.state is FINISHED:
@@ -290,10 +290,10 @@ class Driver:
             raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
 
     def _ping_for_life(self) -> bool:
-        """Send a Ping that no bound on actions holds back; False before the login, or when the server does not read."""
+        """Send a Ping despite ``max_pending``. Return False before the login, or if the server does not read."""
         if not self.is_connected or self.transport.buffered >= self.options.max_outgoing:
             return False
-        # With a callback, for its answer is not to count as dropped; without a limit, for the watchdog has it.
+        # The callback keeps its answer from counting as dropped. It needs no timeout, because the watchdog has one.
         self._watch(self.session.send("Ping", None, lambda conn, packet: None, bounded=False), None)
         self._flush()
         return True
@@ -320,10 +320,10 @@ class Driver:
             self._answered = False  # it is ours
         if self.is_connected:
             self.watchdog.doubt()
-        elif self.is_finished and not self.has_retries:  # it was the last that was to be sent again
+        elif self.is_finished and not self.has_retries:  # it was the last one to be sent again
             self._deadlines.clear()
 
-    # -- the way in
+    # -- incoming
 
     def received(self, data: bytes) -> None:
         """Take bytes from the server."""
@@ -340,7 +340,7 @@ class Driver:
             self.dispatch.run(outcomes, self.session, self._answer, self._take)
         except ProtocolError as error:
             self.fail(error)
-        except BaseException:  # a KeyboardInterrupt passes; should the loop run on, what has arrived is still handled
+        except BaseException:  # after a KeyboardInterrupt, handle the rest if the loop runs on
             self._loop.call_soon(self._handle, outcomes)
             raise
         finally:
@@ -353,7 +353,7 @@ class Driver:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
 
     def _take(self, outcome: Union[ListGoneOn, LoginDone]) -> None:
-        """Take what is neither an event nor an answer."""
+        """Take an outcome that is neither an event nor an answer."""
         if isinstance(outcome, ListGoneOn):
             self.suspect = outcome.packet
             self._count_suspect("a list that went on behind its end")
@@ -371,7 +371,7 @@ class Driver:
                 self.round_trip = self._loop.time() - pending.sent_at
         elif isinstance(error, LimitReached):
             self.counts.count_error(error)
-        callback, pending.callback, pending.request = pending.callback, None, b""  # its late answer may be awaited yet
+        callback, pending.callback, pending.request = pending.callback, None, b""  # it may stay, to await a late answer
         if callback is not None:
             self.guard(callback, self.conn, done.result)
 
@@ -390,14 +390,14 @@ class Driver:
     # -- connecting and logging in
 
     def connect(self) -> None:
-        """Begin to connect."""
+        """Start connecting."""
         self.session.move(Move.CONNECT)
         self.transport.open()
 
     def tell(self, cb: Callable[..., object], *, with_others: bool = False) -> None:
         """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
 
-        ``with_others``: never at once, for the connection is about to tell everybody.
+        ``with_others``: never at once, because the connection is about to call its waiting callbacks.
         """
         if self._outcome is None or with_others:
             self._waiting.push(cb)
@@ -405,17 +405,17 @@ class Driver:
             self.guard(cb, self.conn, self._outcome)
 
     def take_back(self, cb: Callable[..., object]) -> bool:
-        """Undo :meth:`tell`; returns False if it was called already."""
+        """Undo :meth:`tell`. Return False if ``cb`` is not waiting any more."""
         return self._waiting.remove(cb)
 
     def acquire(self) -> None:
-        """Take the connection out of the owner's hands."""
+        """Reserve the connection, so that the owner gives it to nobody else."""
         self.acquired = True
         if self._owner is not None:
             self._owner.acquired(self)
 
     def release(self) -> None:
-        """Give it back."""
+        """Return the connection to its owner."""
         if self.acquired:
             self.acquired = False
             self._offer()
@@ -448,7 +448,7 @@ class Driver:
                 steps.popleft()()
             complete = True
         finally:
-            if not complete:  # a KeyboardInterrupt passes; should the loop run on, the others are still told
+            if not complete:  # after a KeyboardInterrupt, call the others if the loop runs on
                 self._loop.call_soon(self._tell_login, deque([self._tell_waiting, *steps]))
             if self.error is not None:
                 self._end(self.error)
@@ -482,7 +482,7 @@ class Driver:
     # -- the end
 
     def end(self, graceful: bool) -> None:
-        """End for good by the connection's own methods, which a subclass may override."""
+        """End for good through the connection's own methods, which a subclass may override."""
         conn = cast(Life, self.conn)
         if graceful:
             conn.graceful_shutdown()
@@ -490,7 +490,7 @@ class Driver:
             conn.finish()
 
     def finish(self, *, abort: bool = False) -> None:
-        """End for good; with ``abort`` what was not sent yet is lost."""
+        """End for good. With ``abort``, unsent data is lost."""
         if self._owner is not None:
             self._owner.given_up(self)
         self._end(
@@ -518,7 +518,7 @@ class Driver:
         return heard is not None and self._loop.time() - heard < JUST_NOW
 
     def _end(self, error: AMIError, *, abort: bool = False) -> None:
-        """The one way to the end: sockets first, then every callback and ``disconnect``, then the owner."""
+        """The only way to the end: close the socket, call every callback, emit ``disconnect``, and tell the owner."""
         if self.is_finished:
             return
         if self.session.logged_off:
@@ -551,7 +551,7 @@ class Driver:
             complete = True
             self.dispatch.announce("disconnect")
         finally:
-            if not complete:  # as above
+            if not complete:  # after a KeyboardInterrupt, as above
                 self._loop.call_soon(self._tell_end, owed)
             elif not self.has_retries:
                 self._deadlines.clear()
@@ -562,11 +562,11 @@ class Driver:
 
     @property
     def has_retries(self) -> bool:
-        """Whether it is finished, and actions of its are to be sent again."""
+        """Whether the connection is finished, and has actions to send again."""
         return self.is_finished and self.session.pending > 0
 
     def retry(self, lost: Driver) -> None:
-        """Send what ``lost`` left unanswered."""
+        """Send the unanswered actions of ``lost`` again."""
         owed: deque[Done] = deque()
         sent: set[str] = set()
         for pending in lost.take_retries():
@@ -579,21 +579,21 @@ class Driver:
         self._answer_all(owed)
 
     def take_retries(self) -> list[Pending]:
-        """Let go of the actions that are to be sent again: they are no concern of this connection any more."""
+        """Remove and return the actions to send again. This connection is not responsible for them any more."""
         self._deadlines.clear()
         return self.session.take_retries()
 
     def fail_retries(self, error: AMIError) -> None:
-        """Tell the actions that were to be sent again that no connection is coming."""
+        """Fail the actions to send again, because no connection is coming."""
         self._answer_all(deque(Done(pending, pending.fail(error)) for pending in self.take_retries()))
 
     def _send_again(self, pending: Pending, sent: set[str]) -> Optional[AMIError]:
-        """Returns why it could not be sent. Who waits for the result of a call comes behind the Originate."""
+        """Return why it could not be sent, or None. A wait for an OriginateResponse comes after its Originate."""
         if not pending.request and pending.action_id not in sent:
             return ActionFailed("the call was not placed again")
         try:
             self.session.send_again(pending)
-        except ValueError as error:  # somebody uses the same ActionID here
+        except ValueError as error:  # the same ActionID is in use here
             return ActionFailed(str(error))
         except LimitReached as error:
             return error

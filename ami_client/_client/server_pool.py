@@ -1,4 +1,4 @@
-"""All that a pool has on one URL: connections, who waits for one, and what is to be opened again.
+"""A pool's part for one URL: its connections, the callbacks that wait for one, and reconnects.
 
 Source: phpDaemon Network/Client.php (getConnection) and ClientConnection.php.
 """
@@ -23,35 +23,36 @@ from .driver import ConnectionPool, Driver
 from .slots import LIVE, Due, Place, Slot, Slots
 from .waiter import Waiter
 
-# Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). Of a larger burst the kernel
-# drops some handshakes, and the client waits for a banner that never comes: of 32 connections opened at the same
-# instant, a third. So no more than these set out at a time, each for this many seconds or until it has logged in.
+# Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). In a larger burst the kernel
+# drops some handshakes, and these clients wait for a banner that never arrives: a third of 32 connections opened at
+# once. So only this many connections set out at a time. Each counts for this many seconds, or until it has logged in.
 STARTING_AT_ONCE = 10
 STARTING_TIME = 0.1
 
-# A callback that asks for a connection again whenever it gets one is not to keep everybody else from running.
+# Callbacks served in one iteration. A callback that requests a connection again whenever it gets one must not starve
+# the loop.
 SERVED_AT_ONCE = 1000
 
-# Above its authlimit Asterisk accepts a connection and closes it at once (manager.c, session_do). The callback it was
-# for waits on, for so many tries in a row without a login in between.
+# Above its authlimit Asterisk accepts a connection and closes it at once (manager.c, session_do). The callback then
+# waits on, for up to this many such attempts in a row without a login in between.
 TURNED_AWAY_AT_MOST = 8
 
 
 def backoff_delay(attempt: int, base: float, longest: float) -> float:
     """Seconds before attempt number ``attempt`` (from 1): exponential back-off with full jitter.
 
-    Chosen by chance between 0 and ``base``, doubled for each attempt after the first, ``longest`` at most. So a
-    thousand clients that lost the same server at the same instant come back evenly spread. Source: M. Brooker,
+    The delay is random, between 0 and a bound. The bound starts at ``base`` and doubles with each attempt, up to
+    ``longest``. So a thousand clients that lost the same server at once come back evenly spread. Source: M. Brooker,
     "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    doublings = min(attempt - 1, 1000)  # a float holds no more
+    doublings = min(attempt - 1, 1000)  # more would overflow a float
     return random.uniform(0.0, min(longest, base * 2.0**doublings))
 
 
 class ServerPool:
-    """The connections to one URL, by their drivers, which report lifecycle changes to it: it is their ``Owner``.
+    """The connections to one URL, by their drivers. It is their ``Owner``: they report lifecycle changes to it.
 
-    ``on_idle(server)`` is called when there is nothing left that it would be kept for.
+    ``on_idle(server)`` is called when it has no connections, no waiting callbacks and no reconnects left.
     """
 
     def __init__(
@@ -69,13 +70,13 @@ class ServerPool:
         self._make = make
         self._finished = False
         self._slots = Slots()
-        self._turned_away = 0  # how often in a row, without a login in between
-        self._pause: Optional[Handle] = None  # after that, before anything is opened
-        self._hastened = float("-inf")  # when the last attempt was made at once
+        self._turned_away = 0  # connections turned away in a row, without a login in between
+        self._pause: Optional[Handle] = None  # timer of the pause after that, in which nothing is opened
+        self._hastened = float("-inf")  # when an attempt was last made at once
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
-        self._past = Stats()  # of connections that are no more
-        self._lock = Lock()  # held while a connection's counts move there, for other threads may read them
+        self._past = Stats()  # of past connections
+        self._lock = Lock()  # held while counts move into _past, because other threads may read them
         self.guard = Guard(pool.reactor.time, self._options.slow_handler, self._past)
 
     def __repr__(self) -> str:
@@ -83,12 +84,12 @@ class ServerPool:
 
     @property
     def size(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return self._slots.count(*LIVE)
 
     @property
     def stats(self) -> Stats:
-        """The sums over all connections so far. May be read from any thread."""
+        """The sums over all connections, past and present. May be read from any thread."""
         total = Stats(waiting=len(self._waiting))
         with self._lock:
             total.add([self._past])
@@ -97,7 +98,7 @@ class ServerPool:
         return total
 
     def add(self, waiter: Waiter) -> None:
-        """Let a callback wait; then :meth:`serve`. Raises LimitReached when too many do already."""
+        """Queue a callback; then call :meth:`serve`. Raises LimitReached if too many wait already."""
         limit = self._options.max_callbacks
         if len(self._waiting) >= limit:
             error = LimitReached(f"{limit} callbacks (max_callbacks) wait for a connection already", "max_callbacks")
@@ -106,7 +107,7 @@ class ServerPool:
         waiter.place = self._waiting.insert(waiter, waiter.pri)
 
     def serve(self) -> None:
-        """Give waiting callbacks the free connections and the free slots."""
+        """Give the free connections to waiting callbacks, and open new ones for the rest as far as allowed."""
         if self._serving or self._finished:
             return
         self._serving = True
@@ -120,8 +121,8 @@ class ServerPool:
                     free.driver.tell(self._waiting.pop())
                 elif self._comes_soon():
                     self._hasten()
-                    if self._comes_soon():  # still: callbacks may do anything
-                        break  # they are told how the next attempt went
+                    if self._comes_soon():  # check again: callbacks may do anything
+                        break  # the next attempt will call them with its outcome
                 elif self._pause is None and self.size < self._options.maxconnperserv:
                     self._open(self._next_waiter())
                 else:
@@ -129,11 +130,11 @@ class ServerPool:
             complete = True
         finally:
             self._serving = False
-            if not complete or not left:  # a KeyboardInterrupt passes; should the loop run on, the others are served
+            if not complete or not left:  # serve the others if the loop runs on, even after a KeyboardInterrupt
                 self._pool.reactor.call_soon(self.serve)
 
     def stop(self) -> None:
-        """Open nothing more, and serve nobody."""
+        """Open no more connections, and serve no more callbacks."""
         self._finished = True
         for slot in self._slots.all():
             slot.comes_again = False
@@ -143,7 +144,7 @@ class ServerPool:
             self._pause.cancel()
 
     def finish(self, graceful: bool) -> None:
-        """End everything; all callbacks are told."""
+        """End all connections, and fail all waiting callbacks."""
         self.stop()
         for slot in self._slots.all():
             if slot.place in LIVE:
@@ -159,7 +160,7 @@ class ServerPool:
         return cast(Waiter, self._waiting.pop())
 
     def _open(self, waiter: Optional[Waiter], attempt: int = 0) -> None:
-        """Open a connection; ``attempt`` is which one in a row it is in the place of a lost connection."""
+        """Open a connection. ``attempt`` is the number of the reconnect attempt, or 0 for a new connection."""
         options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
         loop = self._pool.reactor
         driver = Driver(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
@@ -171,12 +172,12 @@ class ServerPool:
                 driver.tell(waiter)
                 if waiter.before_connect is not None:
                     driver.guard(waiter.before_connect, driver.conn)
-        finally:  # even when a KeyboardInterrupt passes: the slot is taken
+        finally:  # even on a KeyboardInterrupt: the slot is taken
             slot.ready = True
             self._start()
 
     def _start(self) -> None:
-        """Let connections set out, not too many at a time."""
+        """Let queued connections set out, not too many at a time."""
         while self._pause is None and not self._finished and self._slots.count(Place.STARTING) < STARTING_AT_ONCE:
             slot = self._slots.first(Place.QUEUED)
             if slot is None or not slot.ready:
@@ -190,14 +191,14 @@ class ServerPool:
         self._start()
 
     def _move(self, slot: Slot, place: Place) -> None:
-        """Change its place; it does not count as starting any more."""
+        """Change a slot's place, and cancel its timer of STARTING."""
         if slot.timer is not None:
             slot.timer.cancel()
             slot.timer = None
         self._slots.move(slot, place)
 
     def _is_turned_away(self, driver: Driver) -> bool:
-        """Whether a connection was closed without a word while others were served: it is to wait for its turn."""
+        """Whether the server closed a connection without a word while it served others. Its callback then waits on."""
         if self._options.reconnect is None or self._finished or not driver.turned_away:
             return False
         if self._turned_away >= TURNED_AWAY_AT_MOST:
@@ -206,7 +207,7 @@ class ServerPool:
         return any(slot.driver is not driver and not slot.driver.is_finished for slot in others)
 
     def _hold_back(self) -> None:
-        """Open nothing for a while: too many log in."""
+        """Open nothing for a while, because too many log in at a time."""
         if self._pause is None:
             self._turned_away += 1
             delay = self._delay(self._turned_away)
@@ -214,7 +215,7 @@ class ServerPool:
             self._pause = self._pool.reactor.call_later(delay, self._go_on)
 
     def _go_on(self) -> None:
-        """Open what is to be opened: the pause is over, or others have logged in and so made room."""
+        """End the pause: its time is over, or others have logged in and so made room."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -235,7 +236,7 @@ class ServerPool:
         slot.attempt, slot.caller = 0, None
         self._turned_away = 0
         for lost in self._lost_with_retries():
-            if not driver.is_connected:  # a callback may end it
+            if not driver.is_connected:  # a callback may have ended it
                 break
             try:
                 driver.retry(lost.driver)
@@ -245,7 +246,7 @@ class ServerPool:
     def ready(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         if slot is not None and slot.place is Place.BUSY and not driver.acquired:
-            self._move(slot, Place.FREE)  # first, for who waits is to get it, not another one
+            self._move(slot, Place.FREE)  # before anything is opened, so that a waiting callback gets it
         self._start()
         if not self._slots.count(Place.STARTING):
             self._go_on()
@@ -256,21 +257,21 @@ class ServerPool:
         assert slot is not None
         is_attempt, turned_away = slot.attempt > 0, self._is_turned_away(driver)
         self._move(slot, Place.ENDING)
-        if is_attempt:  # it is made again
-            while self._waiting and not self._slots.attempts and not turned_away:  # for it: they are told how it went
+        if is_attempt:  # another attempt may follow
+            while self._waiting and not self._slots.attempts and not turned_away:  # callbacks that waited for this one
                 driver.tell(self._waiting.pop(), with_others=True)
         if turned_away:
             self._hold_back()
         caller = slot.caller
         if turned_away and caller is not None and driver.take_back(caller):
-            self._waiting.insert(caller, caller.pri, caller.place)  # where it stood
+            self._waiting.insert(caller, caller.pri, caller.place)  # at its old position
             if not is_attempt:
                 return
         slot.comes_again = self._comes_again(slot)
 
     def lost(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
-        if slot is None or slot.place is not Place.ENDING:  # told again, after a KeyboardInterrupt
+        if slot is None or slot.place is not Place.ENDING:  # reported again, after a KeyboardInterrupt
             return
         slot.attempt += 1
         if slot.comes_again:
@@ -286,7 +287,7 @@ class ServerPool:
             if slot.due is not None:
                 self._announce(slot)
             self.serve()
-        finally:  # even when a KeyboardInterrupt passes
+        finally:  # even on a KeyboardInterrupt
             self._settle(driver)
 
     def given_up(self, driver: Driver) -> None:
@@ -300,32 +301,32 @@ class ServerPool:
             self._settle(driver)
 
     def _settle(self, driver: Driver) -> None:
-        """See what is still to come, now that a connection is gone."""
+        """After the loss of a connection, fail retries that nothing can send, and report if nothing is left."""
         try:
             lost_for_good = not self._slots.count(Place.WAITING) and self._lost_with_retries()
             if lost_for_good and all(slot.driver.is_connected for slot in self._slots.at(*LIVE)):
                 self._fail_retries(driver.error or ConnectionFinished("the connection is finished"))
-        finally:  # even when a KeyboardInterrupt passes
+        finally:  # even on a KeyboardInterrupt
             if not self.size and not self._waiting and not self._slots.count(Place.WAITING):
                 self._on_idle(self)
 
     def _lost_with_retries(self) -> list[Slot]:
-        """Those that are no more, and left actions that are to be sent again."""
+        """The slots of lost connections that left actions to send again."""
         return [slot for slot in self._slots.all() if slot.place not in LIVE and not slot.buried]
 
     def _bury(self, slot: Slot) -> None:
-        """Its counts are among those of the past; unless it is to come again, it is forgotten."""
+        """Move a slot's counts to those of past connections, and forget the slot unless a replacement is due."""
         with self._lock:
-            if not slot.buried:  # a callback may have ended the pool, and so buried it
+            if not slot.buried:  # a callback may have buried it already, by ending the pool
                 slot.buried = True
                 self._past.add([slot.driver.stats.counters()])
         if slot.place is Place.RETRYING:
             self._move(slot, Place.GONE)
 
-    # -- opening again
+    # -- reconnects
 
     def _comes_soon(self) -> bool:
-        """Whether a connection is opened in the place of a lost one, or will be."""
+        """Whether a reconnect attempt is on its way or due."""
         ending = self._slots.at(Place.ENDING)
         return bool(
             self._slots.attempts or self._slots.count(Place.WAITING) or any(slot.comes_again for slot in ending)
@@ -338,19 +339,19 @@ class ServerPool:
         if isinstance(error, LoginRefused) and not (error.temporary or self._options.reconnect_refused):
             logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
             return False
-        # Of several connections that were asked for and never came to be, one is enough to go on trying.
+        # If several new connections failed before their login, only one of them keeps trying.
         others = self._comes_soon() or any(one.driver.is_connected for one in self._slots.at(*LIVE))
         return not others or slot.attempt > 0 or slot.driver.counts.logins > 0
 
     def _open_later(self, lost: Slot, delay: float, place: Optional[Place] = None) -> None:
-        """Open another one in the place of a lost one, after so many seconds."""
+        """Schedule the replacement of a lost connection, after ``delay`` seconds."""
         loop = self._pool.reactor
         if place is not None:
             self._move(lost, place)
         lost.due = Due(delay, loop.time() + delay, loop.call_later(delay, self._open_again, lost))
 
     def _call_off(self, lost: Slot) -> None:
-        """Nothing is opened in the place of a lost one any more."""
+        """Cancel the replacement of a lost connection."""
         assert lost.due is not None
         lost.due.timer.cancel()
         lost.due = None
@@ -366,7 +367,10 @@ class ServerPool:
         return backoff_delay(attempt, self._options.reconnect, self._options.reconnect_max)
 
     def _hasten(self) -> None:
-        """Somebody waits: a first attempt is made at once, a later one as soon as a first one would have been."""
+        """Hasten a reconnect, because a callback waits.
+
+        Make a first attempt at once. Give a later attempt the delay of a first one.
+        """
         waiting = [(slot.attempt > 1, slot.due.time, slot) for slot in self._slots.at(Place.WAITING) if slot.due]
         if self._slots.attempts or not waiting:
             return
@@ -374,7 +378,7 @@ class ServerPool:
         now, base = self._pool.reactor.time(), self._options.reconnect
         assert base is not None and lost.due is not None
         if lost.attempt == 1 and now >= self._hastened + base:
-            self._hastened = now  # not again and again, for a server that accepts logins and closes
+            self._hastened = now  # not over and over, if a server accepts logins and then closes
             self._open_again(lost)
         elif when > now + base:
             lost.due.timer.cancel()
@@ -383,7 +387,7 @@ class ServerPool:
     def _announce(self, lost: Slot) -> None:
         assert lost.due is not None
         error, attempt, delay = lost.driver.error, lost.attempt, lost.due.delay
-        # A server that is down fills no log; one that refuses us wants to be looked at.
+        # A server that is down must not fill the log. A refusal needs attention.
         notable = attempt == 1 or isinstance(error, LoginRefused)
         level = logging.WARNING if notable else logging.INFO
         text = "%s: connecting again in %.2f s, attempt %d (%s)"
@@ -391,7 +395,7 @@ class ServerPool:
         emit_on(self._pool, self.guard, "reconnecting", self.url, delay, attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
-        """No connection is coming: tell those that were to be sent again."""
+        """Fail the actions to send again, because no connection is coming."""
 
         def fail_one() -> bool:
             lost = next(iter(self._lost_with_retries()), None)

@@ -1,4 +1,4 @@
-"""Where the connections of a pool stand: one enum, one table, one method that changes it."""
+"""The places of a pool's connections: one enum, which one method changes by one table."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Place(Enum):
-    """Where a connection stands in its pool."""
+    """The place of a connection in its pool."""
 
-    QUEUED = "queued"  # it was made, and sets out when there is room
-    STARTING = "starting"  # it has just set out: no more than a few at a time
-    OPENING = "opening"  # it takes its time
-    BUSY = "busy"  # logged in; acquired, or its login is being told
-    FREE = "free"  # logged in, and given to whoever asks
-    ENDING = "ending"  # finished; everybody is being told
-    WAITING = "waiting"  # lost; another one is opened in its place when its delay has passed
-    RETRYING = "retrying"  # lost, with actions that another one is to send again
+    QUEUED = "queued"  # made; it sets out when there is room
+    STARTING = "starting"  # it has just set out; only a few may at a time
+    OPENING = "opening"  # still connecting or logging in after STARTING_TIME
+    BUSY = "busy"  # logged in, but acquired, or login callbacks are being called
+    FREE = "free"  # logged in, and available to the next caller
+    ENDING = "ending"  # finished; callbacks are being called
+    WAITING = "waiting"  # lost; a replacement is opened after the back-off delay
+    RETRYING = "retrying"  # lost, with actions that another connection will send again
     GONE = "gone"
 
 
@@ -42,34 +42,34 @@ LIVE = (*ON_ITS_WAY, Place.BUSY, Place.FREE, Place.ENDING)
 
 
 class Due(NamedTuple):
-    """When a connection is opened in the place of a lost one."""
+    """When the replacement of a lost connection is opened."""
 
     delay: float  # seconds
-    time: float  # of the loop
+    time: float  # on the loop's clock
     timer: Handle
 
 
 class Slot:
-    """One connection of a pool, by its driver. ``Slots.move`` alone changes ``place``."""
+    """One connection of a pool, by its driver. Only ``Slots.move`` changes ``place``."""
 
     __slots__ = ("attempt", "buried", "caller", "comes_again", "driver", "due", "place", "ready", "timer")
 
     def __init__(self, driver: Driver, attempt: int, caller: Optional[Waiter]) -> None:
         self.driver = driver
-        self.attempt = attempt  # which one in a row in the place of a lost connection; 0: none, or logged in
-        self.caller = caller  # for whom it was opened, until it is logged in
+        self.attempt = attempt  # number of the reconnect attempt; 0 if it is none, or has logged in
+        self.caller = caller  # the callback for which it was opened, until the login
         self.place = Place.QUEUED
-        self.ready = False  # to set out: who waits for it has been told of it
-        self.comes_again = False  # it is ending, and another one is to be opened in its place
-        self.timer: Optional[Handle] = None  # of STARTING
-        self.due: Optional[Due] = None  # of WAITING
-        self.buried = False  # its counts are among those of connections that are no more
+        self.ready = False  # to set out: before_connect has run
+        self.comes_again = False  # it is ending, and a replacement will be opened
+        self.timer: Optional[Handle] = None  # while STARTING
+        self.due: Optional[Due] = None  # while WAITING
+        self.buried = False  # its counts have moved to those of past connections
 
 
 class Slots:
-    """The slots of one URL, those of each place in the order in which they came there.
+    """The slots of one URL. Each place keeps its slots in order of arrival.
 
-    Attributes: ``attempts``, how many are on their way in the place of lost ones.
+    Attributes: ``attempts``, the number of reconnect attempts on their way.
     """
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ class Slots:
         self._at: dict[Place, dict[Driver, Slot]] = {place: {} for place in Place}
 
     def add(self, slot: Slot) -> None:
-        """Take in a new one."""
+        """Add a new slot."""
         self._slots[slot.driver] = self._at[slot.place][slot.driver] = slot
         self.attempts += slot.attempt > 0
 
     def move(self, slot: Slot, place: Place) -> None:
-        """Change a slot's place by the table. Raises RuntimeError for a move that the table does not have: our bug."""
+        """Change a slot's place by the table. Raises RuntimeError for a move not in the table, which is our bug."""
         old = slot.place
         if place not in MOVES[old]:
             raise RuntimeError(f"illegal move from {old.value!r} to {place.value!r}")
@@ -101,17 +101,17 @@ class Slots:
         return self._slots.get(driver)
 
     def all(self) -> list[Slot]:
-        """Those that are not gone, in the order in which they were made."""
+        """All slots that are not gone, in the order in which they were made."""
         return list(self._slots.values())
 
     def at(self, *places: Place) -> list[Slot]:
-        """Those that stand there."""
+        """The slots at these places."""
         return [slot for place in places for slot in self._at[place].values()]
 
     def count(self, *places: Place) -> int:
-        """How many stand there."""
+        """The number of slots at these places."""
         return sum([len(self._at[place]) for place in places])
 
     def first(self, place: Place) -> Optional[Slot]:
-        """The one that came there first, if any."""
+        """The slot that has been at this place longest, if any."""
         return next(iter(self._at[place].values()), None)

@@ -1,4 +1,4 @@
-"""What takes too long: actions that are not answered, logins, links that are dead."""
+"""Timeouts of actions, logins and silent links."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..errors import SilenceTimeout
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-# So many are kept before those that were answered meanwhile are looked for:
-_MANY = 1000  # actions with one limit
+# Sizes above which answered actions are looked for and removed:
+_MANY = 1000  # actions with the same limit
 _MANY_LIMITS = 32
 
 
@@ -26,8 +26,8 @@ class _Queue:
 class Deadlines:
     """Calls ``on_late(pending)`` for each action that is not answered in time.
 
-    Nearly all actions of a connection have the same limit and so fall due in the order of sending. A queue for each
-    limit in use, with one timer, costs a tenth of a timer for each action.
+    Nearly all actions of a connection have the same limit, so they fall due in the order of sending. One queue with one
+    timer for each limit in use costs a tenth of one timer per action (benchmark d).
     """
 
     def __init__(self, loop: Loop, on_late: Callable[[Pending], object]) -> None:
@@ -49,12 +49,12 @@ class Deadlines:
         while waiting and waiting[0].callback is None:
             waiting.popleft()
         waiting.append(pending)
-        if len(waiting) > queue.many:  # one that takes long stands before many that were answered
+        if len(waiting) > queue.many:  # a slow action at the head, with many answered ones after it
             queue.waiting = deque(one for one in waiting if one.callback is not None)
             queue.many = max(_MANY, 2 * len(queue.waiting))
 
     def _sweep(self) -> None:
-        """Let go of the limits that nobody waits for any more."""
+        """Remove the queues of limits that no action uses any more."""
         for limit, queue in list(self._queues.items()):
             if queue.timer is not None and all(one.callback is None for one in queue.waiting):
                 queue.timer.cancel()
@@ -62,7 +62,7 @@ class Deadlines:
         self._many = max(_MANY_LIMITS, 2 * len(self._queues))
 
     def clear(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching all actions."""
         for queue in self._queues.values():
             queue.waiting.clear()
             if queue.timer is not None:
@@ -80,7 +80,7 @@ class Deadlines:
                 pending = queue.waiting.popleft()
                 if pending.callback is not None:
                     self._on_late(pending)
-        finally:  # even when a KeyboardInterrupt passes
+        finally:  # even on a KeyboardInterrupt
             if queue.waiting:
                 self._wait(limit, queue, max(0.0, queue.waiting[0].deadline - now))
             elif self._queues.get(limit) is queue:
@@ -90,13 +90,13 @@ class Deadlines:
 class Watchdog:
     """Watches one link, from :meth:`start` to :meth:`stop`.
 
-    After ``timeout / 2`` seconds without a whole packet ``ask()`` is called, which sends a Ping and returns whether it
-    could; and when actions have not been answered in time for ``timeout`` seconds, none of them. ``on_silence(error)``
-    is called when not a byte comes for as long again, or when no action is answered for ``timeout`` seconds after the
-    Ping, whatever else comes. Without :meth:`logged_in` after ``login_timeout`` seconds
-    ``on_late_login(login_timeout)`` is. None means no limit.
+    ``ask()`` sends a Ping, and returns whether it could. It is called after ``timeout / 2`` seconds without a whole
+    packet, or if actions time out for ``timeout`` seconds and none is answered meanwhile. ``on_silence(error)`` is
+    called if no byte arrives for another ``timeout / 2`` seconds, or if no action is answered for ``timeout`` seconds
+    after the Ping, whatever else arrives. ``on_late_login(login_timeout)`` is called if :meth:`logged_in` is not called
+    within ``login_timeout`` seconds. None means no limit.
 
-    Attributes: ``last_received``, the loop's time in seconds when bytes came last; None before :meth:`start`.
+    Attributes: ``last_received``, the loop's time in seconds when bytes last arrived; None before :meth:`start`.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Watchdog:
         self._on_silence = on_silence
         self._on_late_login = on_late_login
         self._last_packet = 0.0
-        self._packets = 0  # a count that grows with each read that held the end of one
-        self._asked: Optional[float] = None  # when the Ping was sent that nothing has answered yet
-        self._late: Optional[float] = None  # since when actions have not been answered in time
+        self._packets = 0  # counter that grows with each read that contains the end of a packet
+        self._asked: Optional[float] = None  # when the Ping was sent, until any action is answered
+        self._late: Optional[float] = None  # time of the first action timeout since the last answer
         self._silence: Optional[Handle] = None
         self._login: Optional[Handle] = None
 
     def start(self) -> None:
-        """Begin: silence and the login count from now."""
+        """Start the timers of silence and of the login."""
         self.heard()
         self._last_packet = self._loop.time()
         if self._timeout is not None:
@@ -133,21 +133,21 @@ class Watchdog:
             self._login = self._loop.call_later(self._login_timeout, self._on_late_login, self._login_timeout)
 
     def heard(self) -> None:
-        """Bytes came."""
+        """Note that bytes arrived."""
         self.last_received = self._loop.time()
 
     def read(self, packets: int) -> None:
-        """What came was read; ``packets`` has grown if the end of a packet was in it."""
+        """Note that the bytes were read. ``packets`` has grown if they contained the end of a packet."""
         if packets != self._packets and self.last_received is not None:
             self._packets = packets
             self._last_packet = self.last_received
 
     def answered(self) -> None:
-        """The server has answered an action. It does so in order, so a Ping behind it will have its turn."""
+        """Note that the server answered an action. It answers in order, so it will get to a Ping sent later."""
         self._asked = self._late = None
 
     def doubt(self) -> None:
-        """An action was not answered in time. When none is for ``timeout`` seconds, a Ping has to be."""
+        """Note that an action timed out. If none is answered for ``timeout`` seconds, send a Ping."""
         now = self._loop.time()
         if self._late is None:
             self._late = now
@@ -155,13 +155,13 @@ class Watchdog:
             self._send_ping()
 
     def logged_in(self) -> None:
-        """The login was answered."""
+        """Note that the login was answered."""
         self.answered()
         if self._login is not None:
             self._login.cancel()
 
     def stop(self) -> None:
-        """End: nothing is called any more."""
+        """Stop watching. Nothing is called any more."""
         for timer in (self._silence, self._login):
             if timer is not None:
                 timer.cancel()
@@ -172,8 +172,8 @@ class Watchdog:
             self._asked = now
 
     def _check(self, timeout: float, looked: Optional[float] = None) -> None:
-        # The timer is not moved at each packet: it looks when it fires how long ago the last one came. ``looked`` is
-        # when it last looked in vain.
+        # Packets do not restart the timer. When it fires, it checks how long ago the last packet arrived. ``looked`` is
+        # the time of the last check that found silence.
         assert self.last_received is not None
         now = self._loop.time()
         due = self._last_packet + timeout / 2
@@ -182,7 +182,7 @@ class Watchdog:
         elif now < due:
             self._check_again(due, timeout)
         elif looked is None or looked <= self._last_packet:
-            # Never given up unasked: when our own program was busy or stopped, the long silence may be its fault.
+            # Never give up before a Ping: if our own program was busy or stopped, the silence may be its fault.
             self._check_again(now + timeout / 2, timeout, now)
             if self._asked is None:
                 self._send_ping()
@@ -190,7 +190,7 @@ class Watchdog:
             self._on_silence(SilenceTimeout(f"the server was silent for {timeout:g} s"))
         elif self._asked is not None:
             self._check_again(now + timeout / 2, timeout, looked)
-        else:  # a Ping could not be sent: before the login, or because the server does not read
+        else:  # no Ping could be sent: before the login, or because the server does not read
             self._on_silence(SilenceTimeout(f"the server sent no whole packet for {timeout:g} s"))
 
     def _check_again(self, when: float, timeout: float, looked: Optional[float] = None) -> None:

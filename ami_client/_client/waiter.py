@@ -16,14 +16,14 @@ BeforeConnect = Callable[..., object]
 
 
 def _nobody(conn: object, packet: object) -> None:
-    """The callback of a caller who wants none."""
+    """Stands in for a callback of None."""
 
 
 class Waiter(Wrapper):
     """A ``cb(conn, packet)`` that waits for a connection.
 
-    Attributes: ``limits``, options of the connection that it may open; ``pri`` and ``place``, where it stands in the
-    queue, and stands again if the server turns its connection away.
+    Attributes: ``limits``, timeout options for a connection opened for it; ``pri`` and ``place``, its position in the
+    queue, to which it returns if the server turns its connection away.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Waiter(Wrapper):
         stats: Stats,
         make: Callable[[Driver], object],
     ) -> None:
-        """Call it with a connection that never was; what happens meanwhile is counted in ``stats``."""
+        """Call it with a placeholder connection that failed with ``error``. Its counts are added to ``stats``."""
         driver = Driver("", ServerURL("tcp", ""), options, pool.reactor)
         make(driver)
         driver.fail(error)

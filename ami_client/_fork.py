@@ -1,8 +1,8 @@
-"""Whether this process is a forked child of the one that made something.
+"""Detects use in a forked child of an object that the parent made.
 
-A child shares its parent's sockets and the selector that watches them: what it did there, the parent would feel. So
-what belongs to one process keeps ``forks`` of the time of its making, and refuses to work where it has changed. That is
-one comparison; asking for the process id would be a system call each time.
+A child shares its parent's sockets and the selector that watches them, so its calls would affect the parent. Each
+object that belongs to one process therefore remembers the value of ``forks`` at its creation, and refuses to work once
+the value has changed. The check is one comparison; asking for the process id would be a system call each time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
-#: How many forks lie between the program's first process and this one.
+#: Number of forks between the program's first process and this one.
 forks = 0
 
 

@@ -1,25 +1,25 @@
-"""Everything that this library raises or puts on ``conn.error`` and ``packet.error``.
+"""The exceptions that this library raises or stores in ``conn.error`` and ``packet.error``.
 
 ::
 
     AMIError
-    +-- ConnectionFinished      an action on a connection (or pool) that is finished; raised
-    +-- LimitReached            a bound of ours: a queue is full (raised), or an answer is too long
+    +-- ConnectionFinished      the connection or pool is finished (raised)
+    +-- LimitReached            a limit of ours: a queue is full (raised), or an answer is too long
     +-- ConnectFailed           no connection was made (also a ConnectionError)
     |   +-- NoServer            no URL was given and none is configured
     |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
     +-- ConnectionLost          the connection ended (also a ConnectionError)
     +-- LoginRefused            the server answered the login with an error
     +-- ActionFailed            the server answered an action with an error
-    +-- ProtocolError           the peer does not speak AMI, or beyond our limits
+    +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
     +-- Timeout                 something took too long (also a TimeoutError)
         +-- ConnectTimeout
         +-- LoginTimeout
         +-- ActionTimeout
         +-- SilenceTimeout      nothing was heard for ``timeout`` seconds
 
-A caller's plain mistake (a line feed in a value, an unknown option, a malformed URL) is a ``ValueError`` or a
-``TypeError``, raised at once. What the server or the network does never raises: it ends in a callback.
+A caller's mistake (a line feed in a value, an unknown option, a malformed URL) raises ``ValueError`` or ``TypeError``
+at once. Failures of the server or the network never raise: callbacks report them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class ConnectionFinished(AMIError):
 
 
 class LimitReached(AMIError):
-    """A bound of ours was reached.
+    """One of our limits was reached.
 
-    Raised, it says that a queue is full: nothing was sent, and no callback will come. As a packet's ``error`` it says
-    that the answer was longer than ``max_answer``.
+    When raised, it means that a queue is full: nothing was sent, and the callback will not be called. As a packet's
+    ``error`` it means that the answer was longer than ``max_answer``.
 
-    Attributes: ``limit``, the option that holds the bound.
+    Attributes: ``limit``, the name of the option that sets the limit.
     """
 
     def __init__(self, message: str, limit: str = "") -> None:
@@ -55,7 +55,7 @@ class LimitReached(AMIError):
 class ConnectFailed(AMIError, ConnectionError):
     """No connection was made.
 
-    Attributes: ``host`` and ``port`` as tried (``port`` is None for a unix socket), ``cause`` the last real error.
+    Attributes: ``host`` and ``port`` as tried (``port`` is None for a unix socket); ``cause``, the last real error.
     """
 
     def __init__(
@@ -90,8 +90,8 @@ class ConnectionLost(AMIError, ConnectionError):
 class LoginRefused(AMIError):
     """The server refused the login; the message is the server's.
 
-    Attributes: ``temporary``, whether it did so for a reason that passes: it is stopping, or the user's earlier session
-    is still open.
+    Attributes: ``temporary``, whether the reason will pass: the server is stopping, or the user's earlier session is
+    still open.
     """
 
     def __init__(self, message: str, *, temporary: bool = False) -> None:
@@ -102,7 +102,7 @@ class LoginRefused(AMIError):
 class ActionFailed(AMIError):
     """The server answered an action with ``Response: Error``, or a call was not answered; the message is the server's.
 
-    Attributes: ``reason``, of a call that was not answered the number in its OriginateResponse, else None: 0 no such
+    Attributes: ``reason``, the number in the OriginateResponse of a call that was not answered, else None: 0 no such
     extension, or not reachable; 1 hangup; 3 ring time-out; 5 busy; 8 congestion. The message says it in words.
     """
 
@@ -111,7 +111,7 @@ class ActionFailed(AMIError):
         self.reason = reason
 
 
-# The Reason is the control frame that ended the attempt, 0 when there was none (Asterisk frame.h,
+# Reason is the control frame that ended the attempt, or 0 if there was none (Asterisk frame.h,
 # ast_control_frame_type; pbx.c, ast_pbx_outgoing_exten).
 _REASONS = {
     0: "no such extension, or not reachable",
@@ -123,11 +123,11 @@ _REASONS = {
 
 
 def call_failed(reason: str) -> ActionFailed:
-    """What became of a call, by the ``Reason`` of its OriginateResponse, whatever that is."""
+    """The error for a call that was not answered, from the ``Reason`` of its OriginateResponse. Accepts any text."""
     is_number = reason.isascii() and reason.isdigit() and len(reason) < 10
     number = int(reason) if is_number else None
     if number is None:
-        shown = ascii(reason[:20]) if reason else "unknown"  # it may be anything, and goes to logs
+        shown = ascii(reason[:20]) if reason else "unknown"  # may be any text, and goes to logs
     else:
         words = _REASONS.get(number)
         shown = f"{number}: {words}" if words else f"{number}"
@@ -135,9 +135,9 @@ def call_failed(reason: str) -> ActionFailed:
 
 
 class ProtocolError(AMIError):
-    """The peer sent what is no AMI, or a packet of more than ``max_packet`` bytes or ``max_lines`` lines.
+    """The peer does not speak AMI, or sent a packet of more than ``max_packet`` bytes or ``max_lines`` lines.
 
-    Attributes: ``limit``, the option that holds the bound, ``""`` when it was not about one.
+    Attributes: ``limit``, the name of the option that sets the exceeded limit, else ``""``.
     """
 
     def __init__(self, message: str, limit: str = "") -> None:

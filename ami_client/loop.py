@@ -1,7 +1,7 @@
-"""What connections need of an event loop, whoever made it.
+"""The event loop interface that connections need.
 
-It is named after asyncio, so that an asyncio or uvloop loop satisfies it as it is, and so does our
-own :class:`~ami_client.reactor.Reactor`.
+Its names are asyncio's, so asyncio and uvloop loops satisfy it unchanged. So does our own
+:class:`~ami_client.reactor.Reactor`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from typing import Callable, Protocol, Union, runtime_checkable
 
 
 class Handle(Protocol):
-    """What scheduling a callback returns: the means to cancel it."""
+    """A scheduled callback, which can be cancelled."""
 
     def cancel(self) -> object:
-        """Keep the callback from being called; no effect when it has been."""
+        """Cancel the callback; no effect if it was called already."""
 
 
 @runtime_checkable
 class Loop(Protocol):
     """The part of asyncio's event loop that connections use.
 
-    :class:`Reactor`, ``asyncio.AbstractEventLoop`` and uvloop's loops satisfy it as they are.
-    Only ``call_soon_threadsafe`` may be called from another thread than the loop's.
+    :class:`Reactor`, ``asyncio.AbstractEventLoop`` and uvloop's loops satisfy it unchanged.
+    Only ``call_soon_threadsafe`` may be called from other threads than the loop's.
     """
 
     def time(self) -> float:
-        """Return the loop's clock, seconds."""
+        """Return the time on the loop's clock, in seconds."""
 
     def call_soon(self, callback: Callable[..., object], /, *args: object) -> Handle:
         """Call ``callback(*args)`` in the next iteration."""
@@ -37,24 +37,24 @@ class Loop(Protocol):
         """Call ``callback(*args)`` after ``delay`` seconds."""
 
     def add_reader(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever ``fd`` can be read, instead of an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` is readable. Replaces an earlier callback."""
 
     def remove_reader(self, fd: int, /) -> object:
         """Stop watching ``fd`` for reading."""
 
     def add_writer(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever ``fd`` can be written, instead of an earlier callback."""
+        """Call ``callback(*args)`` whenever ``fd`` is writable. Replaces an earlier callback."""
 
     def remove_writer(self, fd: int, /) -> object:
         """Stop watching ``fd`` for writing."""
 
 
 class HasFileno(Protocol):
-    """A socket, a pipe's file object: what has a descriptor."""
+    """An object with a descriptor, such as a socket or a pipe's file object."""
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the file descriptor."""
 
 
-#: What a :class:`~ami_client.reactor.Reactor` can watch.
+#: An object that a :class:`~ami_client.reactor.Reactor` can watch.
 FileDescriptor = Union[int, HasFileno]

@@ -1,4 +1,4 @@
-"""The options of a pool, which are those of its connections too."""
+"""The options of a pool and its connections."""
 
 from __future__ import annotations
 
@@ -22,78 +22,80 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """All options with their defaults; the names and defaults of the first block are phpDaemon's.
+    """All options with their defaults. The first block has phpDaemon's names and defaults.
 
     Times are in seconds; None means no limit.
     """
 
-    #: ``md5`` (challenge and response) or ``plain``; compared without case.
+    #: ``md5`` (challenge and response) or ``plain``; case-insensitive.
     authtype: str = "md5"
-    #: Port for URLs that name none. phpDaemon's default; Asterisk usually listens on 5038.
+    #: Port for URLs without one. This is phpDaemon's default; Asterisk usually listens on 5038.
     port: int = 5280
-    #: URL used when ``get_connection`` is given none.
+    #: URL for ``get_connection`` calls without one.
     server: Optional[str] = field(default=None, repr=False)
-    #: URLs, one of which is chosen by chance when there is no ``server``: a sequence, or a text with commas.
+    #: URLs to choose from at random when there is no ``server``: a sequence, or one string separated by commas.
     servers: Union[str, Sequence[str]] = field(default=(), repr=False)
-    #: Connections to one URL at most; callbacks beyond that wait. They set out ten at a time, because
-    #: Asterisk's listen queue is short.
+    #: Maximum number of connections to one URL; further callbacks wait. They set out ten at a time, because Asterisk's
+    #: listen queue is short.
     maxconnperserv: int = 32
-    #: Silence after which a link counts as dead. When no whole packet has come for half of it, a Ping is sent; without
-    #: an answer to any action for so long after it, the link is dead as well, whatever else comes. Before login,
-    #: silence of this length ends the attempt.
+    #: Silence after which a link is considered dead. If no whole packet arrives for half of this time, a Ping is sent.
+    #: If no action is answered for this time after the Ping, the link is considered dead too, whatever else arrives.
+    #: Before login, silence of this length ends the attempt.
     timeout: Optional[float] = 60.0
 
-    #: User name for URLs that name none.
+    #: User name for URLs without one.
     username: str = ""
-    #: Secret for URLs that name none.
+    #: Secret for URLs without one.
     secret: str = field(default="", repr=False)
-    #: The ``Events`` header of the login: ``on``, ``off`` or class names with commas.
+    #: The ``Events`` header of the login: ``on``, ``off`` or class names separated by commas.
     events: Union[str, bool] = "on"
-    #: For name resolution, TCP and TLS together, over all addresses of the host.
+    #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
     connect_timeout: Optional[float] = 10.0
-    #: From the connection to the answer to the login.
+    #: Timeout from the connection to the answer to the login.
     login_timeout: Optional[float] = 10.0
-    #: From the call to the complete answer; each action may have its own.
+    #: Timeout from the call to the complete answer. Each action may set its own.
     action_timeout: Optional[float] = 60.0
-    #: Open a lost connection again, first after about so many seconds; None for never. The delay is chosen by chance
-    #: between 0 and a bound that doubles with each attempt, up to ``reconnect_max``, until a login succeeds.
+    #: Upper bound of the first back-off delay before a lost connection is opened again; None for never. Each delay is
+    #: random, between 0 and a bound. The bound doubles with each attempt, up to ``reconnect_max``, until a login
+    #: succeeds.
     reconnect: Optional[float] = None
-    #: The longest delay between two attempts.
+    #: Maximum back-off delay between two attempts.
     reconnect_max: float = 60.0
-    #: Go on although the server refused the login.
+    #: Keep trying even if the server refused the login.
     reconnect_refused: bool = False
-    #: A callback or handler that takes so long is logged with its name; None for never.
+    #: A callback or handler that takes this long is logged with its name; None for never.
     slow_handler: Optional[float] = 1.0
-    #: Bytes of one packet of the server's; a longer one ends the connection.
+    #: Maximum size of a packet from the server, in bytes. A larger one ends the connection.
     max_packet: int = DEFAULT_MAX_PACKET
-    #: Header lines of one packet of the server's; a longer one ends the connection.
+    #: Maximum number of header lines in a packet from the server. A longer one ends the connection.
     max_lines: int = DEFAULT_MAX_LINES
-    #: Memory for the list answers that a connection is putting together, in bytes: each packet counts with its length,
-    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds it fails, and the rest of it
-    #: is thrown away.
+    #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as its length, or
+    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds the limit fails, and the
+    #: rest of it is discarded.
     max_answer: int = DEFAULT_MAX_ANSWER
-    #: Bytes that wait for the server to read, per connection. Beyond them an action raises LimitReached.
+    #: Maximum number of bytes that wait for the server to read, per connection. Further actions raise LimitReached.
     max_outgoing: int = 16 * 1024 * 1024
-    #: Actions in flight, per connection. Beyond them an action raises LimitReached.
+    #: Maximum number of actions in flight, per connection. Further actions raise LimitReached.
     max_pending: int = 100_000
-    #: Actions that wait for the login, per connection. Beyond them an action raises LimitReached.
+    #: Maximum number of actions that wait for the login, per connection. Further actions raise LimitReached.
     max_waiting: int = 1000
-    #: Callbacks that wait for a connection, per URL. Beyond them ``get_connection`` raises LimitReached.
+    #: Maximum number of callbacks that wait for a connection, per URL. Beyond it ``get_connection`` raises
+    #: LimitReached.
     max_callbacks: int = 100_000
-    #: False keeps the case of all values in the packets' dict view.
+    #: If False, the packets' dict view keeps the case of all values.
     fold_case: bool = True
-    #: True for TLS with the system's certificates, or an SSLContext of your own; ``tls://`` URLs imply True.
+    #: True for TLS with the system's certificates, or your own SSLContext. ``tls://`` URLs imply True.
     ssl: SSL = False
-    #: False takes any certificate from anybody, and logs a warning at each connection. For an authority of your own
-    #: give an SSLContext instead.
+    #: If False, any certificate is accepted, and each connection logs a warning. For your own certificate authority,
+    #: pass an SSLContext as ``ssl`` instead.
     ssl_verify: bool = True
 
     @classmethod
     def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
-        """Build from a mapping and keywords (which win).
+        """Build options from a mapping and keywords. Keywords win.
 
-        Raises TypeError for an unknown option (naming the nearest known one) or a value of the wrong type, ValueError
-        for a value out of range.
+        Raises TypeError for an unknown option (the message suggests the nearest known one) or a value of the wrong
+        type, ValueError for a value out of range.
         """
         if config is not None and not isinstance(config, Mapping):
             raise TypeError(f"the config is a mapping of options, not {type(config).__name__}; a URL is server=url")
@@ -113,7 +115,7 @@ class Options:
             raise ValueError("ssl_verify is for the default context; set verify_mode in your own SSLContext")
 
     def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
-        """These options changed by a URL's fragment; an unknown parameter is logged.
+        """Return these options with the changes of a URL's fragment. Unknown parameters are logged.
 
         Raises ValueError for a value that does not fit its option.
         """
@@ -126,11 +128,11 @@ class Options:
         return replace(self, **changed) if changed else self  # type: ignore[arg-type]
 
 
-# Words for a flag in a URL's fragment.
+# Spellings of a flag in a URL's fragment.
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 
-#: What a URL's fragment may set.
+#: Options that a URL's fragment may set.
 PER_CONNECTION = (
     "authtype",
     "timeout",
@@ -164,7 +166,7 @@ def seconds(name: str, value: object) -> Optional[float]:
         raise ValueError(f"{name} must be more than 0 seconds; None means no limit")
     try:
         limit = float(value)
-    except OverflowError:  # an int that no float holds
+    except OverflowError:  # an int too large for a float
         return None
     return None if math.isinf(limit) else limit
 
@@ -199,7 +201,7 @@ def _text(name: str, value: object) -> str:
 
 def _header(name: str, value: object) -> str:
     text = _text(name, value)
-    encode_headers([(name, text)])  # what no login could hold raises here
+    encode_headers([(name, text)])  # raises for text that no login could hold
     return text
 
 
@@ -235,7 +237,7 @@ def _flag(name: str, value: object) -> bool:
 def _ssl(name: str, value: object) -> object:
     if value is None or isinstance(value, bool):
         return bool(value)
-    import ssl  # costs many milliseconds: only for those who use it
+    import ssl  # a slow import (benchmark h): only for those who use TLS
 
     if not isinstance(value, ssl.SSLContext):
         raise TypeError(f"ssl is True, False or an ssl.SSLContext, not {type(value).__name__}")
@@ -287,14 +289,14 @@ def _from_text(name: str, text: str) -> object:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    import difflib  # only for the message
+    import difflib  # needed for this message only
 
     nearest = difflib.get_close_matches(str(name), sorted(known), 1, 0)
     return f"unknown option {name!r}; did you mean {nearest[0]!r}?"
 
 
 def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
-    """The address and the options of a URL. Raises ValueError for what is malformed, or what no login could hold."""
+    """The address and the options of a URL. Raises ValueError if it is malformed or has text no login could hold."""
     address = ServerURL.parse(url)
     if address.username is None and options.username:
         address = replace(address, username=options.username)

@@ -1,4 +1,4 @@
-"""Packets of the Asterisk Manager Interface: what the server sends, one message each."""
+"""AMI packets: each is one message from the server."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The PHP spelling: every public method also answers to the name that it has in phpDaemon.
+"""PHP spellings: every public method also has its phpDaemon name.
 
-``conn.getSipPeers(cb)`` is ``conn.get_sip_peers(cb)``: ported code can keep its names. Type checkers know the Python
-names only.
+``conn.getSipPeers(cb)`` is ``conn.get_sip_peers(cb)``, so ported code can keep its names. Type checkers know only the
+Python names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 import re
 from typing import Optional
 
-# Where phpDaemon's name is not the camel case of ours.
+# phpDaemon names that are not the camel case of ours.
 OTHER_NAMES = {
     "addEventHandler": "bind",
     "removeEventHandler": "unbind",
@@ -19,7 +19,7 @@ OTHER_NAMES = {
 
 
 class _Alias:
-    """Looks the Python name up at each access, so that a subclass may override it."""
+    """Looks up the Python name at each access, so that subclasses can override the method."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""The counts of pools as Prometheus metrics. Needs prometheus-client: ``pip install ami-client[prometheus]``."""
+"""Pool counters as Prometheus metrics. Requires prometheus-client: ``pip install ami-client[prometheus]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from .pool import Pool
 from .stats import GAUGES, Stats
 
-# Fields of Stats, in order: the metric's name without prefix (and without "_total"), its help.
+# Fields of Stats, in order, to the metric's name (without prefix and "_total") and its help text.
 METRICS = {
     "connections": ("connections", "Connections that are there, logged in or on their way"),
     "connected": ("connections_logged_in", "Connections that are logged in"),
@@ -33,24 +33,24 @@ METRICS = {
 
 
 class PoolCollector(Collector):
-    """Collects from one pool or several, by server::
+    """Collects metrics from one or more pools, by server::
 
         from prometheus_client import REGISTRY, start_http_server
 
         REGISTRY.register(PoolCollector(pool))
         start_http_server(9100)
 
-    The metrics are called ``ami_events_total``, ``ami_connections`` and so on. Their label ``server`` is the URL
-    without the secret. Of servers that are gone the last 1,000 keep theirs, and ``others`` stands for those before: the
-    number of labels is bounded, whatever URLs were asked for. ``ami_limits_reached_total`` has a label ``limit``
-    besides, the option's name. A registry takes one collector: give it all pools. It may be asked from any thread.
+    The metrics are named ``ami_events_total``, ``ami_connections`` and so on. Their label ``server`` is the URL without
+    the secret. Of servers that are gone, the last 1,000 keep theirs, and ``others`` stands for those before. So the
+    number of labels is bounded, whatever URLs the program uses. ``ami_limits_reached_total`` also has a label
+    ``limit``, the option's name. A registry takes one collector, so give it all pools. Any thread may collect.
     """
 
     def __init__(self, *pools: Pool) -> None:
         self._pools = pools
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics as they are now. Called by the registry."""
+        """Yield the current metrics. The registry calls this."""
         totals: dict[str, Stats] = {}
         for pool in self._pools:
             for server, stats in pool.stats_by_server().items():

@@ -24,27 +24,26 @@ __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
 
 logger = logging.getLogger("ami_client")
 
-#: Longest single wait, seconds: epoll takes its timeout as an int of milliseconds.
+#: Longest single wait, in seconds. epoll takes its timeout as an int of milliseconds.
 _MAX_WAIT = 24 * 3600.0
-#: Places in the pair of handles that the selector keeps for each descriptor.
+#: Indexes into the pair of handles that the selector keeps for each descriptor.
 _READER, _WRITER = 0, 1
 
 
 class Reactor:
-    """An event loop on a selector, with asyncio's names and rules and without asyncio.
+    """An event loop on a selector, with asyncio's names and rules but without asyncio.
 
-    Callbacks run one at a time, in the thread that is in :meth:`run`, in the order in which they
-    were scheduled; those scheduled while they run wait for the next iteration. One that raises is
-    logged with its traceback on the logger ``ami_client`` and harms nothing else.
-    ``KeyboardInterrupt`` and ``SystemExit`` come out of :meth:`run`, which can be called again.
+    Callbacks run one at a time, in the thread that called :meth:`run`, in the order in which they were scheduled. A
+    callback scheduled by a running one waits for the next iteration. If a callback raises, the exception is logged with
+    its traceback on the logger ``ami_client``, and the loop goes on. ``KeyboardInterrupt`` and ``SystemExit`` propagate
+    out of :meth:`run`, which can be called again.
 
-    Only :meth:`call_soon_threadsafe` may be called from another thread. In a forked child a reactor of the parent's
-    refuses to work, with RuntimeError: the child needs one of its own.
+    Only :meth:`call_soon_threadsafe` may be called from another thread. In a forked child the parent's reactor raises
+    RuntimeError: the child needs its own.
 
-    ``selector`` is any of the standard library's or one like them, ``clock`` returns seconds and never
-    goes back. Given both, as ``ami_client.testing`` has them, time is taken to be simulated: the
-    reactor then makes no sockets of its own, and another thread cannot wake its selector. The
-    selector is closed with the reactor.
+    ``selector`` is one of the standard library's or similar. ``clock`` returns seconds and never goes back. If both are
+    given, as in ``ami_client.testing``, time is simulated: the reactor makes no sockets of its own, and other threads
+    cannot wake its selector. Closing the reactor closes the selector.
 
     phpDaemon's ``EventLoop``.
     """
@@ -59,11 +58,11 @@ class Reactor:
     ) -> None:
         if not callable(clock):
             raise TypeError(f"a clock is a function, not {type(clock).__name__}")
-        # Where time is simulated select() does not block: there is nothing to wake.
+        # With simulated time select() does not block, so there is nothing to wake.
         self._simulated = selector is not None and clock is not time.monotonic
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
-        self.time = clock  # type: ignore[method-assign]  # in place of the method: a call less around each handler
+        self.time = clock  # type: ignore[method-assign]  # saves a call around each handler (benchmark a)
         self._ready: deque[CallbackHandle] = deque()
         self._timers = TimerQueue()
         self._waker: Optional[Waker] = None
@@ -77,13 +76,13 @@ class Reactor:
     def instance(cls) -> Reactor:
         """Return the default reactor, phpDaemon's ``EventLoop::$instance``.
 
-        It is made when first asked for, and anew when it was closed, and in a forked child.
+        It is made on first use, again after it was closed, and again in a forked child.
         """
         with Reactor._default_lock:
             default = Reactor._default
             if default is None or default._closed or default._is_the_parents:
                 if default is not None:
-                    with suppress(RuntimeError):  # signals of the parent's, and this is not the main thread
+                    with suppress(RuntimeError):  # it has signal handlers, and this is not the main thread
                         default.close()
                 default = Reactor._default = Reactor()
             return default
@@ -97,13 +96,13 @@ class Reactor:
     # -- callbacks and timers
 
     def time(self) -> float:
-        """Return the reactor's clock, seconds."""
+        """Return the time on the reactor's clock, in seconds."""
         return self._clock()
 
     def call_soon(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
-        """Call ``callback(*args)`` in the next iteration; returns a handle with ``cancel()``.
+        """Call ``callback(*args)`` in the next iteration. Return a handle with ``cancel()``.
 
-        Raises TypeError for what cannot be called, RuntimeError when the reactor is closed.
+        Raises TypeError if ``callback`` is not callable, RuntimeError if the reactor is closed.
         """
         self._check_open()
         handle = CallbackHandle(callback, args)
@@ -111,10 +110,9 @@ class Reactor:
         return handle
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
-        """As :meth:`call_soon`, from any thread: wakes the reactor and never blocks.
+        """As :meth:`call_soon`, from any thread. Wakes the reactor and never blocks.
 
-        This is the only method that is safe outside the reactor's thread. Raises RuntimeError
-        when the reactor is closed.
+        No other method is safe outside the reactor's thread. Raises RuntimeError if the reactor is closed.
         """
         handle = self.call_soon(callback, *args)
         waker = self._waker
@@ -125,40 +123,38 @@ class Reactor:
     def call_later(self, delay: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
         """Call ``callback(*args)`` after ``delay`` seconds, not earlier.
 
-        Timers that are due together run in order of their times, equal ones as they were
-        scheduled. Returns a handle with ``cancel()`` and ``when()``. Raises TypeError for a delay that
-        is no number or what cannot be called, ValueError for NaN, RuntimeError when the reactor is
-        closed.
+        Timers that are due together run in order of their times; equal ones in the order in which they were scheduled.
+        Returns a handle with ``cancel()`` and ``when()``. Raises TypeError if ``delay`` is not a number or ``callback``
+        is not callable, ValueError for NaN, RuntimeError if the reactor is closed.
         """
         return self.call_at(self._clock() + seconds(delay), callback, *args)
 
     def call_at(self, when: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
-        """As :meth:`call_later`, for the time ``when``, seconds on the reactor's clock."""
+        """As :meth:`call_later`, at the time ``when``, in seconds on the reactor's clock."""
         self._check_open()
         return self._timers.add(seconds(when), callback, args)
 
     # -- descriptors
 
     def add_reader(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` can be read, instead of an earlier callback.
+        """Call ``callback(*args)`` whenever ``fd`` is readable. Replaces an earlier callback.
 
-        Raises ValueError or OSError for a bad descriptor, and for one that the selector cannot watch:
-        ``select()`` takes none above 1,023. TypeError for what cannot be called, RuntimeError when the
-        reactor is closed.
+        Raises ValueError or OSError for a bad descriptor, and for one that the selector cannot watch: ``select()``
+        takes none above 1,023. Raises TypeError if ``callback`` is not callable, RuntimeError if the reactor is closed.
         """
         self._check_open()
         self._watch(fd, _READER, CallbackHandle(callback, args))
 
     def remove_reader(self, fd: FileDescriptor) -> bool:
-        """Stop watching ``fd`` for reading; returns whether it was watched.
+        """Stop watching ``fd`` for reading. Return whether it was watched.
 
-        To be called before ``fd`` is closed. Its callback does not run any more, not even when
-        ``fd`` is known to be readable already.
+        Call this before you close ``fd``. Its callback will not run any more, even if ``fd`` is already known to be
+        readable.
         """
         return self._unwatch(fd, _READER)
 
     def add_writer(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` can be written, as :meth:`add_reader`."""
+        """Call ``callback(*args)`` whenever ``fd`` is writable, as :meth:`add_reader`."""
         self._check_open()
         self._watch(fd, _WRITER, CallbackHandle(callback, args))
 
@@ -167,11 +163,11 @@ class Reactor:
         return self._unwatch(fd, _WRITER)
 
     def _unwatch(self, fd: FileDescriptor, side: int) -> bool:
-        # In a forked child nothing is taken away: the parent, whose selector it is, still watches.
+        # A forked child removes nothing: the selector is the parent's, which still watches.
         return not self._closed and not self._is_the_parents and self._watch(fd, side, None) is not None
 
     def _watch(self, fd: FileDescriptor, side: int, handle: Optional[CallbackHandle]) -> Optional[CallbackHandle]:
-        """Put ``handle`` at one side of ``fd``, None to take it away; returns the one before."""
+        """Set the handle of one side of ``fd``; None removes it. Return the previous one."""
         if handle is not None and isinstance(self._selector, selectors.SelectSelector):
             _check_selectable(fd)
         try:
@@ -181,8 +177,8 @@ class Reactor:
         else:
             if handle is None and sides[side] is None:
                 return None
-            # Registered afresh, not modified: had fd been closed without being removed and its
-            # number taken by another file, the kernel would not be watching that one.
+            # Register again instead of modifying. If fd was closed without being removed, and another file now has
+            # its number, the kernel is not watching that file.
             self._selector.unregister(fd)
         old: Optional[CallbackHandle] = sides[side]
         sides[side] = handle
@@ -195,33 +191,32 @@ class Reactor:
             except (OSError, ValueError):
                 if handle is not None:
                     raise
-                # One side is taken away from what is closed already: the other went with it.
+                # Removing one side of a closed descriptor: the other side is gone with it.
         return old
 
     # -- signals
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` in the loop when ``sig`` comes, instead of an earlier callback.
+        """Call ``callback(*args)`` in the loop when ``sig`` arrives. Replaces an earlier callback.
 
-        From the main thread only. Raises ValueError for what is no signal, TypeError for what cannot
-        be called, RuntimeError for a signal that cannot be caught, in another thread, and when the
-        reactor is closed. In a forked child a signal does what it did before.
+        Call it from the main thread only. Raises ValueError for an invalid signal, TypeError if ``callback`` is not
+        callable, RuntimeError for a signal that cannot be caught, in another thread, and if the reactor is closed. In a
+        forked child the signal's previous handler applies.
         """
         self._check_open()
         self._signals.add(sig, callback, args)
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Give ``sig`` back to what handled it before; returns whether it was handled here."""
+        """Restore the previous handler of ``sig``. Return whether it was handled here."""
         return self._signals.remove(sig)
 
     # -- running
 
     def run(self) -> None:
-        """Run until :meth:`stop`; with nothing to do, wait.
+        """Run until :meth:`stop`. Wait when there is nothing to do.
 
-        Raises RuntimeError when it is running already or closed, KeyboardInterrupt on SIGINT when
-        no handler was added for it. When a callback forks and returns, RuntimeError in the child: the
-        parent runs the loop.
+        Raises RuntimeError if it is running already or closed, and KeyboardInterrupt on SIGINT if no handler was added
+        for it. If a callback forks and returns, it raises RuntimeError in the child, because the parent runs the loop.
         """
         with self._iterations():
             while True:
@@ -230,24 +225,24 @@ class Reactor:
                     return
 
     def run_once(self, timeout: Optional[SupportsFloat] = None) -> bool:
-        """Run one iteration; returns whether any callback ran.
+        """Run one iteration. Return whether any callback ran.
 
-        It waits at most ``timeout`` seconds for something to do, None: as long as it takes. Raises
-        TypeError for a timeout that is no number, ValueError for NaN, else as :meth:`run`.
+        It waits at most ``timeout`` seconds for something to do; None means no limit. Raises TypeError if ``timeout``
+        is not a number, ValueError for NaN, and otherwise as :meth:`run`.
         """
         limit = None if timeout is None else seconds(timeout)
         with self._iterations():
             return self._iterate(limit)
 
     def stop(self) -> None:
-        """Have :meth:`run` return at the end of its iteration; before it, after the first one.
+        """Make :meth:`run` return at the end of the current iteration, or of its first one if it is not running yet.
 
-        Other threads: ``call_soon_threadsafe(reactor.stop)``.
+        From other threads, use ``call_soon_threadsafe(reactor.stop)``.
         """
         self._stopping = True
 
     def is_running(self) -> bool:
-        """Return whether it is in :meth:`run` or :meth:`run_once`."""
+        """Return whether :meth:`run` or :meth:`run_once` is running."""
         return self._running
 
     def is_closed(self) -> bool:
@@ -255,11 +250,10 @@ class Reactor:
         return self._closed
 
     def close(self) -> None:
-        """Drop what is scheduled, close the selector, give signals back to their old handlers.
+        """Drop scheduled callbacks, close the selector, and restore the previous signal handlers.
 
-        Descriptors stay open. Closing again has no effect. Raises RuntimeError when it is running,
-        or has signal handlers and this is not the main thread. In a forked child the parent notices
-        nothing of it.
+        Watched descriptors stay open. Closing again has no effect. Raises RuntimeError if it is running, or if it has
+        signal handlers and this is not the main thread. Closing in a forked child does not affect the parent.
         """
         if self._running and not self._is_the_parents:
             raise RuntimeError("a running reactor cannot be closed")
@@ -327,8 +321,8 @@ class Reactor:
             ready.extend(self._timers.pop_due(self._clock()))
         ran = False
         forks = self._forks
-        for _ in range(len(ready)):  # what is added meanwhile is for the next iteration
-            if forks != _fork.forks:  # what is left is the parent's to do
+        for _ in range(len(ready)):  # callbacks added meanwhile wait for the next iteration
+            if forks != _fork.forks:  # the rest belongs to the parent
                 break
             ran = ready.popleft().run() or ran
         if forks != _fork.forks:
@@ -336,7 +330,7 @@ class Reactor:
         return ran
 
     def _timeout(self, limit: Optional[float]) -> Optional[float]:
-        """How long ``select()`` may wait, seconds."""
+        """How long ``select()`` may wait, in seconds."""
         if self._ready or self._stopping:
             return 0.0
         due = self._timers.next_time()
@@ -346,10 +340,10 @@ class Reactor:
         return None if limit is None else min(max(limit, 0.0), _MAX_WAIT)
 
     def _drop_closed_descriptors(self) -> bool:
-        """Forget descriptors that were closed without being removed; returns whether there were.
+        """Forget descriptors that were closed without being removed. Return whether there were any.
 
-        Where ``select()`` refuses to work with them, they would keep all others from being served.
-        Epoll and kqueue forget them by themselves.
+        ``select()`` refuses a set that holds a closed descriptor, so all others would go unserved. Epoll and kqueue
+        forget closed descriptors by themselves.
         """
         dropped = False
         for key in list(self._selector.get_map().values()):
@@ -363,27 +357,27 @@ class Reactor:
 
 
 def _check_selectable(fd: FileDescriptor) -> None:
-    """Raise ValueError for a descriptor that ``select()`` does not take: it would refuse all others as well."""
+    """Raise ValueError for a descriptor that ``select()`` refuses: it would refuse all others with it."""
     try:
         select.select([fd], (), (), 0)
     except (ValueError, OverflowError) as error:
         number = fd if isinstance(fd, int) else fd.fileno()
         raise ValueError(f"descriptor {number} cannot be watched with select(): {error}") from error
-    except (OSError, TypeError):  # a bad one: what registers it says so
+    except (OSError, TypeError):  # a bad descriptor: registering it raises
         pass
 
 
 @atexit.register
 def _close_default() -> None:
-    # Nobody owns the default reactor, so nobody else would close its sockets. One that is still
-    # running is a daemon thread's, and ends with it.
+    # Nobody owns the default reactor, so nobody else would close its sockets. If it is still running, it runs in a
+    # daemon thread, and ends with it.
     reactor = Reactor._default
     if reactor is not None and not reactor.is_running():
         reactor.close()
 
 
 def _renew_lock() -> None:
-    # Another thread may have held it at the fork, and is not there to let it go.
+    # Another thread may have held the lock at the fork. It does not exist in the child, and so never releases it.
     Reactor._default_lock = threading.Lock()
 
 

@@ -11,16 +11,16 @@ SCHEMES = ("tcp", "tls", "unix")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):", re.IGNORECASE)
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
-# And what no encoding has: lone surrogates, but for those that stand for bytes which are not UTF-8.
+# Control characters, and lone surrogates except those that stand for bytes which are not UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
 
 @dataclass(frozen=True)
 class ServerURL:
-    """One server's address and credentials, parsed; its text form shows no secret.
+    """The parsed address and credentials of a server. Its text form never shows the secret.
 
-    ``username`` and ``secret`` are None when the URL names none, ``port`` is None when it names none (and always for a
-    unix socket, whose path is ``host``). ``params`` are the pairs of the fragment, as text, in order.
+    ``username``, ``secret`` and ``port`` are None if the URL has none. A unix socket has its path in ``host``, and no
+    port. ``params`` are the pairs of the fragment, as text, in order.
     """
 
     scheme: str
@@ -32,13 +32,13 @@ class ServerURL:
 
     @classmethod
     def parse(cls, url: str) -> ServerURL:
-        """Take a URL apart.
+        """Parse a URL.
 
-        User and secret stand before the last ``@`` and are split at the first ``:``, then percent-decoded. A scheme is
-        compared without case; without one it is ``tcp``. A path or query behind the host is allowed and means nothing.
-        phpDaemon's fragment parameters (``#timeout=7#ssl=1``) become ``params``.
+        User and secret come before the last ``@``. They are split at the first ``:``, then percent-decoded. The scheme
+        is case-insensitive, and defaults to ``tcp``. A path or query after the host is ignored. phpDaemon's fragment
+        parameters (``#timeout=7#ssl=1``) become ``params``.
 
-        Raises ValueError for what is malformed; the message never shows the secret.
+        Raises ValueError for a malformed URL; the message never shows the secret.
         """
         if not isinstance(url, str):
             raise TypeError(f"a URL is a str, not {type(url).__name__}")
@@ -46,7 +46,7 @@ class ServerURL:
             raise ValueError("a URL must not hold control characters; percent-encode them in the secret")
         scheme, rest = _split_scheme(url.strip())
         username = secret = None
-        if "@" in rest and not rest.startswith("/"):  # what starts with / is a socket's path, which may hold an @
+        if "@" in rest and not rest.startswith("/"):  # a unix socket's path may contain an @
             credentials, _, rest = rest.rpartition("@")
             username, secret = _split_credentials(credentials)
         rest, *fragments = rest.split("#")
@@ -65,7 +65,7 @@ class ServerURL:
 
 
 def format_address(host: str, port: Optional[int]) -> str:
-    """``host:port`` as people write it: IPv6 in brackets, without ``:port`` when it is None."""
+    """``host:port`` for display: IPv6 in brackets, and no ``:port`` if ``port`` is None."""
     shown = f"[{host}]" if ":" in host else host
     return shown if port is None else f"{shown}:{port}"
 

@@ -29,6 +29,7 @@ from .loop import Loop
 from .options import Options
 from .pool import Pool
 from .reactor import Reactor
+from .signatures import ConnectionCallback, EventHandler, ListCallback, OneArgumentCallback, PacketCallback
 from .stats import Stats
 from .url import ServerURL
 
@@ -39,16 +40,21 @@ __all__ = [
     "ConnectFailed",
     "ConnectTimeout",
     "Connection",
+    "ConnectionCallback",
     "ConnectionFinished",
     "ConnectionLost",
+    "EventHandler",
     "EventHandlers",
     "LimitReached",
+    "ListCallback",
     "LoginRefused",
     "LoginTimeout",
     "Loop",
     "NoServer",
+    "OneArgumentCallback",
     "Options",
     "Packet",
+    "PacketCallback",
     "Pool",
     "PriorityQueueCallbacks",
     "ProtocolError",

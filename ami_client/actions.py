@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Callable, Optional, Union
+from typing import TYPE_CHECKING, Callable, Optional, Union, overload
 
 from ._engine.encode import Params, first_value, fold_name, pairs_of
 from ._engine.pending import Assertion
 from ._engine.quirks import Quirk, as_quirk
 from .callbacks import CONN_PACKET, require_callable
+from .signatures import ListCallback, PacketCallback
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Callback = Optional[Callable[..., object]]
 
@@ -54,13 +58,49 @@ class Actions(ABC):
         """As :meth:`action`; a list is complete as soon as any of ``assertions`` holds."""
 
     @abstractmethod
-    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+    def _expect_result(self, action_id: str, on_result: PacketCallback[Self], timeout: float) -> None:
         """Call ``on_result(conn, packet)`` with the OriginateResponse of an action that was just sent."""
 
+    @overload
     def action(
         self,
         action: str,
-        cb: Callback = None,
+        cb: Optional[PacketCallback[Self]] = None,
+        params: Optional[Params] = None,
+        assertion: None = None,
+        *,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+    ) -> str: ...
+    @overload
+    def action(
+        self,
+        action: str,
+        cb: Optional[ListCallback[Self]],
+        params: Optional[Params],
+        assertion: Assertion,
+        *,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+    ) -> str: ...
+    @overload
+    def action(
+        self,
+        action: str,
+        cb: Optional[ListCallback[Self]] = None,
+        params: Optional[Params] = None,
+        *,
+        assertion: Assertion,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+    ) -> str: ...
+    def action(
+        self,
+        action: str,
+        cb: Union[PacketCallback[Self], ListCallback[Self], None] = None,
         params: Optional[Params] = None,
         assertion: Optional[Assertion] = None,
         *,
@@ -87,7 +127,9 @@ class Actions(ABC):
         assertions = None if assertion is None else [assertion]
         return self._send(action, cb, params, assertions, timeout, retry, None if quirk is None else as_quirk(quirk))
 
-    def get_sip_peers(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def get_sip_peers(
+        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """List the peers of chan_sip (gone in Asterisk 21): ``cb(conn, packets)``, Response first, completing event
         last.
 
@@ -95,14 +137,18 @@ class Actions(ABC):
         """
         return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
 
-    def get_iax_peers(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def get_iax_peers(
+        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """List the peers of chan_iax2: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
         """
         return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
 
-    def get_config(self, filename: str, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def get_config(
+        self, filename: str, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """Read a configuration file: ``cb(conn, packet)`` with ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN`` headers.
 
         Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
@@ -110,7 +156,7 @@ class Actions(ABC):
         return self.action("GetConfig", cb, {"Filename": filename}, timeout=timeout, retry=retry)
 
     def get_config_json(
-        self, filename: str, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False
+        self, filename: str, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
     ) -> str:
         """Read a configuration file as JSON: ``cb(conn, packet)``; ``packet.json()`` has it parsed.
 
@@ -123,7 +169,7 @@ class Actions(ABC):
         channel: Optional[str],
         variable: str,
         value: object,
-        cb: Callback,
+        cb: Optional[PacketCallback[Self]],
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
@@ -141,7 +187,9 @@ class Actions(ABC):
             "SetVar", cb, [*params, ("Variable", variable), ("Value", value)], timeout=timeout, retry=retry
         )
 
-    def core_show_channels(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def core_show_channels(
+        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+    ) -> str:
         """List the channels: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
@@ -150,7 +198,12 @@ class Actions(ABC):
         return self._send("CoreShowChannels", cb, None, ends, timeout, retry)
 
     def status(
-        self, cb: Callback, channel: Optional[str] = None, *, timeout: Optional[float] = None, retry: bool = False
+        self,
+        cb: Optional[ListCallback[Self]],
+        channel: Optional[str] = None,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
     ) -> str:
         """Describe all channels, or one: ``cb(conn, packets)``, Response first, completing event last.
 
@@ -159,7 +212,14 @@ class Actions(ABC):
         params = None if channel is None else {"Channel": channel}
         return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout, retry)
 
-    def redirect(self, params: Params, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def redirect(
+        self,
+        params: Params,
+        cb: Optional[PacketCallback[Self]],
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+    ) -> str:
         """Send a channel elsewhere in the dialplan: ``cb(conn, packet)``.
 
         ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
@@ -171,9 +231,9 @@ class Actions(ABC):
     def originate(
         self,
         params: Params,
-        cb: Callback,
+        cb: Optional[PacketCallback[Self]],
         *,
-        on_result: Callback = None,
+        on_result: Optional[PacketCallback[Self]] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
@@ -201,7 +261,12 @@ class Actions(ABC):
         return action_id
 
     def extension_state(
-        self, params: Params, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False
+        self,
+        params: Params,
+        cb: Optional[PacketCallback[Self]],
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
     ) -> str:
         """Ask for the state of an extension's hint: ``cb(conn, packet)``. ``params``: Exten, Context.
 
@@ -209,11 +274,11 @@ class Actions(ABC):
         """
         return self.action("ExtensionState", cb, params, timeout=timeout, retry=retry)
 
-    def ping(self, cb: Callback, *, timeout: Optional[float] = None, retry: bool = False) -> str:
+    def ping(self, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Ask for a sign of life: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
         return self._send("Ping", cb, None, None, timeout, retry)
 
-    def logoff(self, cb: Callback = None, *, timeout: Optional[float] = None) -> str:
+    def logoff(self, cb: Optional[PacketCallback[Self]] = None, *, timeout: Optional[float] = None) -> str:
         """End the session: ``cb(conn, packet)`` with ``response: goodbye``; then the server closes.
 
         Source: phpDaemon logoff; Asterisk manager.c, action_logoff.

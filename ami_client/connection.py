@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, overload
 
 from .actions import Actions, Callback
 from .callbacks import trim_arguments
@@ -15,6 +15,8 @@ from .emitter import EventHandlers
 from .errors import LimitReached
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ._client.driver import ConnectionPool, Driver
     from ._engine.encode import Params
     from ._engine.packet import Packet
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ._engine.state import State
     from .errors import AMIError
     from .options import Options
+    from .signatures import ConnectionCallback, OneArgumentCallback, PacketCallback
     from .stats import Stats
 
 
@@ -164,7 +167,11 @@ class Connection(Actions, EventHandlers):
 
     # -- lifecycle
 
-    def on_connected(self, cb: Callable[..., object]) -> None:
+    @overload
+    def on_connected(self, cb: PacketCallback[Self]) -> None: ...
+    @overload
+    def on_connected(self, cb: OneArgumentCallback[Self]) -> None: ...
+    def on_connected(self, cb: ConnectionCallback[Self]) -> None:
         """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
 
         Check ``conn.connected`` in the callback. ``packet`` is the server's answer to the login, or a failure packet.
@@ -229,5 +236,5 @@ class Connection(Actions, EventHandlers):
     ) -> str:
         return self._driver.send(action, cb, params, assertions, timeout, retry, quirk)
 
-    def _expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
+    def _expect_result(self, action_id: str, on_result: PacketCallback[Self], timeout: float) -> None:
         self._driver.expect_result(action_id, on_result, timeout)

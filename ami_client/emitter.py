@@ -13,9 +13,10 @@ from pyee import EventEmitter
 
 from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
 from .php import PHPNames
+from .signatures import EventHandler, PacketCallback
 
 Names = Union[str, Iterable[str]]
-Handler = TypeVar("Handler", bound=Callable[..., object])
+Handler = TypeVar("Handler", bound=EventHandler)
 
 # The library's own events, besides event_<name>, and the arguments of their handlers. Users may emit any other name.
 ARGUMENTS: dict[str, Arguments] = {
@@ -69,7 +70,7 @@ class EventHandlers(EventEmitter, PHPNames):
     _last_event_name: Optional[str] = None
     _handed_on: Optional[str] = None  # name of an event from another emitter that is passing through event()
 
-    def bind(self, names: Names, cb: Callable[..., object]) -> None:
+    def bind(self, names: Names, cb: EventHandler) -> None:
         """Call ``cb(sender, *args)`` for each event of that name or those names.
 
         Raises TypeError, and binds nothing, if ``cb`` is not callable, is a coroutine or generator function, or does
@@ -78,7 +79,7 @@ class EventHandlers(EventEmitter, PHPNames):
         for name in _checked(names, cb):
             self.add_listener(name, cb)
 
-    def unbind(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
+    def unbind(self, names: Names, cb: Optional[EventHandler] = None) -> None:
         """Unbind ``cb`` from a name or names; without ``cb``, unbind all handlers. No error if nothing is bound."""
         for name in _as_names(names):
             for handler in self.listeners(name):
@@ -114,11 +115,11 @@ class EventHandlers(EventEmitter, PHPNames):
             self.bind(name, _Once(cb, self, name))
         return cb
 
-    def off(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
+    def off(self, names: Names, cb: Optional[EventHandler] = None) -> None:
         """Another name of :meth:`unbind`."""
         self.unbind(names, cb)
 
-    def on_event(self, cb: Callable[..., object]) -> None:
+    def on_event(self, cb: PacketCallback) -> None:
         """Bind ``cb(conn, packet)`` to every server event. Source: phpDaemon Connection.php, onEvent."""
         self.bind("event", cb)
 

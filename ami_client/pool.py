@@ -10,11 +10,11 @@ import sys
 from collections.abc import Mapping
 from threading import Lock
 from types import MethodType
-from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast
+from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast, overload
 
 from . import _fork
 from ._client.server_pool import ServerPool
-from ._client.waiter import BeforeConnect, OnConnection, Waiter
+from ._client.waiter import Waiter
 from ._engine.line_cache import KEEP_CASE
 from ._engine.text import TRIMMED, ascii_lower
 from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
@@ -24,19 +24,56 @@ from .errors import ConnectionFinished, NoServer
 from .loop import Loop
 from .options import Options, read_url, seconds
 from .reactor import Reactor
+from .signatures import ConnectionCallback, OneArgumentCallback, PacketCallback
 from .stats import PastStats, Stats
 
 SomePool = TypeVar("SomePool", bound="Pool")
-LoginHandler = TypeVar("LoginHandler", bound=Callable[..., object])
+LoginHandler = TypeVar("LoginHandler", bound=ConnectionCallback[Connection])
+BeforeConnect = OneArgumentCallback[Connection]
+OnConnection = ConnectionCallback[Connection]
 
 
 class GetConnection(Protocol):
-    """The signature of :meth:`Pool.get_connection`."""
+    """The signature of :meth:`Pool.get_connection`: one for each place and each shape of the callback."""
 
+    @overload
     def __call__(
         self,
-        url: Union[str, OnConnection, None] = None,
-        cb: Optional[OnConnection] = None,
+        cb: PacketCallback[Connection],
+        /,
+        *,
+        pri: float = 0,
+        before_connect: Optional[BeforeConnect] = None,
+        connect_timeout: Optional[float] = None,
+        login_timeout: Optional[float] = None,
+    ) -> bool: ...
+    @overload
+    def __call__(
+        self,
+        cb: OneArgumentCallback[Connection],
+        /,
+        *,
+        pri: float = 0,
+        before_connect: Optional[BeforeConnect] = None,
+        connect_timeout: Optional[float] = None,
+        login_timeout: Optional[float] = None,
+    ) -> bool: ...
+    @overload
+    def __call__(
+        self,
+        url: Optional[str] = None,
+        cb: Optional[PacketCallback[Connection]] = None,
+        pri: float = 0,
+        before_connect: Optional[BeforeConnect] = None,
+        *,
+        connect_timeout: Optional[float] = None,
+        login_timeout: Optional[float] = None,
+    ) -> bool: ...
+    @overload
+    def __call__(
+        self,
+        url: Optional[str] = None,
+        cb: Optional[OneArgumentCallback[Connection]] = None,
         pri: float = 0,
         before_connect: Optional[BeforeConnect] = None,
         *,

@@ -42,7 +42,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 
-TYPE_VARIABLES = ("emitter.Handler", "pool.LoginHandler", "pool.SomePool")
+TYPE_VARIABLES = ("emitter.Handler", "pool.LoginHandler", "pool.SomePool", "signatures.Conn")
 nitpicky = True
 # Names of others (the standard library's, pyee's) have no page here; ours must have one.
 nitpick_ignore = [("py:class", f"ami_client.{name}") for name in TYPE_VARIABLES]

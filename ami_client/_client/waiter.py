@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Union
 
-from ..callbacks import Wrapper
+from ..callbacks import Callback, Wrapper
 from ..errors import ConnectionFinished, NoServer
 from ..options import Options
 from ..stats import Stats
 from ..url import ServerURL
 from .driver import ConnectionPool, Driver
-
-OnConnection = Callable[..., object]
-BeforeConnect = Callable[..., object]
 
 
 def _nobody(conn: object, packet: object) -> None:
@@ -28,8 +25,8 @@ class Waiter(Wrapper):
 
     def __init__(
         self,
-        cb: Optional[OnConnection],
-        before_connect: Optional[BeforeConnect],
+        cb: Optional[Callback],
+        before_connect: Optional[Callback],
         limits: dict[str, Optional[float]],
         pri: float = 0,
     ) -> None:

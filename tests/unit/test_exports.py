@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
+from typing import Union, get_origin
 
 import pytest
 
@@ -29,6 +30,9 @@ def test_every_name_is_there_and_described(name: str) -> None:
     thing = getattr(ami_client, name)
     if name == "__version__":
         assert isinstance(thing, str)
+        return
+    if name == "ConnectionCallback":  # an alias has no docstring; its page describes it
+        assert get_origin(thing) is Union
         return
     assert thing.__doc__, name
     assert thing.__doc__.strip()

@@ -20,7 +20,7 @@ PACKAGE = Path(ami_client.__file__).parent
 LAYERS = {
     "ground": "_fork _version callbacks errors loop php stats url",
     "protocol": "_engine",
-    "what users say and get": "options packet",
+    "what users say and get": "options packet signatures",
     "transport": "_transport",
     "doors to one connection": "actions emitter reactor",
     "client": "_client",
@@ -105,7 +105,23 @@ def test_modules_without_io_know_none_of_it(name: str) -> None:
 
 def test_pyee_is_all_that_the_core_depends_on() -> None:
     core = [path for name, path in NAMES.items() if layer_of(name) <= RANKS["__init__"]]
-    assert {name for path in core for name in standard_and_foreign(path) if is_foreign(name)} == {"pyee"}
+    foreign = {(name, path) for path in core for name in standard_and_foreign(path) if is_foreign(name)}
+    # Type checkers bring typing_extensions along; nothing imports it when the program runs.
+    assert {name for name, _ in foreign} == {"pyee", "typing_extensions"}
+    assert {name for name, path in foreign if name in imports_at_run_time(path)} == {"pyee"}
+
+
+def imports_at_run_time(path: Path) -> set[str]:
+    """The top names of what a file imports outside of ``if TYPE_CHECKING:``."""
+    return run_time_imports_in(path.read_text(encoding="utf-8"))
+
+
+def run_time_imports_in(source: str) -> set[str]:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return {name.split(".")[0] for name in imports_in(ast.unparse(tree), ("ami_client", "cli"))}
 
 
 def is_foreign(name: str) -> bool:
@@ -142,3 +158,7 @@ def test_the_check_sees_imports_wherever_they_stand() -> None:
         "ami_client.reactor",
         "ami_client.url",
     }
+
+
+def test_the_check_knows_what_only_type_checkers_import() -> None:
+    assert run_time_imports_in(SOURCE) == {"typing", "ami_client", "time"}

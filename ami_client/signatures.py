@@ -1,0 +1,53 @@
+"""What a callback must take: protocols for type checkers.
+
+Parameters are positional, so a function may name them as it likes. What a callback returns is ignored, but for event
+handlers: one that returns True stops those after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+from ._engine.packet import Packet
+
+# The layers below the connection do not know its class: a signature says ``PacketCallback[Self]``. For a user's own
+# annotations the bare name is enough, as type checkers know the default.
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Conn = TypeVar("Conn", contravariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    Conn = TypeVar("Conn", contravariant=True)
+
+
+class PacketCallback(Protocol[Conn]):
+    """A callback that gets one packet: ``cb(conn, packet)``."""
+
+    def __call__(self, conn: Conn, packet: Packet, /) -> object: ...
+
+
+class ListCallback(Protocol[Conn]):
+    """A callback that gets the packets of a list: ``cb(conn, packets)``."""
+
+    def __call__(self, conn: Conn, packets: list[Packet], /) -> object: ...
+
+
+class OneArgumentCallback(Protocol[Conn]):
+    """A callback that gets the connection alone: ``cb(conn)``."""
+
+    def __call__(self, conn: Conn, /) -> object: ...
+
+
+class EventHandler(Protocol):
+    """A handler of an event: ``handler(sender, *args)``.
+
+    What it gets depends on the event's name, and names may be the user's own; so this says only that it can be called.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> object: ...
+
+
+#: A callback that gets ``(conn, packet)`` or, with room for one argument, ``(conn)``.
+ConnectionCallback = Union[PacketCallback[Conn], OneArgumentCallback[Conn]]

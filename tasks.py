@@ -30,6 +30,19 @@ PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 Task = Callable[[list[str]], None]
 
+# Folders that mypy reads at once, and where their imports are found, as in pytest. No two modules of one run may have
+# the same name, and most folders have a conftest.
+TYPED = (
+    ("tests/unit", "tests/unit tests ."),
+    ("tests/unit/fake_asterisk", "tests/unit/fake_asterisk tests/unit tests ."),
+    ("tests/conformance", "tests/conformance tests ."),
+    ("tests/load", "tests/load tests ."),
+    ("tests/live", "tests/live tests ."),
+    ("tests/terminal", "tests/terminal tests ."),
+    ("examples", "examples"),
+    ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
+)
+
 
 def demo(args: list[str]) -> None:
     """the demonstration: against the embedded server, or against the one at URL"""
@@ -76,8 +89,15 @@ def bench(args: list[str]) -> None:
 
 
 def types(args: list[str]) -> None:
-    """mypy --strict"""
-    run(python_with("types"), "-m", "mypy", *args)
+    """mypy --strict: the package, then tests, examples and benchmarks; arguments go to mypy, for the package alone"""
+    python = python_with("types")
+    run(python, "-m", "mypy", *args)
+    if args:
+        return
+    for names, path in TYPED:
+        say(f"types: {names}")
+        found = os.pathsep.join(path.split())
+        run(python, "-m", "mypy", "--explicit-package-bases", *modules_in(names.split()), MYPYPATH=found)
 
 
 def lint(args: list[str]) -> None:
@@ -187,6 +207,11 @@ def files_of_git() -> list[str]:
     return [name for name in sorted(os.fsdecode(listed).split("\0")) if (ROOT / name).is_file()]
 
 
+def modules_in(folders: list[str]) -> list[str]:
+    """The project's Python files that stand in one of these folders itself."""
+    return [name for name in files_of_git() if name.endswith(".py") and Path(name).parent.as_posix() in folders]
+
+
 def blanks_in(name: str) -> list[str]:
     """What is wrong with the blanks of a file, a line for each; `name` is relative to the repository."""
     # What servers said is kept as they said it.
@@ -206,12 +231,12 @@ def blanks_in(name: str) -> list[str]:
     return complaints
 
 
-def run(*command: str) -> None:
-    """Runs a command in the repository; its failure is ours."""
+def run(*command: str, **environment: str) -> None:
+    """Runs a command in the repository, with these variables added to its environment; its failure is ours."""
     # A PYTHONPATH or PYTHONHOME of the user's must not reach into the environment.
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     try:
-        subprocess.run(command, cwd=ROOT, env=clean, check=True)
+        subprocess.run(command, cwd=ROOT, env={**clean, **environment}, check=True)
     except OSError as error:
         raise TaskError(f"cannot run {command[0]}: {error.strerror}") from None
 

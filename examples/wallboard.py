@@ -5,6 +5,9 @@ wallboard.py        runs for a moment on the embedded server
 wallboard.py URL    runs on yours, until Ctrl-C; AMI_URL does as well
 """
 
+# Beside the PHP, a page of the manual has no room for annotations.
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 import os
 import sys
 

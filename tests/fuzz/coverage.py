@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from random import Random
 
-import atheris
+import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # it is not there on every Python
 
 from .words import mutate
 

@@ -12,9 +12,10 @@ from zlib import crc32
 from ami_client._client.dispatch import Routes
 from ami_client._engine.action_ids import NumberedIDs
 from ami_client._engine.in_flight import Done
+from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
 from ami_client._engine.pending import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult
-from ami_client._engine.session import ListGoneOn, Login, LoginDone, Outcome, Session, Wanted
+from ami_client._engine.session import ListGoneOn, Outcome, Session, Wanted
 from ami_client._engine.state import Move, State
 from ami_client._engine.text import TRIMMED, ascii_lower
 from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, ProtocolError

@@ -9,10 +9,10 @@ from typing import Any, Optional
 
 from ami_client._engine.action_ids import NumberedIDs
 from ami_client._engine.in_flight import Done
-from ami_client._engine.login import Login
+from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
 from ami_client._engine.pending import Pending, Result
-from ami_client._engine.session import LoginDone, Outcome, Session
+from ami_client._engine.session import Outcome, Session
 from ami_client._engine.state import Move
 from ami_client.errors import ConnectionLost
 from ami_client.packet import Packet

@@ -129,7 +129,7 @@ def test_a_decorated_function_gets_what_its_wrapper_takes(wire: Wire) -> None:
     pool = wire.pool()
     pool.on_login(three)
     pool.get_connection(URL, three, before_connect=lambda conn: conn.on_connected(three))
-    peer_conn = []
+    peer_conn: list[Connection] = []
     pool.on("connected", peer_conn.append)
     wire.answer_login()
     (conn,) = peer_conn

@@ -53,7 +53,7 @@ def test_a_burst_above_it_waits_and_is_served(wire: Wire) -> None:
 
 
 def test_who_came_first_is_served_first_and_higher_priorities_before(wire: Wire) -> None:
-    pool, office, told = wire.pool(reconnect=2, maxconnperserv=4), Office(wire, 1), []  # type: ignore[var-annotated]
+    pool, office, told = wire.pool(reconnect=2, maxconnperserv=4), Office(wire, 1), []
     for number, pri in enumerate([0, 0, 0, 0, 5, 1]):
         pool.get_connection(
             URL, lambda conn, *, number=number: told.append((number, conn.connected)), pri, Connection.acquire

@@ -329,7 +329,8 @@ def test_a_header_of_the_server_does_not_replace_our_own_key(pbx: Pbx, ami: Ami)
 def listed(name: str, *entries: dict[str, str]) -> list[dict[str, object]]:
     """The answer to an action: a list. Entries are events of that name, unless they have another."""
     end = {"Event": f"{name}Complete", "EventList": "Complete", "ListItems": len(entries)}
-    return [{"Response": "Success", "EventList": "start"}, *({"Event": name, **one} for one in entries), end]
+    events: list[dict[str, object]] = [{"Event": name, **one} for one in entries]
+    return [{"Response": "Success", "EventList": "start"}, *events, end]
 
 
 # -- what a server says

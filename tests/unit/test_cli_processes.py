@@ -39,6 +39,7 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 
 def finish(process: Process) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode is not None
     return process.returncode, out, err
 
 

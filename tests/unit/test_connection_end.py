@@ -34,7 +34,7 @@ def ends() -> dict[str, tuple[Callable[[Peer], object], type[AMIError]]]:
         "finish": (lambda peer: peer.conn.finish(), ConnectionFinished),
         "close": (lambda peer: peer.conn.close(), ConnectionFinished),
         "graceful": (lambda peer: peer.conn.graceful_shutdown(), ConnectionFinished),
-        "pool": (lambda peer: peer.conn.pool.finish(), ConnectionFinished),  # type: ignore[union-attr]
+        "pool": (lambda peer: peer.conn.pool.finish(), ConnectionFinished),
         "too much": (lambda peer: peer.say("Event: " + "x" * 5000), ProtocolError),
         "silence": (lambda peer: peer.wire.wait(61), SilenceTimeout),
     }

@@ -42,7 +42,7 @@ class Attempt(Connector):
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What names resolve to: addresses or an exception. Literal addresses go to the system."""
     table: dict[str, Any] = {}
-    ask = socket.getaddrinfo
+    ask: Any = socket.getaddrinfo
 
     def getaddrinfo(host: str, port: int, *args: Any, flags: int = 0, **kwargs: Any) -> Any:
         if flags & socket.AI_NUMERICHOST:

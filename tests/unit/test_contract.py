@@ -222,7 +222,12 @@ def play(wire: Wire, chance: random.Random) -> Game:
 def _no_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kept log records would keep the tracebacks, and these the callbacks."""
     logger = logging.getLogger("ami_client")
-    monkeypatch.setattr(logger, "filters", [lambda record: setattr(record, "exc_info", None) or 1])
+
+    def forget(record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+    monkeypatch.setattr(logger, "filters", [forget])
 
 
 @pytest.mark.parametrize("seed", range(20))

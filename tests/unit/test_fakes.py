@@ -6,6 +6,7 @@ import errno
 import selectors
 import socket
 from collections.abc import Callable
+from typing import cast
 from unittest import mock
 
 import pytest
@@ -229,7 +230,7 @@ def test_it_can_stand_in_for_socket_socket() -> None:
 
     with mock.patch("socket.socket", factory):
         sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 6)
-    assert [sock] == made
+    assert made == [cast(object, sock)]
     assert (sock.family, sock.type, sock.proto) == (socket.AF_INET6, socket.SOCK_STREAM, 6)
 
 

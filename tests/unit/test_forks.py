@@ -19,7 +19,7 @@ import pytest
 from children import complaint, fork, in_child, leave, result_of
 from programs import Launcher
 
-from ami_client import Connection, Pool, Reactor
+from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.testing import FakeAsterisk
 
 AnyLoop = Union[asyncio.AbstractEventLoop, Reactor]
@@ -220,7 +220,7 @@ def test_what_a_child_takes_away_is_still_watched_by_the_parent(reactor: Reactor
 def test_a_child_born_in_a_callback_is_sent_out_of_run_and_does_nothing_of_the_parents(
     reactor: Reactor, selector: Counting
 ) -> None:
-    seen: list[object] = []
+    seen: list[Any] = []
     reader, writer = os.pipe()
 
     def give_birth() -> None:
@@ -285,8 +285,12 @@ def wakeup_fd() -> int:
 def test_signals_of_a_child_wake_nobody(reactor: Reactor, selector: Counting) -> None:
     inside: list[Any] = []
 
+    def take_a_signal() -> int:
+        signal.raise_signal(signal.SIGCHLD)
+        return wakeup_fd()
+
     def give_birth() -> None:
-        inside.append(in_child(lambda: (signal.raise_signal(signal.SIGCHLD), wakeup_fd())[1]))
+        inside.append(in_child(take_a_signal))
         inside.append(wakeup_fd() != -1)
         reactor.stop()
 
@@ -418,11 +422,15 @@ def test_a_child_born_in_a_handler_neither_sends_nor_reads_for_the_parent(reacto
         conn.action("Ping")  # goes out when all that has arrived was handled
         pids.append(fork())
 
+    def end(conn: Connection, packet: Packet) -> None:
+        heard.append("end")
+        reactor.stop()
+
     with FakeAsterisk(reactor) as server:
         pool = Pool(reactor=reactor)
         conn = connect(pool, reactor, server.url)
         conn.bind("event_birth", give_birth)
-        conn.bind("event_end", lambda conn, packet: heard.append("end") or reactor.stop())
+        conn.bind("event_end", end)
         server.received.clear()
         server.push({"Event": "Birth"})
         server.play([(0.01, {"Event": "End"})])

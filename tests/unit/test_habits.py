@@ -177,3 +177,23 @@ def test_blanks_are_looked_for_in_what_git_will_commit(tmp_path: Path) -> None:
     copied = runpy.run_path(str(tmp_path / "tasks.py"))
     with pytest.raises(copied["TaskError"], match=r"^[^\n]*\nnew:1: ends in a blank$"):
         copied["TASKS"]["blanks"]([])
+
+
+# Sphinx, setuptools and tox load these, and bring what they import.
+UNTYPED = ("docs/", "setup.py", "toxfile.py")
+
+
+def test_mypy_reads_every_python_file(program: dict[str, Any], settings: configparser.ConfigParser) -> None:
+    alone = settings["mypy"]["files"].split(", ")
+    read_by_folders = [name for names, _ in program["TYPED"] for name in program["modules_in"](names.split())]
+    assert len(read_by_folders) == len(set(read_by_folders)) > 150
+    left = {name for name in program["files_of_git"]() if name.endswith(".py")} - set(read_by_folders)
+    assert {name for name in left if not name.startswith((*UNTYPED, *alone))} == set()
+
+
+def test_no_run_of_mypy_meets_two_modules_of_one_name(program: dict[str, Any]) -> None:
+    for names, path in program["TYPED"]:
+        modules = [
+            name for name in program["modules_in"](names.split()) if Path(name).parent.as_posix() in path.split()
+        ]
+        assert len(modules) == len({Path(name).name for name in modules}), names

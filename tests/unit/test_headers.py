@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import Any
 
 import pytest
 from cases import for_each
@@ -17,7 +18,7 @@ Header = tuple[str, str]
 
 
 @pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def names(monkeypatch: pytest.MonkeyPatch) -> Mapping[Any, Any]:
     """The names that were seen, none at first."""
     fresh = type(headers._NAMES)()
     monkeypatch.setattr(headers, "_NAMES", fresh)

@@ -98,7 +98,8 @@ def test_what_was_counted_is_counted_once(daemon: Daemon) -> None:
 
 
 def test_out_of_a_loss_a_server_that_was_asked_for_again_is_not_forgotten(wire: Wire) -> None:
-    pool, found = wire.pool(), []
+    pool = wire.pool()
+    found: list[Connection] = []
     pool.get_connection(URL, found.append)
     sock = wire.answer_login()
     found[0].ping(Interrupt())

@@ -28,7 +28,7 @@ def test_the_errors_say_which_option_it_was() -> None:
 # What the server sends
 
 
-PACKETS: dict[str, tuple[bytes, dict[str, int]]] = {
+PACKETS: dict[str, tuple[bytes, dict[str, Any]]] = {
     "max_packet": (b"Event: X\r\n" + b"Y: " + b"z" * 2000, {"max_packet": 1024}),
     "max_packet, no end of a line": (b"x" * 2000, {"max_packet": 1024}),
     "max_packet, with an end": (b"Event: X\r\nY: " + b"z" * 2000 + b"\r\n\r\n", {"max_packet": 1024}),
@@ -101,7 +101,7 @@ def entries(peer: Peer, action_id: str, count: int, size: int = 10) -> None:
         peer.answer(action_id, f"Event: Entry|Text: {'x' * size}")
 
 
-LISTS: dict[str, Callable[[Connection, Calls], str]] = {
+LISTS: dict[str, Callable[[Connection, Any], str]] = {
     "gathered": lambda conn, cb: conn.action("List", cb),
     "composite": lambda conn, cb: conn.core_show_channels(cb),
 }

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_what_was_played_leaves_nothing_behind(wire: Wire) -> None:
     happened: list[int] = []
     before = alive()
     for number in range(300):
-        server.play([(0.0, lambda number=number: happened.append(number))])
+        server.play([(0.0, partial(happened.append, number))])
         wire.pump()
     assert happened == list(range(300))
     assert sum((alive() - before).values()) < 15

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from outage import Daemon
 from wire import REFUSAL, URL, Calls, Peer, Wire
 
-from ami_client import Connection, Pool
+from ami_client import Connection, Packet, Pool
 from ami_client.errors import ConnectionFinished
 
 ExpectLog = Callable[[str], None]
@@ -137,15 +137,24 @@ def test_it_has_its_php_name(wire: Wire) -> None:
 
 
 def test_the_order_handlers_then_retried_actions_then_callbacks_then_connected(make_daemon: MakeDaemon) -> None:
-    daemon, order = make_daemon(maxconnperserv=1).start(), []
+    daemon = make_daemon(maxconnperserv=1).start()
+    order: list[str] = []
+
+    def note(what: str, action: str) -> Callable[..., None]:
+        def callback(conn: Connection, packet: Optional[Packet] = None) -> None:
+            order.append(what)
+            conn.action(action)
+
+        return callback
+
     daemon.conn.action("Again", lambda conn, packet: None, retry=True)
-    daemon.pool.on_login(lambda conn: (order.append("login"), conn.action("Fetch", None)))
-    daemon.pool.on("connected", lambda conn: (order.append("connected"), conn.action("Connected", None)))
+    daemon.pool.on_login(note("login", "Fetch"))
+    daemon.pool.on("connected", note("connected", "Connected"))
     daemon.lose()
     for name in ("one", "two"):
         daemon.pool.get_connection(
             URL,
-            lambda conn, packet, name=name: (order.append(name), conn.action(f"Callback {name}", None)),
+            note(name, f"Callback {name}"),
             before_connect=lambda conn: conn.action("Early", None),
         )
     daemon.wire.answer_login()
@@ -177,7 +186,12 @@ def test_answers_to_what_it_sends_come_as_always(daemon: Daemon) -> None:
 def test_the_connection_is_logged_in_and_nobody_elses_meanwhile(daemon: Daemon) -> None:
     seen: list[tuple[bool, bool]] = []
     got: list[Connection] = []
-    daemon.pool.on_login(lambda conn: (seen.append((conn.connected, conn.finished)), conn.acquire()))
+
+    def look(conn: Connection) -> None:
+        seen.append((conn.connected, conn.finished))
+        conn.acquire()
+
+    daemon.pool.on_login(look)
     daemon.lose()
     daemon.come_back()
     assert seen == [(True, False)]

@@ -74,7 +74,11 @@ def test_handlers_hear_it_in_the_usual_order_and_with_the_usual_arguments(wire: 
     heard: list[Any] = []
 
     def note(what: str, stops: bool = False) -> Callable[..., object]:
-        return lambda *args: heard.append((what, *args[:1])) or stops
+        def handler(*args: object) -> bool:
+            heard.append((what, *args[:1]))
+            return stops
+
+        return handler
 
     pool = pool_of(wire, place, method, [])
     peer = log_in(wire, pool)

@@ -37,8 +37,8 @@ def forms() -> dict[str, Callable[[Pool, Any], bool]]:
         "cb, None, pri": lambda pool, cb: pool.get_connection(cb, None, 5),
         "cb, pri=": lambda pool, cb: pool.get_connection(cb, pri=5),
         "keywords": lambda pool, cb: pool.get_connection(url=URL, cb=cb, pri=1),
-        "PHP": lambda pool, cb: pool.getConnection(URL, cb),  # type: ignore[attr-defined]
-        "PHP, short": lambda pool, cb: pool.getConnection(cb),  # type: ignore[attr-defined]
+        "PHP": lambda pool, cb: pool.getConnection(URL, cb),
+        "PHP, short": lambda pool, cb: pool.getConnection(cb),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 from wire import BANNER, REFUSAL, URL, WELCOME, Calls, Wire
@@ -126,7 +126,12 @@ def test_a_connection_that_was_finished_before_it_set_out_never_does(wire: Wire)
 def test_the_end_of_the_pool_lets_nothing_set_out(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     ask = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: asked.append(args) or ask(*args, **kwargs))
+
+    def getaddrinfo(*args: Any, **kwargs: Any) -> object:
+        asked.append(args)
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     pool, calls = wire.pool(), Calls()
     for _ in range(15):
         pool.get_connection(URL, calls)

@@ -136,7 +136,12 @@ def test_the_delay_is_chosen_by_chance_from_nothing_to_the_bound(
     make_daemon: MakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds: list[tuple[float, float]] = []
-    monkeypatch.setattr(random, "uniform", lambda low, high: bounds.append((low, high)) or high / 2)
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return high / 2
+
+    monkeypatch.setattr(random, "uniform", uniform)
     daemon = make_daemon(reconnect=1, reconnect_max=3).start()
     daemon.lose()
     for _ in range(3):

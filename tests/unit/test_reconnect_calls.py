@@ -121,7 +121,8 @@ def test_it_brings_one_of_several_forward(make_daemon: MakeDaemon) -> None:
 
 
 def test_a_free_connection_serves_it_and_the_reconnect_stays_where_it_is(make_daemon: MakeDaemon) -> None:
-    daemon, got = make_daemon().start(2), []
+    daemon = make_daemon().start(2)
+    got: list[Connection] = []
     daemon.conns[1].release()
     daemon.lose(daemon.wire.sockets[0])
     daemon.pool.get_connection(URL, got.append)
@@ -170,8 +171,13 @@ def test_all_who_wait_for_it_are_told_that_it_came_to_nothing(daemon: Daemon) ->
 def test_after_it_who_needs_more_connections_gets_them(daemon: Daemon) -> None:
     daemon.lose()
     conns: list[Connection] = []
+
+    def keep(conn: Connection) -> None:
+        conns.append(conn)
+        conn.acquire()
+
     for _ in range(3):
-        daemon.pool.get_connection(URL, lambda conn: (conns.append(conn), conn.acquire()))
+        daemon.pool.get_connection(URL, keep)
     daemon.wire.answer_login()
     assert len(daemon.open_sockets) == 3 and len(conns) == 1
     for sock in daemon.open_sockets[1:]:

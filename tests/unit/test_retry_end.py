@@ -321,7 +321,8 @@ def test_nothing_is_kept_of_it(daemon: Daemon, how: str, expect_log: ExpectLog) 
         for action_id in ids:
             Peer(daemon.wire, daemon.conn, sock).answer(action_id)
     gc.collect()
-    assert [ref() for ref in (*refs, lost)] == [None] * 4
+    kept: list[weakref.ref[Any]] = [*refs, lost]
+    assert [ref() for ref in kept] == [None] * 4
 
 
 def test_no_timer_is_left(daemon: Daemon) -> None:

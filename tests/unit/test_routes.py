@@ -254,7 +254,11 @@ def test_the_order_of_handlers_and_what_stops_them(peer: Peer) -> None:
     heard: list[str] = []
 
     def note(name: str, stops: bool = False) -> Any:
-        return lambda conn, packet: heard.append(name) or stops
+        def handler(conn: Any, packet: Any) -> bool:
+            heard.append(name)
+            return stops
+
+        return handler
 
     pool: Any = peer.conn.pool
     for name in ("event", "event_one"):
@@ -271,6 +275,7 @@ def test_a_server_that_makes_names_up_is_not_remembered_for_ever(peer: Peer) -> 
     for number in range(3 * MAX_NAMES):
         assert routes[f"name{number}"] == []
         assert routes.unwanted is not None and routes.unwanted[b"Event: name%d" % number]
+    assert routes.unwanted is not None
     assert len(routes) <= MAX_NAMES and len(routes.unwanted) <= MAX_NAMES
     assert routes["x" * 1000] == [] and routes.unwanted[b"Event: " + b"x" * 1000]
     assert not routes.unwanted[b"Secret: x"]

@@ -8,7 +8,8 @@ import pytest
 from talk import BANNER, WELCOME, Client, event, message, one_by_one, originate, response, start
 
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.session import Login, Session
+from ami_client._engine.login import Login
+from ami_client._engine.session import Session
 from ami_client._engine.state import State
 from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, LoginRefused, ProtocolError
 

@@ -50,7 +50,7 @@ class TLSServer:
 
     def read(self) -> bytes:
         """What the client has said; ``ended`` tells whether it has said goodbye too."""
-        parts = []
+        parts: list[bytes] = []
         while True:
             part = self.turn(lambda: self.tls.read(100_000))
             if not part:

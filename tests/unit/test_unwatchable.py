@@ -13,7 +13,7 @@ import pytest
 from high import HighSockets
 from wire import Calls, Wire, stream_on
 
-from ami_client import Connection, Pool, Reactor
+from ami_client import Connection, Packet, PacketCallback, Pool, Reactor
 from ami_client._transport.stream import Unwatchable
 from ami_client._transport.transport import Transport
 from ami_client.errors import ConnectFailed, ConnectionLost
@@ -37,6 +37,16 @@ def run(reactor: Reactor, seconds: float = 10) -> None:
     late.cancel()
 
 
+def calls_and_stops(calls: Calls, reactor: Reactor) -> PacketCallback:
+    """A callback that keeps what it is given, and stops the loop."""
+
+    def callback(conn: Connection, packet: Packet) -> None:
+        calls(conn, packet)
+        reactor.stop()
+
+    return callback
+
+
 @pytest.mark.parametrize("kind", ["tcp", "tls", "unix"])
 def test_a_descriptor_too_high_for_select_is_one_connections_failure(
     reactor: Reactor, high_sockets: HighSockets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
@@ -56,7 +66,7 @@ def test_a_descriptor_too_high_for_select_is_one_connections_failure(
 
         pool.get_connection(server.url, got)
         run(reactor)
-        make = socket.socket
+        make: Any = socket.socket
 
         def make_high(*args: int, fileno: Optional[int] = None) -> socket.socket:
             return high_sockets(make(*args)) if fileno is None else make(*args, fileno=fileno)  # accepted ones are low
@@ -64,7 +74,7 @@ def test_a_descriptor_too_high_for_select_is_one_connections_failure(
         with monkeypatch.context() as patch:
             patch.setattr(socket, "socket", make_high)
             url = server.url.replace("tcp://", f"{kind}://")
-            pool.get_connection(url, lambda conn, packet: (calls(conn, packet), reactor.stop()), before_connect=watch)
+            pool.get_connection(url, calls_and_stops(calls, reactor), before_connect=watch)
             run(reactor)
         (packet,) = calls
         assert type(packet.error) is ConnectFailed
@@ -72,7 +82,7 @@ def test_a_descriptor_too_high_for_select_is_one_connections_failure(
         assert "cannot be watched with select" in str(packet.error)
         assert (len(ended), len(calls)) == (1, 1)
         answers = Calls()
-        others[0].ping(lambda conn, packet: (answers(conn, packet), reactor.stop()))
+        others[0].ping(calls_and_stops(answers, reactor))
         run(reactor)
         assert answers[0].error is None
         pool.get_connection(server.url, got)
@@ -114,7 +124,8 @@ def test_an_attempt_that_cannot_be_watched_fails_from_the_loop_and_once(
     _, got = link_on(wire)
     wire.wait(10)
     (failure,) = got
-    assert type(failure) is ConnectFailed and failure.cause.__cause__ is error
+    assert type(failure) is ConnectFailed and isinstance(failure.cause, OSError)
+    assert failure.cause.__cause__ is error
     assert failure.cause.errno == (errno.ENOSPC if error is FULL else errno.EMFILE)
     assert wire.sockets[0].closed
 
@@ -128,7 +139,7 @@ def test_a_socket_that_cannot_be_read_fails_from_the_loop_and_once(
     _, got = link_on(wire, f"{scheme}://192.0.2.1")
     wire.wait(10)
     (failure,) = got
-    assert type(failure) is ConnectFailed and failure.cause.__cause__ is error
+    assert type(failure) is ConnectFailed and failure.cause is not None and failure.cause.__cause__ is error
     assert wire.sockets[0].closed and wire.sockets[0].sent == b""
 
 
@@ -163,7 +174,12 @@ def test_a_stream_that_is_closing_and_cannot_be_watched_closes_at_once(
     stream, sock, log = stream_on(wire)
     sock.room = 0
     stream.close()
-    stream, sock, log = stream_on(wire, on_data=lambda data: stream.write(b"answer") or stream.close())
+
+    def answer(data: bytes) -> None:
+        stream.write(b"answer")
+        stream.close()
+
+    stream, sock, log = stream_on(wire, on_data=answer)
     Refusing(wire, monkeypatch, "add_writer", TOO_HIGH)
     sock.room = 0
     wire.say(b"ask", sock)

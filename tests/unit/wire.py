@@ -119,7 +119,7 @@ def message(text: str) -> bytes:
 class Calls(list):  # type: ignore[type-arg]
     """Keeps what a callback ``cb(conn, result)`` was given, in order."""
 
-    __hash__ = object.__hash__  # pyee keeps handlers in a dict
+    __hash__ = object.__hash__  # type: ignore[assignment]  # pyee keeps handlers in a dict
 
     def __call__(self, conn: Connection, result: Any = None) -> None:
         self.append(result)

@@ -7,6 +7,7 @@ import hashlib
 import socket
 import ssl
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -257,7 +258,7 @@ def test_dropping_in_the_middle_of_a_message(
     client.until(lambda: server.clients == 2)
     server.drop(after="Event: Hang", reset=reset)
     for one in (client, other):
-        one.until(lambda one=one: one.ended)
+        one.until(partial(getattr, one, "ended"))
         assert one.data == b"Asterisk Call Manager/11.0.0\r\nEvent: Hang"
         assert one.ended == ("reset" if reset else "closed")
     assert server.clients == 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from ._engine.encode import encode_headers
 from ._engine.framing import DEFAULT_MAX_PACKET
@@ -20,140 +20,12 @@ if TYPE_CHECKING:
     SSL = Union[bool, ssl_module.SSLContext]
 
 
-@dataclass(frozen=True)
-class Options:
-    """All options with their defaults. The first block has phpDaemon's names and defaults.
-
-    Times are in seconds; None means no limit.
-    """
-
-    #: ``md5`` (challenge and response) or ``plain``; case-insensitive.
-    authtype: str = "md5"
-    #: Port for URLs without one. This is phpDaemon's default; Asterisk usually listens on 5038.
-    port: int = 5280
-    #: URL for ``get_connection`` calls without one.
-    server: Optional[str] = field(default=None, repr=False)
-    #: URLs to choose from at random when there is no ``server``: a sequence, or one string separated by commas.
-    servers: Union[str, Sequence[str]] = field(default=(), repr=False)
-    #: Maximum number of connections to one URL; further callbacks wait. They set out ten at a time, because Asterisk's
-    #: listen queue is short.
-    maxconnperserv: int = 32
-    #: Silence after which a link is considered dead. If no whole packet arrives for half of this time, a Ping is sent.
-    #: If no action is answered for this time after the Ping, the link is considered dead too, whatever else arrives.
-    #: Before login, silence of this length ends the attempt.
-    timeout: Optional[float] = 60.0
-
-    #: User name for URLs without one.
-    username: str = ""
-    #: Secret for URLs without one.
-    secret: str = field(default="", repr=False)
-    #: The ``Events`` header of the login: ``on``, ``off`` or class names separated by commas.
-    events: Union[str, bool] = "on"
-    #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
-    connect_timeout: Optional[float] = 10.0
-    #: Timeout from the connection to the answer to the login.
-    login_timeout: Optional[float] = 10.0
-    #: Timeout from the call to the complete answer. Each action may set its own.
-    action_timeout: Optional[float] = 60.0
-    #: Upper bound of the first back-off delay before a lost connection is opened again; None for never. Each delay is
-    #: random, between 0 and a bound. The bound doubles with each attempt, up to ``reconnect_max``, until a login
-    #: succeeds.
-    reconnect: Optional[float] = None
-    #: Maximum back-off delay between two attempts.
-    reconnect_max: float = 60.0
-    #: Keep trying even if the server refused the login.
-    reconnect_refused: bool = False
-    #: A callback or handler that takes this long is logged with its name; None for never.
-    slow_handler: Optional[float] = 1.0
-    #: Maximum size of a packet from the server, in bytes. A larger one ends the connection.
-    max_packet: int = DEFAULT_MAX_PACKET
-    #: Maximum number of header lines in a packet from the server. A longer one ends the connection.
-    max_lines: int = DEFAULT_MAX_LINES
-    #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as its length, or
-    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds the limit fails, and the
-    #: rest of it is discarded.
-    max_answer: int = DEFAULT_MAX_ANSWER
-    #: Maximum number of bytes that wait for the server to read, per connection. Further actions raise LimitReached.
-    max_outgoing: int = 16 * 1024 * 1024
-    #: Maximum number of actions in flight, per connection. Further actions raise LimitReached.
-    max_pending: int = 100_000
-    #: Maximum number of actions that wait for the login, per connection. Further actions raise LimitReached.
-    max_waiting: int = 1000
-    #: Maximum number of callbacks that wait for a connection, per URL. Beyond it ``get_connection`` raises
-    #: LimitReached.
-    max_callbacks: int = 100_000
-    #: If False, the packets' dict view keeps the case of all values.
-    fold_case: bool = True
-    #: True for TLS with the system's certificates, or your own SSLContext. ``tls://`` URLs imply True.
-    ssl: SSL = False
-    #: If False, any certificate is accepted, and each connection logs a warning. For your own certificate authority,
-    #: pass an SSLContext as ``ssl`` instead.
-    ssl_verify: bool = True
-
-    @classmethod
-    def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
-        """Build options from a mapping and keywords. Keywords win.
-
-        Raises TypeError for an unknown option (the message suggests the nearest known one) or a value of the wrong
-        type, ValueError for a value out of range.
-        """
-        if config is not None and not isinstance(config, Mapping):
-            raise TypeError(f"the config is a mapping of options, not {type(config).__name__}; a URL is server=url")
-        given: dict[str, object] = {**(config or {}), **options}
-        known = {one.name for one in fields(cls)}
-        for name in given:
-            if name not in known:
-                raise TypeError(_unknown(name, known))
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks each
-
-    def __post_init__(self) -> None:
-        for name, convert in _CONVERTERS.items():
-            object.__setattr__(self, name, convert(name, getattr(self, name)))
-        if self.reconnect is not None and self.reconnect > self.reconnect_max:
-            raise ValueError(f"reconnect ({self.reconnect:g} s) is more than reconnect_max ({self.reconnect_max:g} s)")
-        if not self.ssl_verify and not isinstance(self.ssl, bool):
-            raise ValueError("ssl_verify is for the default context; set verify_mode in your own SSLContext")
-
-    def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
-        """Return these options with the changes of a URL's fragment. Unknown parameters are logged.
-
-        Raises ValueError for a value that does not fit its option.
-        """
-        changed: dict[str, object] = {}
-        for name, text in params:
-            if name in PER_CONNECTION:
-                changed[name] = _from_text(name, text)
-            else:
-                logger.warning("%s: unknown parameter %r in the URL's fragment", url, name)
-        return replace(self, **changed) if changed else self  # type: ignore[arg-type]
-
-
 # Spellings of a flag in a URL's fragment.
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 
-#: Options that a URL's fragment may set.
-PER_CONNECTION = (
-    "authtype",
-    "timeout",
-    "events",
-    "connect_timeout",
-    "login_timeout",
-    "action_timeout",
-    "reconnect",
-    "reconnect_max",
-    "reconnect_refused",
-    "slow_handler",
-    "max_packet",
-    "max_lines",
-    "max_answer",
-    "max_outgoing",
-    "max_pending",
-    "max_waiting",
-    "max_callbacks",
-    "fold_case",
-    "ssl",
-)
+# Takes an option's name and value and returns the value to use. Raises TypeError or ValueError for a bad one.
+Check = Callable[[str, object], object]
 
 
 def seconds(name: str, value: object) -> Optional[float]:
@@ -244,38 +116,126 @@ def _ssl(name: str, value: object) -> object:
     return value
 
 
-_CONVERTERS: dict[str, Callable[[str, object], object]] = {
-    "authtype": _authtype,
-    "port": _whole(1, 65535),
-    "server": _server,
-    "servers": _servers,
-    "maxconnperserv": _whole(1),
-    "timeout": seconds,
-    "username": _header,
-    "secret": _header,
-    "events": _events,
-    "connect_timeout": seconds,
-    "login_timeout": seconds,
-    "action_timeout": seconds,
-    "reconnect": _reconnect,
-    "reconnect_max": _finite,
-    "reconnect_refused": _flag,
-    "slow_handler": seconds,
-    "max_packet": _whole(1024),
-    "max_lines": _whole(1),
-    "max_answer": _whole(1024),
-    "max_outgoing": _whole(1024),
-    "max_pending": _whole(1),
-    "max_waiting": _whole(0),
-    "max_callbacks": _whole(1),
-    "fold_case": _flag,
-    "ssl": _ssl,
-    "ssl_verify": _flag,
-}
+def _option(default: Any, check: Check, *, in_url: bool = False, shown: bool = True) -> Any:
+    """Declare an option: its default, its check, and whether a URL's fragment may set it and ``repr`` show it."""
+    return field(default=default, repr=shown, metadata={"check": check, "in_url": in_url})
 
 
-def _from_text(name: str, text: str) -> object:
-    convert = _CONVERTERS[name]
+def _check_of(option: Field[Any]) -> Check:
+    check: Check = option.metadata["check"]
+    return check
+
+
+@dataclass(frozen=True)
+class Options:
+    """All options with their defaults. The first block has phpDaemon's names and defaults.
+
+    Times are in seconds; None means no limit.
+    """
+
+    #: ``md5`` (challenge and response) or ``plain``; case-insensitive.
+    authtype: str = _option("md5", _authtype, in_url=True)
+    #: Port for URLs without one. This is phpDaemon's default; Asterisk usually listens on 5038.
+    port: int = _option(5280, _whole(1, 65535))
+    #: URL for ``get_connection`` calls without one.
+    server: Optional[str] = _option(None, _server, shown=False)
+    #: URLs to choose from at random when there is no ``server``: a sequence, or one string separated by commas.
+    servers: Union[str, Sequence[str]] = _option((), _servers, shown=False)
+    #: Maximum number of connections to one URL; further callbacks wait. They set out ten at a time, because Asterisk's
+    #: listen queue is short.
+    maxconnperserv: int = _option(32, _whole(1))
+    #: Silence after which a link is considered dead. If no whole packet arrives for half of this time, a Ping is sent.
+    #: If no action is answered for this time after the Ping, the link is considered dead too, whatever else arrives.
+    #: Before login, silence of this length ends the attempt.
+    timeout: Optional[float] = _option(60.0, seconds, in_url=True)
+
+    #: User name for URLs without one.
+    username: str = _option("", _header)
+    #: Secret for URLs without one.
+    secret: str = _option("", _header, shown=False)
+    #: The ``Events`` header of the login: ``on``, ``off`` or class names separated by commas.
+    events: Union[str, bool] = _option("on", _events, in_url=True)
+    #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
+    connect_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
+    #: Timeout from the connection to the answer to the login.
+    login_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
+    #: Timeout from the call to the complete answer. Each action may set its own.
+    action_timeout: Optional[float] = _option(60.0, seconds, in_url=True)
+    #: Upper bound of the first back-off delay before a lost connection is opened again; None for never. Each delay is
+    #: random, between 0 and a bound. The bound doubles with each attempt, up to ``reconnect_max``, until a login
+    #: succeeds.
+    reconnect: Optional[float] = _option(None, _reconnect, in_url=True)
+    #: Maximum back-off delay between two attempts.
+    reconnect_max: float = _option(60.0, _finite, in_url=True)
+    #: Keep trying even if the server refused the login.
+    reconnect_refused: bool = _option(False, _flag, in_url=True)
+    #: A callback or handler that takes this long is logged with its name; None for never.
+    slow_handler: Optional[float] = _option(1.0, seconds, in_url=True)
+    #: Maximum size of a packet from the server, in bytes. A larger one ends the connection.
+    max_packet: int = _option(DEFAULT_MAX_PACKET, _whole(1024), in_url=True)
+    #: Maximum number of header lines in a packet from the server. A longer one ends the connection.
+    max_lines: int = _option(DEFAULT_MAX_LINES, _whole(1), in_url=True)
+    #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as its length, or
+    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds the limit fails, and the
+    #: rest of it is discarded.
+    max_answer: int = _option(DEFAULT_MAX_ANSWER, _whole(1024), in_url=True)
+    #: Maximum number of bytes that wait for the server to read, per connection. Further actions raise LimitReached.
+    max_outgoing: int = _option(16 * 1024 * 1024, _whole(1024), in_url=True)
+    #: Maximum number of actions in flight, per connection. Further actions raise LimitReached.
+    max_pending: int = _option(100_000, _whole(1), in_url=True)
+    #: Maximum number of actions that wait for the login, per connection. Further actions raise LimitReached.
+    max_waiting: int = _option(1000, _whole(0), in_url=True)
+    #: Maximum number of callbacks that wait for a connection, per URL. Beyond it ``get_connection`` raises
+    #: LimitReached.
+    max_callbacks: int = _option(100_000, _whole(1), in_url=True)
+    #: If False, the packets' dict view keeps the case of all values.
+    fold_case: bool = _option(True, _flag, in_url=True)
+    #: True for TLS with the system's certificates, or your own SSLContext. ``tls://`` URLs imply True.
+    ssl: SSL = _option(False, _ssl, in_url=True)
+    #: If False, any certificate is accepted, and each connection logs a warning. For your own certificate authority,
+    #: pass an SSLContext as ``ssl`` instead.
+    ssl_verify: bool = _option(True, _flag)
+
+    @classmethod
+    def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
+        """Build options from a mapping and keywords. Keywords win.
+
+        Raises TypeError for an unknown option (the message suggests the nearest known one) or a value of the wrong
+        type, ValueError for a value out of range.
+        """
+        if config is not None and not isinstance(config, Mapping):
+            raise TypeError(f"the config is a mapping of options, not {type(config).__name__}; a URL is server=url")
+        given: dict[str, object] = {**(config or {}), **options}
+        known = {one.name for one in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise TypeError(_unknown(name, known))
+        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks each
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, _check_of(one)(one.name, getattr(self, one.name)))
+        if self.reconnect is not None and self.reconnect > self.reconnect_max:
+            raise ValueError(f"reconnect ({self.reconnect:g} s) is more than reconnect_max ({self.reconnect_max:g} s)")
+        if not self.ssl_verify and not isinstance(self.ssl, bool):
+            raise ValueError("ssl_verify is for the default context; set verify_mode in your own SSLContext")
+
+    def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
+        """Return these options with the changes of a URL's fragment. Unknown parameters are logged.
+
+        Raises ValueError for a value that does not fit its option.
+        """
+        changed: dict[str, object] = {}
+        settable = {one.name: one for one in fields(self) if one.metadata["in_url"]}
+        for name, text in params:
+            if name in settable:
+                changed[name] = _from_text(name, text, _check_of(settable[name]))
+            else:
+                logger.warning("%s: unknown parameter %r in the URL's fragment", url, name)
+        return replace(self, **changed) if changed else self  # type: ignore[arg-type]
+
+
+def _from_text(name: str, text: str, convert: Check) -> object:
     if convert in (_flag, _ssl):
         if text.lower() not in (*TRUE, *FALSE):
             raise ValueError(f"{name} in the URL's fragment is 1 or 0")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ami_client.options import PER_CONNECTION, Options, seconds
+from ami_client.options import Options, seconds
 
 SECRET = "hunter2"
 
@@ -233,8 +233,14 @@ def test_an_unknown_parameter_is_logged(
     assert SECRET not in caplog.text
 
 
-def test_what_a_fragment_may_set_are_options() -> None:
-    assert set(PER_CONNECTION) < {one.name for one in fields(Options)}
+def test_what_a_fragment_may_not_set() -> None:
+    """What is of the pool, of all its connections, or a matter of trust."""
+    not_in_url = {one.name for one in fields(Options) if not one.metadata["in_url"]}
+    assert not_in_url == {"port", "server", "servers", "maxconnperserv", "username", "secret", "ssl_verify"}
+
+
+def test_every_option_is_declared_with_its_check() -> None:
+    assert [one.name for one in fields(Options) if not callable(one.metadata.get("check"))] == []
 
 
 def test_seconds_name_what_they_limit() -> None:

@@ -20,7 +20,7 @@ author = "ami_client contributors"
 copyright = f"2026, {author}"
 version = release = __version__
 
-# docs/state_diagram.py, docs/dialogue_diagram.py, docs/command_reference.py
+# docs/state_diagram.py, docs/dialogue_diagram.py, docs/ways_diagram.py, docs/command_reference.py
 sys.path.insert(0, str(Path(__file__).parent))
 extensions = [
     "sphinx.ext.autodoc",
@@ -28,6 +28,7 @@ extensions = [
     "sphinx_design",
     "state_diagram",
     "dialogue_diagram",
+    "ways_diagram",
     "command_reference",
 ]
 exclude_patterns = ["_build"]

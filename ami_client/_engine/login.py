@@ -101,24 +101,9 @@ class Greeting(StateMachine):
         return self._reader.mixes_line_ends
 
     @property
-    def packets(self) -> int:
-        """A counter that grows with each read that contains the end of a packet."""
-        return self._reader.cuts
-
-    @property
     def ami_version(self) -> Optional[str]:
         """The version in the banner; the whole banner if it is not Asterisk's; None until it arrives."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
-
-    def take_outgoing(self) -> bytes:
-        """Remove and return the bytes to send to the server."""
-        data = bytes(self.outgoing)
-        self.outgoing.clear()
-        return data
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the server, in chunks of any size."""
-        self._reader.feed(data)
 
     def _log_in(self) -> Iterator[LoginDone]:
         while self.state not in (CONNECTED, FINISHED):

@@ -101,6 +101,12 @@ class Session(Greeting):
 
     # -- outgoing
 
+    def take_outgoing(self) -> bytes:
+        """Remove and return the bytes to send to the server."""
+        data = bytes(self.outgoing)
+        self.outgoing.clear()
+        return data
+
     def send(
         self,
         action: str,
@@ -209,6 +215,15 @@ class Session(Greeting):
         return self._in_flight.clear()
 
     # -- incoming
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the server, in chunks of any size."""
+        self._reader.feed(data)
+
+    @property
+    def packets(self) -> int:
+        """A counter that grows with each read that contains the end of a packet."""
+        return self._reader.cuts
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what the bytes fed so far mean, one by one. Stop if the session is finished meanwhile.

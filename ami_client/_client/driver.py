@@ -331,7 +331,8 @@ class Driver:
         self.counts.bytes_in += len(data)
         self.session.feed(data)
         self._handle(self.session.outcomes())
-        self.watchdog.read(self.session.packets)
+        answered, self._answered = self._answered, False
+        self.watchdog.read(self.session.packets, answered)
 
     def _handle(self, outcomes: Iterator[Outcome]) -> None:
         dropped = self.counts.dropped
@@ -345,9 +346,6 @@ class Driver:
             raise
         finally:
             self._handling = False
-            if self._answered:
-                self._answered = False
-                self.watchdog.answered()
             self._flush()
         if self.counts.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
@@ -362,7 +360,8 @@ class Driver:
 
     def _answer(self, done: Done) -> None:
         self._answered = True
-        pending, packet = done.pending, done.packet
+        pending, result = done.pending, done.result
+        packet = result if isinstance(result, Packet) else done.packet
         if packet.suspect:
             self._count_suspect(pending.action)
         error = packet.error
@@ -373,7 +372,7 @@ class Driver:
             self.counts.count_error(error)
         callback, pending.callback, pending.request = pending.callback, None, b""  # it may stay, to await a late answer
         if callback is not None:
-            self.guard(callback, self.conn, done.result)
+            self.guard(callback, self.conn, result)
 
     def _answer_all(self, owed: deque[Done]) -> None:
         def answer_one() -> bool:

@@ -136,15 +136,16 @@ class Watchdog:
         """Note that bytes arrived."""
         self.last_received = self._loop.time()
 
-    def read(self, packets: int) -> None:
-        """Note that the bytes were read. ``packets`` has grown if they contained the end of a packet."""
+    def read(self, packets: int, answered: bool) -> None:
+        """Note that the bytes were read. ``packets`` has grown if they contained the end of a packet.
+
+        ``answered``: they answered an action. The server answers in order, so it will get to a Ping sent later.
+        """
+        if answered:
+            self._asked = self._late = None
         if packets != self._packets and self.last_received is not None:
             self._packets = packets
             self._last_packet = self.last_received
-
-    def answered(self) -> None:
-        """Note that the server answered an action. It answers in order, so it will get to a Ping sent later."""
-        self._asked = self._late = None
 
     def doubt(self) -> None:
         """Note that an action timed out. If none is answered for ``timeout`` seconds, send a Ping."""
@@ -156,7 +157,7 @@ class Watchdog:
 
     def logged_in(self) -> None:
         """Note that the login was answered."""
-        self.answered()
+        self._asked = self._late = None
         if self._login is not None:
             self._login.cancel()
 

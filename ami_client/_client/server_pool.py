@@ -279,7 +279,7 @@ class ServerPool:
             self._open_later(slot, self._delay(slot.attempt), Place.WAITING)
         else:
             self._move(slot, Place.RETRYING)
-        for one in self._slots.at(Place.WAITING, Place.RETRYING):
+        for one in self._lost_with_retries():
             if not one.driver.has_retries:
                 self._bury(one)
         self._start()

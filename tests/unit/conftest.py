@@ -2,10 +2,10 @@
 
 from cli_pbx import ami, clean_environment, pbx
 from commands import commands
+from fake_network import network, peer
 from high import high_sockets
 from outage import daemon, highest, make_daemon
 from programs import launcher
-from wire import peer, wire
 
 __all__ = [
     "ami",
@@ -16,7 +16,7 @@ __all__ = [
     "highest",
     "launcher",
     "make_daemon",
+    "network",
     "pbx",
     "peer",
-    "wire",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire import URL, WELCOME, Wire
+from fake_network import URL, Network
+from server_texts import WELCOME
 
 from ami_client import Connection
 from ami_client.testing import FakeSocket
@@ -22,12 +23,12 @@ class Daemon:
     ``told`` has it in words, ``delays`` the delays in seconds, ``conns`` the connections that logged in.
     """
 
-    def __init__(self, wire: Wire, expect_log: ExpectLog, **options: Any) -> None:
-        self.wire = wire
+    def __init__(self, network: Network, expect_log: ExpectLog, **options: Any) -> None:
+        self.network = network
         self.told: list[str] = []
         self.delays: list[float] = []
         self.conns: list[Connection] = []
-        self.pool = wire.pool(**{"reconnect": BASE, "timeout": None, **options})
+        self.pool = network.pool(**{"reconnect": BASE, "timeout": None, **options})
         self._expect_log: ExpectLog | None = expect_log
         for name in ("connected", "disconnect"):
             self.pool.on(name, lambda conn, name=name: self.told.append(name))
@@ -50,13 +51,13 @@ class Daemon:
     @property
     def open_sockets(self) -> list[FakeSocket]:
         """Those that the client has not closed."""
-        return [sock for sock in self.wire.sockets if not sock.closed]
+        return [sock for sock in self.network.sockets if not sock.closed]
 
     def start(self, count: int = 1) -> Daemon:
         """Open connections and log them in."""
         for _ in range(count):
             self.pool.get_connection(URL, before_connect=lambda conn: conn.acquire())
-            self.wire.answer_login()
+            self.network.answer_login()
         self.forget()
         return self
 
@@ -67,15 +68,15 @@ class Daemon:
 
     def lose(self, sock: FakeSocket | None = None) -> None:
         """The server closes the last connection, or this one."""
-        (sock or self.wire.sockets[-1]).eof()
-        self.wire.pump()
+        (sock or self.network.sockets[-1]).eof()
+        self.network.pump()
 
     def come_back(self, answer: bytes = WELCOME) -> FakeSocket:
         """Let the delay pass, and answer the login."""
-        before = len(self.wire.sockets)
-        self.wire.wait(self.delays[-1])
-        assert len(self.wire.sockets) == before + 1
-        return self.wire.answer_login(answer)
+        before = len(self.network.sockets)
+        self.network.wait(self.delays[-1])
+        assert len(self.network.sockets) == before + 1
+        return self.network.answer_login(answer)
 
 
 @pytest.fixture
@@ -85,9 +86,9 @@ def highest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_daemon(wire: Wire, expect_log: ExpectLog, highest: None) -> Callable[..., Daemon]:
+def make_daemon(network: Network, expect_log: ExpectLog, highest: None) -> Callable[..., Daemon]:
     """``make_daemon(**options)``: a daemon that has no connection yet."""
-    return lambda **options: Daemon(wire, expect_log, **options)
+    return lambda **options: Daemon(network, expect_log, **options)
 
 
 @pytest.fixture

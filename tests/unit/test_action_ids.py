@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from wire import BANNER, URL, WELCOME, Calls, Peer, Wire, message
+from fake_network import URL, Calls, Network, Peer, message
+from server_texts import BANNER, WELCOME
 
 from ami_client import Connection
 from ami_client._engine.action_ids import RandomIDs
@@ -34,13 +35,13 @@ def test_ids_are_made_of_the_random_bytes_alone() -> None:
     assert [ids.new(), ids.new()] == ["4328719365-0001020304050607", "4328719365-08090a0b0c0d0e0f"]
 
 
-def test_the_ids_of_two_connections_have_nothing_in_common(wire: Wire) -> None:
-    one, other = (wire.log_in().conn.ping(None) for _ in range(2))
+def test_the_ids_of_two_connections_have_nothing_in_common(network: Network) -> None:
+    one, other = (network.log_in().conn.ping(None) for _ in range(2))
     assert one.split("-")[0] != other.split("-")[0]
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_answer_that_comes_along_with_the_login(wire: Wire, whole: bool) -> None:
+def test_an_answer_that_comes_along_with_the_login(network: Network, whole: bool) -> None:
     # As when a recording is played: nobody waits for what a client says.
     answers = Calls()
 
@@ -48,12 +49,12 @@ def test_an_answer_that_comes_along_with_the_login(wire: Wire, whole: bool) -> N
         conn.bind("event_hangup", Calls())
         conn.action("QueueStatus", answers, {"ActionID": "own"})
 
-    pool = wire.pool()
+    pool = network.pool()
     pool.get_connection(URL, Calls(), before_connect=begin)
-    wire.pump()
+    network.pump()
     parts = [BANNER, WELCOME, message("Response: Success|ActionID: own|EventList: start")]
     parts += [message(f"Event: QueueMember|ActionID: own|Number: {number}") for number in range(3)]
     parts += [message("Event: QueueStatusComplete|ActionID: own|EventList: Complete")]
     for data in [b"".join(parts)] if whole else parts:
-        wire.say(data, wire.sockets[-1])
+        network.say(data, network.sockets[-1])
     assert [[entry["number"] for entry in packet.events] for packet in answers] == [["0", "1", "2"]]

@@ -6,7 +6,7 @@ import math
 from typing import Any, Callable
 
 import pytest
-from wire import Calls, Peer, Wire
+from fake_network import Calls, Network, Peer
 
 from ami_client import Connection
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionFinished, ConnectionLost, LimitReached
@@ -155,7 +155,7 @@ def test_lists_that_break_off_keep_what_came(peer: Peer, name: str) -> None:
     action_id = LISTS[name][0](peer.conn, calls)
     peer.answer(action_id, "Response: Success")
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     ((response, failure),) = calls
     assert response["response"] == "success"
     assert failure["response"] == "error" and isinstance(failure.error, ConnectionLost)
@@ -172,8 +172,8 @@ def test_a_list_without_an_assertion_is_one_packet(peer: Peer) -> None:
     assert packet.complete["event"] == "queuestatuscomplete"
 
 
-def test_ids_are_unlike_those_of_other_connections(wire: Wire) -> None:
-    first, second = wire.log_in().conn, wire.log_in().conn
+def test_ids_are_unlike_those_of_other_connections(network: Network) -> None:
+    first, second = network.log_in().conn, network.log_in().conn
     ids = [first.ping(None), first.ping(None), second.ping(None), second.ping(None)]
     assert len(set(ids)) == 4
     assert ids[0].rpartition("-")[0] != ids[2].rpartition("-")[0]
@@ -267,19 +267,19 @@ def test_mistakes_raise_and_nothing_is_sent(peer: Peer, bad: Callable[[Connectio
 # Limits of time
 
 
-def test_an_action_has_a_limit(wire: Wire) -> None:
-    peer = wire.log_in(action_timeout=5)
+def test_an_action_has_a_limit(network: Network) -> None:
+    peer = network.log_in(action_timeout=5)
     calls, slow, quick, endless = Calls(), Calls(), Calls(), Calls()
     action_id = peer.conn.ping(calls)
     peer.conn.ping(slow, timeout=7)
     peer.conn.ping(quick, timeout=1)
     peer.conn.ping(endless, timeout=math.inf)
-    wire.wait(4.9)
+    network.wait(4.9)
     assert ([len(one) for one in (calls, slow, quick)]) == [0, 0, 1]
-    wire.wait(0.2)
+    network.wait(0.2)
     (packet,) = calls
     assert isinstance(packet.error, ActionTimeout) and packet["actionid"] == action_id
-    wire.wait(2)
+    network.wait(2)
     assert len(slow) == 1
     peer.answer(action_id)  # too late
     assert (len(calls), len(endless), peer.conn.connected) == (1, 0, True)
@@ -293,7 +293,7 @@ def test_a_list_that_stops_halfway_is_told_at_its_limit(peer: Peer) -> None:
     for action_id in (first, second):
         peer.answer(action_id, "Response: Success|EventList: start")
         peer.answer(action_id, "Event: Entry|N: 1")
-    peer.wire.wait(6)
+    peer.network.wait(6)
     ((response, entry, failure),) = composite
     assert (response["response"], entry["n"]) == ("success", "1")
     assert isinstance(failure.error, ActionTimeout)
@@ -308,10 +308,10 @@ def test_a_list_that_stops_halfway_is_told_at_its_limit(peer: Peer) -> None:
 # Before the login
 
 
-def test_actions_before_login_wait_and_go_out_in_order(wire: Wire) -> None:
+def test_actions_before_login_wait_and_go_out_in_order(network: Network) -> None:
     opened: list[Connection] = []
     calls = Calls()
-    pool = wire.pool(max_waiting=3)
+    pool = network.pool(max_waiting=3)
 
     def early(conn: Connection) -> None:
         opened.append(conn)
@@ -321,27 +321,27 @@ def test_actions_before_login_wait_and_go_out_in_order(wire: Wire) -> None:
             conn.ping(calls)
 
     pool.get_connection("tcp://joe:x@192.0.2.1", before_connect=early)
-    sock = wire.answer_login()
+    sock = network.answer_login()
     sent = sock.take()
     assert [line for line in sent.split(b"\r\n") if line[:2] == b"N:"] == [b"N: 0", b"N: 1", b"N: 2"]
     assert calls == []
 
 
-def test_an_action_that_timed_out_before_login_is_not_sent(wire: Wire) -> None:
+def test_an_action_that_timed_out_before_login_is_not_sent(network: Network) -> None:
     calls, results = Calls(), Calls()
-    wire.prepare().hold()
+    network.prepare().hold()
 
     def early(conn: Connection) -> None:
         conn.originate({"Channel": "SIP/7"}, calls, on_result=results, timeout=1)
 
-    wire.pool(connect_timeout=5).get_connection("192.0.2.1", before_connect=early)
-    wire.wait(2)
+    network.pool(connect_timeout=5).get_connection("192.0.2.1", before_connect=early)
+    network.wait(2)
     assert (len(calls), len(results)) == (1, 0)
-    wire.sockets[0].accept()
-    sock = wire.answer_login()
+    network.sockets[0].accept()
+    sock = network.answer_login()
     assert sock.sent == b""
     sock.eof()
-    wire.pump()
+    network.pump()
     assert (len(calls), len(results)) == (1, 1)
 
 

@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 from cases import for_each
-from wire import URL, Calls, Peer, Wire
+from fake_network import URL, Calls, Network, Peer
 
 from ami_client import Connection
 
@@ -61,9 +61,9 @@ def needs(conn: object, packet: object, *, needed: int) -> None: ...
 
 
 def assert_nothing_happened(peer: Peer) -> None:
-    peer.wire.pump()
+    peer.network.pump()
     assert peer.sock.take() == b""
-    assert len(peer.wire.sockets) == 1
+    assert len(peer.network.sockets) == 1
     assert peer.conn.stats.pending == 0 and peer.conn.connected
     assert peer.conn.pool is not None
     assert peer.conn.pool.listeners("login") == []  # type: ignore[attr-defined]
@@ -105,14 +105,14 @@ def test_what_does_not_take_a_connection_alone_is_no_before_connect(peer: Peer, 
     assert_nothing_happened(peer)
 
 
-def test_a_wrong_callback_is_told_even_when_the_pool_is_finished(wire: Wire) -> None:
-    pool = wire.pool()
+def test_a_wrong_callback_is_told_even_when_the_pool_is_finished(network: Network) -> None:
+    pool = network.pool()
     pool.finish()
     with pytest.raises(TypeError):
         pool.get_connection(URL, lambda: None)  # type: ignore[call-overload]  # what the test is about
 
 
-def test_a_decorated_function_gets_what_its_wrapper_takes(wire: Wire) -> None:
+def test_a_decorated_function_gets_what_its_wrapper_takes(network: Network) -> None:
     got: list[Any] = []
 
     def decorate(function: Callable[..., object]) -> Callable[..., object]:
@@ -126,17 +126,17 @@ def test_a_decorated_function_gets_what_its_wrapper_takes(wire: Wire) -> None:
     def three(conn: Any, packet: Any, extra: str) -> None:
         got.append((conn, packet["response"], extra))
 
-    pool = wire.pool()
+    pool = network.pool()
     pool.on_login(three)
     pool.get_connection(URL, three, before_connect=lambda conn: conn.on_connected(three))
     peer_conn: list[Connection] = []
     pool.on("connected", peer_conn.append)
-    wire.answer_login()
+    network.answer_login()
     (conn,) = peer_conn
     assert got == [(conn, "success", "extra")] * 3
 
 
-def test_a_dispatching_method_gets_both(wire: Wire) -> None:
+def test_a_dispatching_method_gets_both(network: Network) -> None:
     got: list[Any] = []
 
     class Own:
@@ -144,15 +144,15 @@ def test_a_dispatching_method_gets_both(wire: Wire) -> None:
         def method(self, conn: Any, packet: Any) -> None:
             got.append(packet["response"])
 
-    peer, own = wire.log_in(), Own()
+    peer, own = network.log_in(), Own()
     peer.conn.on_connected(own.method)
     peer.answer(peer.conn.ping(own.method))
     assert got == ["success"] * 2
 
 
 @pytest.mark.parametrize("mock", [Mock, MagicMock, lambda: MagicMock(spec=lambda conn, packet: None)])
-def test_a_mock_gets_both(wire: Wire, mock: Callable[[], Any]) -> None:
-    cb, peer = mock(), wire.log_in()
+def test_a_mock_gets_both(network: Network, mock: Callable[[], Any]) -> None:
+    cb, peer = mock(), network.log_in()
     peer.conn.on_connected(cb)
     peer.conn.on_event(cb)
     peer.say("Event: One")

@@ -7,7 +7,8 @@ import logging
 from typing import Any, Callable
 
 import pytest
-from wire import BANNER, CHALLENGE, REFUSAL, SECRET, URL, WELCOME, Calls, Life, Wire
+from fake_network import SECRET, URL, Calls, Life, Network
+from server_texts import BANNER, CHALLENGE, REFUSAL, WELCOME
 
 from ami_client._engine.state import State
 from ami_client.errors import (
@@ -28,41 +29,41 @@ ExpectLog = Callable[[str], None]
 # The login
 
 
-def test_the_plain_login(wire: Wire) -> None:
-    life = Life(wire)
-    wire.pump()
-    sock = wire.sockets[0]
+def test_the_plain_login(network: Network) -> None:
+    life = Life(network)
+    network.pump()
+    sock = network.sockets[0]
     assert (sock.sent, life.conn.state) == (b"", State.BANNER)
-    wire.say(BANNER)
+    network.say(BANNER)
     login = f"Action: login\r\nUsername: joe\r\nSecret: {SECRET}\r\nEvents: on\r\n\r\n"
     assert (sock.take(), life.log) == (login.encode(), [])
-    wire.say(WELCOME)
+    network.say(WELCOME)
     assert life.log == ["callback True", "connected"]
     assert life.packet["message"] == "authentication accepted"
     assert life.conn.error is None
 
 
 @pytest.mark.parametrize("size", [None, 1, 5])
-def test_the_md5_login_however_it_is_cut(wire: Wire, size: int | None) -> None:
-    life = Life(wire, authtype="MD5", events="call,user")
-    wire.pump()
-    sock = wire.sockets[0]
+def test_the_md5_login_however_it_is_cut(network: Network, size: int | None) -> None:
+    life = Life(network, authtype="MD5", events="call,user")
+    network.pump()
+    sock = network.sockets[0]
     sock.read_size = size
-    wire.say(BANNER)
+    network.say(BANNER)
     assert sock.take() == b"Action: Challenge\r\nAuthType: MD5\r\n\r\n"
-    wire.say(CHALLENGE)
+    network.say(CHALLENGE)
     key = hashlib.md5(f"123456789{SECRET}".encode()).hexdigest()
     login = f"Action: Login\r\nAuthType: MD5\r\nUsername: joe\r\nKey: {key}\r\nEvents: call,user\r\n\r\n"
     assert sock.take() == login.encode()
-    wire.say(WELCOME)
+    network.say(WELCOME)
     assert life.log == ["callback True", "connected"]
 
 
-def test_credentials_of_the_pool_serve_urls_without(wire: Wire) -> None:
-    Life(wire, "192.0.2.1", username="ann", secret="x y", events=False)
-    wire.pump()
-    wire.say(BANNER)
-    assert wire.sockets[0].sent == b"Action: login\r\nUsername: ann\r\nSecret: x y\r\nEvents: off\r\n\r\n"
+def test_credentials_of_the_pool_serve_urls_without(network: Network) -> None:
+    Life(network, "192.0.2.1", username="ann", secret="x y", events=False)
+    network.pump()
+    network.say(BANNER)
+    assert network.sockets[0].sent == b"Action: login\r\nUsername: ann\r\nSecret: x y\r\nEvents: off\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -74,155 +75,155 @@ def test_credentials_of_the_pool_serve_urls_without(wire: Wire) -> None:
         ("md5", [b"Response: Success\r\n\r\n"], ProtocolError),
     ],
 )
-def test_a_refused_login(wire: Wire, authtype: str, answers: list[bytes], error: type[AMIError]) -> None:
-    life = Life(wire, authtype=authtype)
-    wire.pump()
+def test_a_refused_login(network: Network, authtype: str, answers: list[bytes], error: type[AMIError]) -> None:
+    life = Life(network, authtype=authtype)
+    network.pump()
     for data in [BANNER, *answers]:
-        wire.say(data)
+        network.say(data)
     assert life.log == ["callback False", "disconnect"]
     assert type(life.conn.error) is error and life.packet.error is life.conn.error
-    assert (life.conn.finished, wire.sockets[0].closed) == (True, True)
+    assert (life.conn.finished, network.sockets[0].closed) == (True, True)
 
 
-def failures() -> dict[str, tuple[Callable[[Wire, Life], object], type[AMIError]]]:
-    def refuse(wire: Wire, life: Life) -> None:
-        wire.sockets[0].refuse()
+def failures() -> dict[str, tuple[Callable[[Network, Life], object], type[AMIError]]]:
+    def refuse(network: Network, life: Life) -> None:
+        network.sockets[0].refuse()
 
-    def lose(wire: Wire, life: Life) -> None:
-        wire.pump()
-        wire.sockets[0].eof()
+    def lose(network: Network, life: Life) -> None:
+        network.pump()
+        network.sockets[0].eof()
 
-    def say_nothing(wire: Wire, life: Life) -> None:
-        wire.wait(5)
+    def say_nothing(network: Network, life: Life) -> None:
+        network.wait(5)
 
     return {
         "refused": (refuse, ConnectFailed),
         "closed before the banner": (lose, ConnectionLost),
         "silent": (say_nothing, LoginTimeout),
-        "finished": (lambda wire, life: life.conn.finish(), ConnectionFinished),
-        "closed": (lambda wire, life: life.conn.close(), ConnectionFinished),
+        "finished": (lambda network, life: life.conn.finish(), ConnectionFinished),
+        "closed": (lambda network, life: life.conn.close(), ConnectionFinished),
     }
 
 
 @pytest.mark.parametrize("kind", failures())
-def test_every_failure_before_the_login_tells_everybody_once(wire: Wire, kind: str) -> None:
+def test_every_failure_before_the_login_tells_everybody_once(network: Network, kind: str) -> None:
     fail, error = failures()[kind]
-    wire.prepare().hold() if kind == "refused" else None
-    life = Life(wire, login_timeout=5)
+    network.prepare().hold() if kind == "refused" else None
+    life = Life(network, login_timeout=5)
     calls, lists, waiting = Calls(), Calls(), Calls()
     life.conn.ping(calls)
     life.conn.status(lists)
     life.conn.on_connected(waiting)
-    wire.reactor.run_once(0)
-    fail(wire, life)
-    wire.wait(100)
+    network.reactor.run_once(0)
+    fail(network, life)
+    network.wait(100)
     assert life.log == ["callback False", "disconnect"]
     assert type(life.conn.error) is error
     (one,), ((other,),), (third,) = calls, lists, waiting
     assert {type(packet.error) for packet in (one, other, third)} == {error}
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed
 
 
-def test_the_time_to_connect_ends_it(wire: Wire) -> None:
-    wire.prepare().hold()
-    life = Life(wire, connect_timeout=2)
-    wire.wait(3)
+def test_the_time_to_connect_ends_it(network: Network) -> None:
+    network.prepare().hold()
+    life = Life(network, connect_timeout=2)
+    network.wait(3)
     assert type(life.conn.error) is ConnectTimeout
     assert life.log == ["callback False", "disconnect"]
 
 
-def test_silence_of_timeout_ends_a_login(wire: Wire) -> None:
-    life = Life(wire, URL + "#timeout=1", login_timeout=None)
-    wire.wait(2)
+def test_silence_of_timeout_ends_a_login(network: Network) -> None:
+    life = Life(network, URL + "#timeout=1", login_timeout=None)
+    network.wait(2)
     assert type(life.conn.error) is SilenceTimeout
 
 
 # What it knows of itself
 
 
-def test_attributes(wire: Wire) -> None:
-    life = Life(wire, "tcp://joe:x@[2001:db8::1]", port=99)
+def test_attributes(network: Network) -> None:
+    life = Life(network, "tcp://joe:x@[2001:db8::1]", port=99)
     conn = life.conn
     assert (conn.addr, conn.ami_version, conn.last_received) == ("", None, None)
     assert (conn.host, conn.port, conn.username) == ("2001:db8::1", 99, "joe")
     assert (conn.connected, conn.finished, conn.is_busy()) == (False, False, False)
-    wire.answer_login()
+    network.answer_login()
     assert (conn.addr, conn.ami_version) == ("[2001:db8::1]:99", "5.0.4")
     assert (conn.connected, conn.is_connected(), conn.is_finished()) == (True, True, False)
-    wire.clock.advance(3)
-    wire.say(b"Event: X\r\n\r\n")
-    assert conn.last_received == wire.clock.now
+    network.clock.advance(3)
+    network.say(b"Event: X\r\n\r\n")
+    assert conn.last_received == network.clock.now
     conn.finish()
     assert (conn.connected, conn.finished, conn.is_finished()) == (False, True, True)
     assert conn.addr == "[2001:db8::1]:99"
 
 
-def test_a_strange_banner_is_kept_whole(wire: Wire) -> None:
-    life = Life(wire)
-    wire.pump()
-    wire.say(b"Something Else/1\r\n")
+def test_a_strange_banner_is_kept_whole(network: Network) -> None:
+    life = Life(network)
+    network.pump()
+    network.say(b"Something Else/1\r\n")
     assert life.conn.ami_version == "Something Else/1"
 
 
-def test_on_connected_in_every_state(wire: Wire) -> None:
-    life = Life(wire)
+def test_on_connected_in_every_state(network: Network) -> None:
+    life = Life(network)
     conn, early, late, later = life.conn, Calls(), Calls(), Calls()
     conn.on_connected(early)
     conn.on_connected(lambda conn: early.append(conn))  # one argument will do
     assert early == []
-    wire.answer_login()
+    network.answer_login()
     assert len(early) == 2 and early[1] is conn
     conn.on_connected(late)
     assert late == [early[0]]  # at once, and the same answer
-    wire.sockets[0].eof()
-    wire.pump()
+    network.sockets[0].eof()
+    network.pump()
     conn.on_connected(later)
     assert type(later[0].error) is ConnectionLost
 
 
-def test_on_connected_after_a_refusal_and_inside_its_callbacks(wire: Wire) -> None:
-    life = Life(wire)
+def test_on_connected_after_a_refusal_and_inside_its_callbacks(network: Network) -> None:
+    life = Life(network)
     inside, after = Calls(), Calls()
     life.conn.on_connected(lambda conn, packet: conn.on_connected(inside))
-    wire.answer_login(REFUSAL)
+    network.answer_login(REFUSAL)
     life.conn.on_connected(after)
     assert [type(one.error) for one in (*inside, *after)] == [LoginRefused] * 2
 
 
 @pytest.mark.parametrize("bad", [None, "x", 7])
-def test_on_connected_takes_what_can_be_called(wire: Wire, bad: Any) -> None:
+def test_on_connected_takes_what_can_be_called(network: Network, bad: Any) -> None:
     with pytest.raises(TypeError):
-        Life(wire).conn.on_connected(bad)
+        Life(network).conn.on_connected(bad)
 
 
 # Silence
 
 
-def test_a_ping_at_half_of_timeout_and_the_end_after_all_of_it(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10)
-    wire.wait(4.9)
+def test_a_ping_at_half_of_timeout_and_the_end_after_all_of_it(network: Network) -> None:
+    peer = network.log_in(timeout=10)
+    network.wait(4.9)
     assert peer.sock.sent == b""
-    wire.wait(0.2)
+    network.wait(0.2)
     assert peer.sock.sent.count(b"Action: Ping\r\n") == 1
-    wire.wait(4.7)
+    network.wait(4.7)
     assert peer.conn.connected and peer.sock.sent.count(b"Ping") == 1
-    wire.wait(0.2)
+    network.wait(0.2)
     assert type(peer.conn.error) is SilenceTimeout and isinstance(peer.conn.error, TimeoutError)
 
 
-def test_any_packet_is_a_sign_of_life(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10)
+def test_any_packet_is_a_sign_of_life(network: Network) -> None:
+    peer = network.log_in(timeout=10)
     for _ in range(10):
-        wire.wait(4)
-        wire.say(b"Event: E\r\n\r\n", peer.sock)
+        network.wait(4)
+        network.say(b"Event: E\r\n\r\n", peer.sock)
     assert (peer.conn.connected, peer.sock.sent) == (True, b"")
 
 
-def test_a_quiet_server_that_answers_lives_for_ever(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10)
+def test_a_quiet_server_that_answers_lives_for_ever(network: Network) -> None:
+    peer = network.log_in(timeout=10)
     pings = 0
     for _ in range(100):
-        wire.wait(1)
+        network.wait(1)
         sent = peer.sock.take().decode()
         if sent:
             pings += 1
@@ -230,17 +231,17 @@ def test_a_quiet_server_that_answers_lives_for_ever(wire: Wire) -> None:
     assert peer.conn.connected and 15 <= pings <= 20
 
 
-def test_without_timeout_there_are_no_pings(wire: Wire) -> None:
-    peer = wire.log_in(timeout=None)
-    wire.wait(1e6)
+def test_without_timeout_there_are_no_pings(network: Network) -> None:
+    peer = network.log_in(timeout=None)
+    network.wait(1e6)
     assert (peer.conn.connected, peer.sock.sent) == (True, b"")
 
 
 # Events
 
 
-def test_events_by_name_then_all_and_not_those_of_answers(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_events_by_name_then_all_and_not_those_of_answers(network: Network) -> None:
+    peer = network.log_in()
     log: list[tuple[str, str]] = []
     for name in ("event", "event_newchannel"):
         peer.conn.bind(name, lambda conn, packet, name=name: log.append((name, packet["n"])))
@@ -250,8 +251,8 @@ def test_events_by_name_then_all_and_not_those_of_answers(wire: Wire) -> None:
     assert log == [("event_newchannel", "1"), ("event", "1"), ("event", "3")]
 
 
-def test_a_user_event_cannot_pass_for_another_event(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_a_user_event_cannot_pass_for_another_event(network: Network) -> None:
+    peer = network.log_in()
     heard: list[str] = []
     for name in ("event_hangup", "event_userevent"):
         peer.conn.on(name, lambda conn, packet, name=name: heard.append(name))
@@ -259,8 +260,8 @@ def test_a_user_event_cannot_pass_for_another_event(wire: Wire) -> None:
     assert heard == ["event_userevent"]
 
 
-def test_nothing_is_heard_after_finish_in_a_handler(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_nothing_is_heard_after_finish_in_a_handler(network: Network) -> None:
+    peer = network.log_in()
     log: list[str] = []
     peer.conn.bind("event_one", lambda conn, packet: conn.finish())
     peer.conn.bind("disconnect", lambda conn: log.append("disconnect"))
@@ -270,26 +271,26 @@ def test_nothing_is_heard_after_finish_in_a_handler(wire: Wire) -> None:
     assert log == ["disconnect"]
 
 
-def test_no_connected_after_disconnect(wire: Wire) -> None:
-    life = Life(wire)
+def test_no_connected_after_disconnect(network: Network) -> None:
+    life = Life(network)
     pool_log: list[str] = []
     for name in ("connected", "disconnect"):
         life.conn.pool.on(name, lambda conn, name=name: pool_log.append(name))  # type: ignore[union-attr]
     life.conn.bind("connected", lambda conn: conn.finish())
-    wire.answer_login()
+    network.answer_login()
     assert life.log == ["callback True", "connected", "disconnect"]
     assert pool_log == ["disconnect"]
 
 
-def test_no_connected_event_if_the_callback_has_finished_it(wire: Wire) -> None:
-    life = Life(wire)
+def test_no_connected_event_if_the_callback_has_finished_it(network: Network) -> None:
+    life = Life(network)
     life.conn.on_connected(lambda conn, packet: conn.finish())
-    wire.answer_login()
+    network.answer_login()
     assert life.log == ["callback True", "disconnect"]
 
 
-def test_an_originate_result_whose_callback_finishes_is_the_last_thing(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_an_originate_result_whose_callback_finishes_is_the_last_thing(network: Network) -> None:
+    peer = network.log_in()
     events = Calls()
     peer.conn.bind(["event", "event_originateresponse"], events)
     action_id = peer.conn.originate({"Channel": "SIP/1"}, None, on_result=lambda conn, packet: conn.finish())
@@ -301,29 +302,29 @@ def test_an_originate_result_whose_callback_finishes_is_the_last_thing(wire: Wir
 
 
 @pytest.mark.parametrize("authtype", ["plain", "md5"])
-def test_the_secret_is_shown_nowhere(wire: Wire, authtype: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_secret_is_shown_nowhere(network: Network, authtype: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shown: list[object] = []
     for answer in (WELCOME, REFUSAL):
-        life = Life(wire, authtype=authtype, secret="other-" + SECRET)
-        wire.pump()
-        sock = wire.sockets[-1]
-        wire.say(BANNER, sock)
+        life = Life(network, authtype=authtype, secret="other-" + SECRET)
+        network.pump()
+        sock = network.sockets[-1]
+        network.say(BANNER, sock)
         if authtype == "md5":
-            wire.say(CHALLENGE, sock)
-        wire.say(answer, sock)
+            network.say(CHALLENGE, sock)
+        network.say(answer, sock)
         conn = life.conn
         calls = Calls()
         if conn.connected:
             conn.ping(calls)
         sock.eof()
-        wire.pump()
+        network.pump()
         with pytest.raises(ConnectionFinished) as caught:
             conn.ping(None)
         shown += [conn, conn.error, conn.options, conn.pool, life.packet, caught.value, *calls]
-    wire.prepare().refuse()
-    refused = Life(wire, authtype=authtype)
-    wire.pump()
+    network.prepare().refuse()
+    refused = Life(network, authtype=authtype)
+    network.pump()
     shown += [refused.conn, refused.conn.error, refused.packet]
     text = "".join(
         f"{one!r} {one!s} {getattr(one, '__dict__', '') if isinstance(one, AMIError) else ''}" for one in shown

@@ -6,7 +6,8 @@ import re
 from typing import Callable
 
 import pytest
-from wire import REFUSAL, URL, Calls, Life, Peer, Wire
+from fake_network import URL, Calls, Life, Network, Peer
+from server_texts import REFUSAL
 
 from ami_client import Connection
 from ami_client.errors import (
@@ -36,14 +37,14 @@ def ends() -> dict[str, tuple[Callable[[Peer], object], type[AMIError]]]:
         "graceful": (lambda peer: peer.conn.graceful_shutdown(), ConnectionFinished),
         "pool": (lambda peer: peer.conn.pool.finish(), ConnectionFinished),
         "too much": (lambda peer: peer.say("Event: " + "x" * 5000), ProtocolError),
-        "silence": (lambda peer: peer.wire.wait(61), SilenceTimeout),
+        "silence": (lambda peer: peer.network.wait(61), SilenceTimeout),
     }
 
 
 @pytest.mark.parametrize("kind", ends())
-def test_every_end_tells_everybody_once_and_in_order(wire: Wire, kind: str) -> None:
+def test_every_end_tells_everybody_once_and_in_order(network: Network, kind: str) -> None:
     end, error = ends()[kind]
-    peer = wire.log_in(max_packet=4096)
+    peer = network.log_in(max_packet=4096)
     order: list[object] = []
     kept = Calls()
     for number in range(3):
@@ -52,7 +53,7 @@ def test_every_end_tells_everybody_once_and_in_order(wire: Wire, kind: str) -> N
     peer.conn.originate({"Channel": "SIP/1"}, None, on_result=kept)
     peer.conn.bind("disconnect", lambda conn: order.append("disconnect"))
     end(peer)
-    wire.wait(1000)
+    network.wait(1000)
     assert order == [0, 1, 2, "disconnect"]
     assert [type(packet.error) for packet in kept] == [error, error]
     assert kept[0].error is peer.conn.error
@@ -60,48 +61,48 @@ def test_every_end_tells_everybody_once_and_in_order(wire: Wire, kind: str) -> N
 
 
 @pytest.mark.parametrize("logged_in", [True, False])
-def test_the_end_leaves_no_timer(wire: Wire, logged_in: bool) -> None:
-    conn = wire.log_in().conn if logged_in else Life(wire).conn
-    wire.pump()
+def test_the_end_leaves_no_timer(network: Network, logged_in: bool) -> None:
+    conn = network.log_in().conn if logged_in else Life(network).conn
+    network.pump()
     conn.ping(Calls())
     conn.finish()
     with pytest.raises(NothingCanHappen):
-        wire.reactor.run_once()
+        network.reactor.run_once()
 
 
-def test_finish_and_close_again_do_nothing(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_finish_and_close_again_do_nothing(network: Network) -> None:
+    peer = network.log_in()
     gone = Calls()
     peer.conn.bind("disconnect", gone)
     for _ in range(2):
         peer.conn.finish()
         peer.conn.close()
         peer.conn.graceful_shutdown()
-    wire.wait(100)
+    network.wait(100)
     assert len(gone) == 1
 
 
-def test_finish_sends_what_was_written_and_close_does_not(wire: Wire) -> None:
+def test_finish_sends_what_was_written_and_close_does_not(network: Network) -> None:
     for end, sent in (("finish", True), ("close", False)):
-        peer = wire.log_in()
+        peer = network.log_in()
         peer.sock.room = 0
         peer.conn.ping(None)
         getattr(peer.conn, end)()
         assert peer.sock.closed is not sent
         peer.sock.room = None
-        wire.pump()
+        network.pump()
         assert peer.sock.sent.startswith(b"Action: Ping") is sent
         assert peer.sock.closed
 
 
-def test_graceful_shutdown_sends_logoff_and_does_not_wait(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_graceful_shutdown_sends_logoff_and_does_not_wait(network: Network) -> None:
+    peer = network.log_in()
     peer.conn.graceful_shutdown()
     assert peer.sock.sent.startswith(b"Action: Logoff\r\n") and peer.sock.closed
 
 
-def test_a_limit_of_the_packet_ends_cleanly_and_after_what_came_before(wire: Wire) -> None:
-    peer = wire.log_in(max_packet=1024)
+def test_a_limit_of_the_packet_ends_cleanly_and_after_what_came_before(network: Network) -> None:
+    peer = network.log_in(max_packet=1024)
     events = Calls()
     peer.conn.on_event(events)
     peer.say("Event: Good", "Event: " + "x" * 2000, "Event: Never")
@@ -113,8 +114,8 @@ def test_a_limit_of_the_packet_ends_cleanly_and_after_what_came_before(wire: Wir
 
 
 @pytest.mark.parametrize("end", ["finish", "close", "graceful_shutdown"])
-def test_finish_inside_an_answer_stops_the_rest_and_fails_what_is_open(wire: Wire, end: str) -> None:
-    peer = wire.log_in()
+def test_finish_inside_an_answer_stops_the_rest_and_fails_what_is_open(network: Network, end: str) -> None:
+    peer = network.log_in()
     others, events = Calls(), Calls()
     first = peer.conn.ping(lambda conn, packet: getattr(conn, end)())
     second = peer.conn.ping(others)
@@ -125,42 +126,42 @@ def test_finish_inside_an_answer_stops_the_rest_and_fails_what_is_open(wire: Wir
     assert type(packet.error) is ConnectionFinished and events == []
 
 
-def test_finish_inside_a_failing_callback_or_disconnect_changes_nothing(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_finish_inside_a_failing_callback_or_disconnect_changes_nothing(network: Network) -> None:
+    peer = network.log_in()
     others, gone = Calls(), Calls()
     peer.conn.ping(lambda conn, packet: conn.finish())
     peer.conn.ping(others)
     peer.conn.bind("disconnect", lambda conn: conn.finish())
     peer.conn.bind("disconnect", gone)
     peer.sock.eof()
-    wire.pump()
+    network.pump()
     assert (len(others), len(gone), type(peer.conn.error)) == (1, 1, ConnectionLost)
 
 
-def test_finish_inside_a_timeout(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_finish_inside_a_timeout(network: Network) -> None:
+    peer = network.log_in()
     others = Calls()
     peer.conn.ping(lambda conn, packet: conn.finish(), timeout=1)
     peer.conn.ping(others)
-    wire.wait(2)
+    network.wait(2)
     assert len(others) == 1 and peer.conn.finished
 
 
-def test_finish_inside_callbacks_of_a_refused_login(wire: Wire) -> None:
-    life = Life(wire)
+def test_finish_inside_callbacks_of_a_refused_login(network: Network) -> None:
+    life = Life(network)
     others = Calls()
     life.conn.on_connected(lambda conn, packet: conn.finish())
     life.conn.on_connected(others)
-    wire.answer_login(REFUSAL)
+    network.answer_login(REFUSAL)
     assert len(others) == 1 and type(life.conn.error) is LoginRefused
     assert life.log == ["callback False", "disconnect"]
 
 
-def test_an_action_begun_inside_a_refused_logins_callback_fails(wire: Wire) -> None:
-    life = Life(wire)
+def test_an_action_begun_inside_a_refused_logins_callback_fails(network: Network) -> None:
+    life = Life(network)
     calls = Calls()
     life.conn.on_connected(lambda conn, packet: conn.ping(calls))
-    wire.answer_login(REFUSAL)
+    network.answer_login(REFUSAL)
     (packet,) = calls
     assert type(packet.error) is LoginRefused
 
@@ -169,15 +170,15 @@ def explode(*args: object) -> None:
     raise RuntimeError("the user's bug")
 
 
-def test_callbacks_that_raise_are_logged_and_harm_nothing(wire: Wire, expect_log: ExpectLog) -> None:
+def test_callbacks_that_raise_are_logged_and_harm_nothing(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*explode raised")
-    life = Life(wire)
+    life = Life(network)
     life.conn.on_connected(explode)
     life.conn.bind(["connected", "disconnect", "event", "event_one"], explode)
     after = Calls()
     life.conn.on_connected(after)
-    sock = wire.answer_login()
-    peer = Peer(wire, life.conn, sock)
+    sock = network.answer_login()
+    peer = Peer(network, life.conn, sock)
     calls = Calls()
     first = life.conn.ping(explode)
     second = life.conn.ping(calls)
@@ -189,7 +190,7 @@ def test_callbacks_that_raise_are_logged_and_harm_nothing(wire: Wire, expect_log
     other = Calls()
     life.conn.bind("disconnect", other)
     sock.eof()
-    wire.pump()
+    network.pump()
     assert (len(other), life.conn.finished, sock.closed) == (1, True, True)
 
 
@@ -197,41 +198,41 @@ def interrupt(*args: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_an_interrupt_out_of_the_end_leaves_nothing_open(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_an_interrupt_out_of_the_end_leaves_nothing_open(network: Network) -> None:
+    peer = network.log_in()
     pool = peer.conn.pool
     peer.conn.ping(interrupt)
     peer.sock.eof()
     with pytest.raises(KeyboardInterrupt):
-        wire.pump()
+        network.pump()
     assert (peer.sock.closed, peer.conn.finished) == (True, True)
     assert repr(pool) == "<Pool 0 connections>"
 
 
-def test_an_interrupt_out_of_a_refused_logins_callback(wire: Wire) -> None:
-    life = Life(wire)
+def test_an_interrupt_out_of_a_refused_logins_callback(network: Network) -> None:
+    life = Life(network)
     life.conn.on_connected(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        wire.answer_login(REFUSAL)
-    wire.pump()
-    assert (wire.sockets[0].closed, life.conn.finished) == (True, True)
+        network.answer_login(REFUSAL)
+    network.pump()
+    assert (network.sockets[0].closed, life.conn.finished) == (True, True)
     assert life.log == ["callback False", "disconnect"]
     assert repr(life.conn.pool) == "<Pool 0 connections>"
 
 
-def test_an_interrupt_out_of_a_login_leaves_the_connection_usable(wire: Wire) -> None:
-    life = Life(wire)
+def test_an_interrupt_out_of_a_login_leaves_the_connection_usable(network: Network) -> None:
+    life = Life(network)
     life.conn.on_connected(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        wire.answer_login()
-    wire.pump()
+        network.answer_login()
+    network.pump()
     again: list[Connection] = []
     life.conn.pool.get_connection(URL, again.append)  # type: ignore[union-attr]
     assert again == [life.conn] and life.conn.connected
 
 
-def test_an_interrupt_out_of_a_handler_is_the_programs_and_the_rest_works(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_an_interrupt_out_of_a_handler_is_the_programs_and_the_rest_works(network: Network) -> None:
+    peer = network.log_in()
     calls = Calls()
     peer.conn.bind("event_one", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -240,36 +241,36 @@ def test_an_interrupt_out_of_a_handler_is_the_programs_and_the_rest_works(wire: 
     assert len(calls) == 1
 
 
-def test_after_an_interrupt_the_rest_of_what_arrived_is_handled(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_after_an_interrupt_the_rest_of_what_arrived_is_handled(network: Network) -> None:
+    peer = network.log_in()
     calls, events = Calls(), Calls()
     action_id = peer.conn.ping(calls)
     peer.conn.bind("event_one", interrupt)
     peer.conn.bind("event_two", events)
     with pytest.raises(KeyboardInterrupt):
         peer.say("Event: One", f"Response: Success|ActionID: {action_id}", "Event: Two")
-    wire.pump()
+    network.pump()
     assert (len(calls), len(events)) == (1, 1)
 
 
-def test_after_an_interrupt_who_waits_for_the_result_is_told_of_the_refusal(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_after_an_interrupt_who_waits_for_the_result_is_told_of_the_refusal(network: Network) -> None:
+    peer = network.log_in()
     results = Calls()
     action_id = peer.conn.originate({"Channel": "SIP/1"}, interrupt, on_result=results)
     with pytest.raises(KeyboardInterrupt):
         peer.answer(action_id, "Response: Error|Message: no")
-    wire.pump()
+    network.pump()
     assert [str(packet.error) for packet in results] == ["no"]
 
 
-def test_after_an_interrupt_the_others_who_waited_for_the_login_are_told(wire: Wire) -> None:
-    life = Life(wire)
+def test_after_an_interrupt_the_others_who_waited_for_the_login_are_told(network: Network) -> None:
+    life = Life(network)
     told: list[bool] = []
     life.conn.on_connected(interrupt)
     life.conn.on_connected(lambda conn: told.append(conn.connected))
     with pytest.raises(KeyboardInterrupt):
-        wire.answer_login()
-    wire.pump()
+        network.answer_login()
+    network.pump()
     assert told == [True]
     assert life.log == ["callback True", "connected"]
 
@@ -277,28 +278,28 @@ def test_after_an_interrupt_the_others_who_waited_for_the_login_are_told(wire: W
 # The program was busy, or stopped
 
 
-def test_a_server_is_never_given_up_unasked(wire: Wire) -> None:
-    peer = wire.log_in(timeout=60)
+def test_a_server_is_never_given_up_unasked(network: Network) -> None:
+    peer = network.log_in(timeout=60)
     peer.sock.take()
-    wire.clock.advance(600)  # stopped all the time: nothing could be asked
-    wire.pump()
+    network.clock.advance(600)  # stopped all the time: nothing could be asked
+    network.pump()
     assert peer.conn.connected
     assert peer.sock.take().startswith(b"Action: Ping\r\n")
-    wire.wait(29)
+    network.wait(29)
     assert peer.conn.connected
-    wire.wait(2)
+    network.wait(2)
     assert type(peer.conn.error) is SilenceTimeout
 
 
-def test_an_answer_in_time_begins_the_watch_anew(wire: Wire) -> None:
-    peer = wire.log_in(timeout=60)
+def test_an_answer_in_time_begins_the_watch_anew(network: Network) -> None:
+    peer = network.log_in(timeout=60)
     for _ in range(5):
-        wire.wait(31)
+        network.wait(31)
         answer_pings(peer)
     assert peer.conn.connected
-    wire.wait(59)
+    network.wait(59)
     assert peer.conn.connected
-    wire.wait(2)
+    network.wait(2)
     assert type(peer.conn.error) is SilenceTimeout
 
 
@@ -323,14 +324,14 @@ DRIPS = {
 def drip(peer: Peer, data: bytes, seconds: int) -> None:
     for _ in range(seconds):
         if not peer.conn.finished:
-            peer.wire.say(data, peer.sock)
-        peer.wire.wait(1)
+            peer.network.say(data, peer.sock)
+        peer.network.wait(1)
 
 
 @pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
-def test_whatever_drips_in_an_unanswered_ping_ends_the_link(wire: Wire, data: bytes) -> None:
-    peer = wire.log_in(timeout=10)
-    wire.wait(5)
+def test_whatever_drips_in_an_unanswered_ping_ends_the_link(network: Network, data: bytes) -> None:
+    peer = network.log_in(timeout=10)
+    network.wait(5)
     assert peer.sock.take().count(b"Action: Ping\r\n") == 1
     drip(peer, data, 9)
     assert peer.conn.connected
@@ -339,8 +340,8 @@ def test_whatever_drips_in_an_unanswered_ping_ends_the_link(wire: Wire, data: by
 
 
 @pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
-def test_what_drips_in_is_no_life_while_every_action_times_out(wire: Wire, data: bytes) -> None:
-    peer = wire.log_in(timeout=10, action_timeout=3)
+def test_what_drips_in_is_no_life_while_every_action_times_out(network: Network, data: bytes) -> None:
+    peer = network.log_in(timeout=10, action_timeout=3)
     for _ in range(40):
         if not peer.conn.finished:
             peer.conn.ping(Calls())
@@ -349,46 +350,46 @@ def test_what_drips_in_is_no_life_while_every_action_times_out(wire: Wire, data:
 
 
 @pytest.mark.parametrize("data", [*DRIPS.values()][1:], ids=[*DRIPS][1:])
-def test_a_link_with_a_drip_lives_while_pings_are_answered(wire: Wire, data: bytes) -> None:
-    peer = wire.log_in(timeout=10)
+def test_a_link_with_a_drip_lives_while_pings_are_answered(network: Network, data: bytes) -> None:
+    peer = network.log_in(timeout=10)
     for _ in range(100):
         drip(peer, data, 1)
         answer_pings(peer)
     assert peer.conn.connected
 
 
-def test_an_answer_to_an_earlier_action_gives_a_ping_behind_it_time(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10)
+def test_an_answer_to_an_earlier_action_gives_a_ping_behind_it_time(network: Network) -> None:
+    peer = network.log_in(timeout=10)
     ids = [peer.conn.action("Slow", Calls(), timeout=1000) for _ in range(10)]
     for one in ids:
-        wire.wait(8)
+        network.wait(8)
         peer.answer(one)
     assert peer.conn.connected
-    wire.wait(20)
+    network.wait(20)
     assert type(peer.conn.error) is SilenceTimeout
 
 
-def test_an_error_is_a_sign_of_life(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10)
+def test_an_error_is_a_sign_of_life(network: Network) -> None:
+    peer = network.log_in(timeout=10)
     for _ in range(10):
-        wire.wait(5)
+        network.wait(5)
         sent = peer.sock.take().decode()
         peer.answer(sent.split("ActionID: ")[1].strip(), "Response: Error|Message: Permission denied")
     assert peer.conn.connected
 
 
-def test_a_drip_before_the_login_is_no_life(wire: Wire) -> None:
-    life = Life(wire, timeout=10, login_timeout=None)
-    wire.pump()
+def test_a_drip_before_the_login_is_no_life(network: Network) -> None:
+    life = Life(network, timeout=10, login_timeout=None)
+    network.pump()
     for _ in range(20):
         if not life.conn.finished:
-            wire.say(b"A")
-        wire.wait(1)
+            network.say(b"A")
+        network.wait(1)
     assert type(life.conn.error) is SilenceTimeout and "no whole packet for 10 s" in str(life.conn.error)
 
 
-def test_a_drip_from_a_server_that_does_not_read(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10, max_outgoing=2000)
+def test_a_drip_from_a_server_that_does_not_read(network: Network) -> None:
+    peer = network.log_in(timeout=10, max_outgoing=2000)
     peer.sock.room = 0
     while True:
         try:
@@ -399,8 +400,8 @@ def test_a_drip_from_a_server_that_does_not_read(wire: Wire) -> None:
     assert type(peer.conn.error) is SilenceTimeout
 
 
-def test_actions_of_which_some_are_answered_cast_no_doubt(wire: Wire) -> None:
-    peer = wire.log_in(timeout=10, action_timeout=3)
+def test_actions_of_which_some_are_answered_cast_no_doubt(network: Network) -> None:
+    peer = network.log_in(timeout=10, action_timeout=3)
     peer.sock.take()
     for _ in range(40):
         peer.conn.action("Slow", Calls())
@@ -413,16 +414,16 @@ def test_actions_of_which_some_are_answered_cast_no_doubt(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("logged_in", [True, False])
-def test_who_closes_the_loop_first_has_everybody_told_all_the_same(wire: Wire, logged_in: bool) -> None:
-    life = Life(wire)
+def test_who_closes_the_loop_first_has_everybody_told_all_the_same(network: Network, logged_in: bool) -> None:
+    life = Life(network)
     if logged_in:
-        wire.answer_login()
+        network.answer_login()
     else:
-        wire.pump()
+        network.pump()
     calls = Calls()
     life.conn.ping(calls)
-    wire.reactor.close()
+    network.reactor.close()
     life.conn.pool.finish()  # type: ignore[union-attr]
     assert [type(packet.error) for packet in calls] == [ConnectionFinished]
     assert life.log[-1] == "disconnect"
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed

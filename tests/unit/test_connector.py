@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from wire import Wire
+from fake_network import Network
 
 from ami_client._transport.connector import Connector
 
@@ -19,10 +19,10 @@ REFUSED = errno.ECONNREFUSED
 class Attempt(Connector):
     """A connector that keeps what it reports."""
 
-    def __init__(self, wire: Wire, host: str, port: int | None = 5038, timeout: float | None = 10) -> None:
+    def __init__(self, network: Network, host: str, port: int | None = 5038, timeout: float | None = 10) -> None:
         self.got: list[Any] = []
         super().__init__(
-            wire.reactor,
+            network.reactor,
             host,
             port,
             timeout=timeout,
@@ -63,175 +63,175 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("2001:db8::1", V6, ("2001:db8::1", 5038, 0, 0)),
     ],
 )
-def test_a_literal_address_needs_no_resolver(wire: Wire, host: str, family: int, address: Any) -> None:
-    attempt = Attempt(wire, host)
-    assert (attempt.got, wire.sockets) == ([], [])  # nothing before the loop runs
-    wire.pump()
-    (sock,) = wire.sockets
+def test_a_literal_address_needs_no_resolver(network: Network, host: str, family: int, address: Any) -> None:
+    attempt = Attempt(network, host)
+    assert (attempt.got, network.sockets) == ([], [])  # nothing before the loop runs
+    network.pump()
+    (sock,) = network.sockets
     assert (sock.family, sock.address) == (family, address)
     assert attempt.got == [(sock, host, 5038)]
     assert not sock.getblocking()
     assert sock.options[socket.IPPROTO_TCP, socket.TCP_NODELAY] == 1
 
 
-def test_a_name_is_resolved_in_a_thread(wire: Wire, names: dict[str, Any]) -> None:
+def test_a_name_is_resolved_in_a_thread(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.7"]
-    attempt = Attempt(wire, "pbx.test")
+    attempt = Attempt(network, "pbx.test")
     assert attempt.got == []
-    wire.resolve()
-    assert attempt.got == [(wire.sockets[0], "192.0.2.7", 5038)]
+    network.resolve()
+    assert attempt.got == [(network.sockets[0], "192.0.2.7", 5038)]
 
 
 @pytest.mark.parametrize(
     "problem",
     [socket.gaierror(socket.EAI_NONAME, "Name or service not known"), UnicodeError("label")],
 )
-def test_a_name_that_is_none_fails(wire: Wire, names: dict[str, Any], problem: Exception) -> None:
+def test_a_name_that_is_none_fails(network: Network, names: dict[str, Any], problem: Exception) -> None:
     names["nowhere.test"] = problem
-    attempt = Attempt(wire, "nowhere.test")
+    attempt = Attempt(network, "nowhere.test")
     assert attempt.got == []
-    wire.resolve()
+    network.resolve()
     (error,) = attempt.got
     assert isinstance(error, OSError)
-    assert wire.sockets == []
+    assert network.sockets == []
 
 
-def test_a_name_without_any_address_fails(wire: Wire, names: dict[str, Any]) -> None:
+def test_a_name_without_any_address_fails(network: Network, names: dict[str, Any]) -> None:
     names["empty.test"] = []
-    attempt = Attempt(wire, "empty.test")
-    wire.resolve()
+    attempt = Attempt(network, "empty.test")
+    network.resolve()
     assert attempt.code == errno.EADDRNOTAVAIL
 
 
-def test_a_refusal_leads_to_the_next_address(wire: Wire, names: dict[str, Any]) -> None:
+def test_a_refusal_leads_to_the_next_address(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["2001:db8::1", "192.0.2.1"]
-    wire.prepare().refuse()
-    attempt = Attempt(wire, "pbx.test")
-    wire.resolve()
-    first, second = wire.sockets
+    network.prepare().refuse()
+    attempt = Attempt(network, "pbx.test")
+    network.resolve()
+    first, second = network.sockets
     assert attempt.got == [(second, "192.0.2.1", 5038)]
     assert (first.closed, second.closed) == (True, False)
 
 
-def test_an_address_that_never_answers_gets_its_share_of_the_time(wire: Wire, names: dict[str, Any]) -> None:
+def test_an_address_that_never_answers_gets_its_share_of_the_time(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-    wire.prepare().hold()
-    wire.prepare().hold()
-    attempt = Attempt(wire, "pbx.test", timeout=9)
-    wire.resolve()
-    wire.wait(2.9)
-    assert len(wire.sockets) == 1
-    wire.wait(0.2)
-    assert [sock.closed for sock in wire.sockets] == [True, False]
-    wire.wait(2.8)
-    assert len(wire.sockets) == 2
-    wire.wait(0.2)
-    assert [sock.closed for sock in wire.sockets] == [True, True, False]
-    assert attempt.got == [(wire.sockets[2], "192.0.2.3", 5038)]
+    network.prepare().hold()
+    network.prepare().hold()
+    attempt = Attempt(network, "pbx.test", timeout=9)
+    network.resolve()
+    network.wait(2.9)
+    assert len(network.sockets) == 1
+    network.wait(0.2)
+    assert [sock.closed for sock in network.sockets] == [True, False]
+    network.wait(2.8)
+    assert len(network.sockets) == 2
+    network.wait(0.2)
+    assert [sock.closed for sock in network.sockets] == [True, True, False]
+    assert attempt.got == [(network.sockets[2], "192.0.2.3", 5038)]
 
 
-def test_time_that_a_refusal_saved_goes_to_the_others(wire: Wire, names: dict[str, Any]) -> None:
+def test_time_that_a_refusal_saved_goes_to_the_others(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-    wire.prepare().refuse()
-    wire.prepare().hold()
-    Attempt(wire, "pbx.test", timeout=10)
-    wire.resolve()
-    wire.wait(4.9)
-    assert len(wire.sockets) == 2
-    wire.wait(0.2)
-    assert len(wire.sockets) == 3
+    network.prepare().refuse()
+    network.prepare().hold()
+    Attempt(network, "pbx.test", timeout=10)
+    network.resolve()
+    network.wait(4.9)
+    assert len(network.sockets) == 2
+    network.wait(0.2)
+    assert len(network.sockets) == 3
 
 
-def test_when_all_fail_the_last_error_is_told(wire: Wire, names: dict[str, Any]) -> None:
+def test_when_all_fail_the_last_error_is_told(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.1", "192.0.2.2"]
-    wire.prepare().refuse(errno.EHOSTUNREACH)
-    wire.prepare().refuse()
-    attempt = Attempt(wire, "pbx.test")
-    wire.resolve()
+    network.prepare().refuse(errno.EHOSTUNREACH)
+    network.prepare().refuse()
+    attempt = Attempt(network, "pbx.test")
+    network.resolve()
     assert attempt.code == REFUSED
-    assert all(sock.closed for sock in wire.sockets)
+    assert all(sock.closed for sock in network.sockets)
 
 
-def test_without_a_limit_it_waits(wire: Wire, names: dict[str, Any]) -> None:
+def test_without_a_limit_it_waits(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.1", "192.0.2.2"]
-    sock = wire.prepare()
+    sock = network.prepare()
     sock.hold()
-    attempt = Attempt(wire, "pbx.test", timeout=None)
-    wire.resolve()
-    wire.wait(100_000)
+    attempt = Attempt(network, "pbx.test", timeout=None)
+    network.resolve()
+    network.wait(100_000)
     assert attempt.got == []
     sock.accept()
-    wire.pump()
+    network.pump()
     assert attempt.got == [(sock, "192.0.2.1", 5038)]
 
 
-def test_the_last_address_has_no_limit_here(wire: Wire) -> None:
-    wire.prepare().hold()
-    attempt = Attempt(wire, "192.0.2.1", timeout=5)
-    wire.wait(6)
+def test_the_last_address_has_no_limit_here(network: Network) -> None:
+    network.prepare().hold()
+    attempt = Attempt(network, "192.0.2.1", timeout=5)
+    network.wait(6)
     assert attempt.got == []  # the caller watches over the whole
 
 
 @pytest.mark.parametrize("runs_before", [0, 1, 2])
-def test_nothing_comes_after_cancel(wire: Wire, runs_before: int) -> None:
-    attempt = Attempt(wire, "192.0.2.1")
+def test_nothing_comes_after_cancel(network: Network, runs_before: int) -> None:
+    attempt = Attempt(network, "192.0.2.1")
     for _ in range(runs_before):
-        wire.reactor.run_once(0)
+        network.reactor.run_once(0)
     told = len(attempt.got)
     attempt.cancel()
-    wire.pump()
+    network.pump()
     assert len(attempt.got) == told
     if not told:
-        assert all(sock.closed for sock in wire.sockets)
+        assert all(sock.closed for sock in network.sockets)
 
 
-def test_cancel_while_the_name_is_resolved(wire: Wire, names: dict[str, Any]) -> None:
+def test_cancel_while_the_name_is_resolved(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.7"]
-    attempt = Attempt(wire, "pbx.test")
+    attempt = Attempt(network, "pbx.test")
     attempt.cancel()
-    wire.resolve()
-    assert (attempt.got, wire.sockets) == ([], [])
+    network.resolve()
+    assert (attempt.got, network.sockets) == ([], [])
 
 
-def test_a_loop_that_was_closed_meanwhile_is_no_matter(wire: Wire, names: dict[str, Any]) -> None:
+def test_a_loop_that_was_closed_meanwhile_is_no_matter(network: Network, names: dict[str, Any]) -> None:
     names["pbx.test"] = ["192.0.2.7"]
-    attempt = Attempt(wire, "pbx.test")
-    wire.reactor.close()
+    attempt = Attempt(network, "pbx.test")
+    network.reactor.close()
     for thread in [one for one in threading.enumerate() if "ami_client" in one.name]:
         thread.join(5)
     assert attempt.got == []  # and an exception in the thread would be a warning, so a failure
 
 
-def test_a_unix_path(wire: Wire) -> None:
-    attempt = Attempt(wire, "/run/asterisk/ami", None)
-    wire.pump()
-    (sock,) = wire.sockets
+def test_a_unix_path(network: Network) -> None:
+    attempt = Attempt(network, "/run/asterisk/ami", None)
+    network.pump()
+    (sock,) = network.sockets
     assert (sock.family, sock.address) == (socket.AF_UNIX, "/run/asterisk/ami")
     assert attempt.got == [(sock, "/run/asterisk/ami", None)]
     assert sock.options == {}
 
 
-def test_an_error_at_once_leads_on(wire: Wire, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_at_once_leads_on(network: Network, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     names["pbx.test"] = ["2001:db8::1", "192.0.2.1"]
 
     def make_socket(family: int, *args: int) -> Any:
         if family == V6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
-        return wire.make_socket(family, *args)
+        return network.make_socket(family, *args)
 
     monkeypatch.setattr(socket, "socket", make_socket)
-    attempt = Attempt(wire, "pbx.test")
-    wire.resolve()
-    assert attempt.got == [(wire.sockets[0], "192.0.2.1", 5038)]
+    attempt = Attempt(network, "pbx.test")
+    network.resolve()
+    assert attempt.got == [(network.sockets[0], "192.0.2.1", 5038)]
 
 
 def test_without_a_thread_to_be_had_a_name_fails(
-    wire: Wire, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    network: Network, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    attempt = Attempt(wire, "pbx.test")
-    wire.pump()
+    attempt = Attempt(network, "pbx.test")
+    network.pump()
     assert attempt.code == errno.EAGAIN

@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable
 
 import pytest
-from wire import URL, Wire, message
+from fake_network import URL, Network, message
 
 from ami_client import Connection
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionFinished, ConnectionLost
@@ -68,8 +68,8 @@ class Callback:
 class Game:
     """One connection from its beginning to its end."""
 
-    def __init__(self, wire: Wire, chance: random.Random) -> None:
-        self.wire, self.chance = wire, chance
+    def __init__(self, network: Network, chance: random.Random) -> None:
+        self.network, self.chance = network, chance
         self.open: dict[str, list[Token]] = {}  # by ActionID: the action's own and its result's
         self.tokens: list[Token] = []
         self.callbacks: list[weakref.ref[Callback]] = []
@@ -77,9 +77,9 @@ class Game:
         self.ticks_said = 0
         self.ticks_due = 0
         self.ended_by: type | None = None
-        pool = wire.pool(timeout=None, action_timeout=LIMIT)
+        pool = network.pool(timeout=None, action_timeout=LIMIT)
         pool.get_connection(URL, None, 0, self._early)
-        self.sock = wire.answer_login()
+        self.sock = network.answer_login()
 
     def _early(self, conn: Connection) -> None:
         self.conn = conn
@@ -110,7 +110,7 @@ class Game:
             self.open[action_id] = [token]
 
     def _token(self, kind: str, limit: float) -> Token:
-        token = Token(self, kind, self.wire.clock.now + limit)
+        token = Token(self, kind, self.network.clock.now + limit)
         if self.ended_by is not None:  # the model is ahead of the library, which is yet to end
             token.wanted.append(self.ended_by)
         self.tokens.append(token)
@@ -182,17 +182,17 @@ class Game:
             said.append(f"{WORDS[what]}|ActionID: {action_id}")
             self._answered(action_id, what)
         self.sock.read_size = self.chance.choice([1, 7, *[None, 50] * 8])  # small ones are slow
-        self.wire.say(b"".join(map(message, said)), self.sock)
+        self.network.say(b"".join(map(message, said)), self.sock)
 
     def pass_time(self) -> None:
-        end = self.wire.clock.now + self.chance.choice([1, 2, 5, 30])
-        while self.wire.clock.now < end:
+        end = self.network.clock.now + self.chance.choice([1, 2, 5, 30])
+        while self.network.clock.now < end:
             due = [token.deadline for token in self._waiting() if token.deadline <= end]
             now = min(due, default=end)
             for token in self._waiting():
                 if token.deadline <= now and not self.over:
                     self._tell(token, ActionTimeout)
-            self.wire.wait(now - self.wire.clock.now)
+            self.network.wait(now - self.network.clock.now)
 
     def finish(self) -> None:
         ways: list[tuple[Callable[[], object], type]] = [
@@ -205,11 +205,11 @@ class Game:
         if not self.over:
             self._end(error)
             end()
-        self.wire.pump()
+        self.network.pump()
 
 
-def play(wire: Wire, chance: random.Random) -> Game:
-    game = Game(wire, chance)
+def play(network: Network, chance: random.Random) -> Game:
+    game = Game(network, chance)
     for _ in range(chance.randrange(5, 40)):
         if game.over:
             break
@@ -231,25 +231,27 @@ def _no_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_each_callback_exactly_once_and_nothing_left(wire: Wire, seed: int, expect_log: Callable[[str], None]) -> None:
+def test_each_callback_exactly_once_and_nothing_left(
+    network: Network, seed: int, expect_log: Callable[[str], None]
+) -> None:
     expect_log("ERROR: callback .* raised|WARNING: .* may have lost parts")
     chance = random.Random(seed)
-    games = [play(wire, chance) for _ in range(12)]
+    games = [play(network, chance) for _ in range(12)]
     for game in games:
         assert [token.told for token in game.tokens] == [token.wanted for token in game.tokens]
         assert all(len(token.told) == 1 for token in game.tokens)
         assert game.ticks == list(range(game.ticks_due))
         assert (game.conn.finished, game.sock.closed) == (True, True)
     with pytest.raises(NothingCanHappen):
-        wire.reactor.run_once()  # no timer, no reader, no writer is left
+        network.reactor.run_once()  # no timer, no reader, no writer is left
     gc.collect()
     assert not [ref for game in games for ref in game.callbacks if ref() is not None]
 
 
-def test_the_games_are_worth_playing(wire: Wire, expect_log: Callable[[str], None]) -> None:
+def test_the_games_are_worth_playing(network: Network, expect_log: Callable[[str], None]) -> None:
     expect_log("ERROR: callback .* raised|WARNING: .* may have lost parts")
     chance = random.Random(0)
-    games = [play(wire, chance) for _ in range(60)]
+    games = [play(network, chance) for _ in range(60)]
     told = {(token.kind, error) for game in games for token in game.tokens for error in token.told}
     kinds = ("single", "gathered", "composite", "result")
     errors = (None, ActionFailed, ActionTimeout, ConnectionFinished, ConnectionLost)

@@ -11,7 +11,7 @@ import sys
 from types import FrameType
 from typing import Any, Callable
 
-from wire import Peer, message
+from fake_network import Peer, message
 
 from ami_client import Connection, Packet
 

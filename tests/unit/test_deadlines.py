@@ -6,7 +6,7 @@ import gc
 from typing import Any
 
 import pytest
-from wire import Peer
+from fake_network import Peer
 
 from ami_client import Packet, Reactor
 from ami_client._client import timeouts as deadlines_module

@@ -1,4 +1,4 @@
-"""encode_action: what an action looks like on the wire, and what is refused."""
+"""encode_action: what an action looks like on the network, and what is refused."""
 
 from __future__ import annotations
 

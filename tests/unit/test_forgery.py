@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire import CHALLENGE, URL, Calls, Peer, Wire
+from fake_network import URL, Calls, Network, Peer
+from server_texts import CHALLENGE
 
 from ami_client import ActionFailed, Connection
 
@@ -76,7 +77,7 @@ def test_the_answer_to_a_logoff(peer: Peer) -> None:
     own = peer.conn.logoff(calls)
     peer.say(f"Response: Error|ActionID: {own}|Message: Asterisk is shutting down|Response: Goodbye")
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert type(calls[0].error) is ActionFailed
     assert "closed" in str(peer.conn.error)  # it was not logged off
 
@@ -85,26 +86,26 @@ def test_the_answer_to_a_logoff(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(("said", "connected"), [("Success|Response: Error", True), ("Error|Response: Success", False)])
-def test_the_answer_to_the_login(wire: Wire, said: str, connected: bool) -> None:
+def test_the_answer_to_the_login(network: Network, said: str, connected: bool) -> None:
     found: list[Connection] = []
-    wire.pool().get_connection(URL, found.append)
-    wire.answer_login(f"Response: {said}\r\n\r\n".replace("|", "\r\n").encode())
+    network.pool().get_connection(URL, found.append)
+    network.answer_login(f"Response: {said}\r\n\r\n".replace("|", "\r\n").encode())
     assert [conn.connected for conn in found] == [connected]
 
 
-def test_the_challenge_of_the_login(wire: Wire) -> None:
-    wire.pool(authtype="md5").get_connection(URL, Calls())
-    wire.pump()
-    wire.say(b"Asterisk Call Manager/9.0.0\r\n")
-    wire.sockets[-1].take()
-    wire.say(CHALLENGE)
-    key = wire.sockets[-1].take()
-    wire.pool(authtype="md5").get_connection(URL, Calls())
-    wire.pump()
-    wire.say(b"Asterisk Call Manager/9.0.0\r\n")
-    wire.sockets[-1].take()
-    wire.say(CHALLENGE.replace(b"\r\n\r\n", b"\r\nChallenge: 666\r\n\r\n"))
-    assert wire.sockets[-1].take() == key
+def test_the_challenge_of_the_login(network: Network) -> None:
+    network.pool(authtype="md5").get_connection(URL, Calls())
+    network.pump()
+    network.say(b"Asterisk Call Manager/9.0.0\r\n")
+    network.sockets[-1].take()
+    network.say(CHALLENGE)
+    key = network.sockets[-1].take()
+    network.pool(authtype="md5").get_connection(URL, Calls())
+    network.pump()
+    network.say(b"Asterisk Call Manager/9.0.0\r\n")
+    network.sockets[-1].take()
+    network.say(CHALLENGE.replace(b"\r\n\r\n", b"\r\nChallenge: 666\r\n\r\n"))
+    assert network.sockets[-1].take() == key
 
 
 # -- the result of a call

@@ -10,7 +10,8 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from wire import REFUSAL, URL, Calls, Life, Peer, Wire
+from fake_network import URL, Calls, Life, Network, Peer
+from server_texts import REFUSAL
 
 from ami_client import Connection, Reactor
 from ami_client.callbacks import Guard, call_guarded
@@ -23,20 +24,20 @@ ExpectLog = Callable[[str], None]
 class Slow:
     """Makes functions that take time on the simulated clock."""
 
-    def __init__(self, wire: Wire, seconds: float = 2.5) -> None:
-        self.wire, self.seconds = wire, seconds
+    def __init__(self, network: Network, seconds: float = 2.5) -> None:
+        self.network, self.seconds = network, seconds
 
     def work(self, *args: object) -> None:
-        self.wire.clock.advance(self.seconds)
+        self.network.clock.advance(self.seconds)
 
 
-def busy(wire: Wire, *args: object) -> None:
-    wire.clock.advance(2.5)
+def busy(network: Network, *args: object) -> None:
+    network.clock.advance(2.5)
 
 
-def slow_function(wire: Wire) -> Callable[..., None]:
+def slow_function(network: Network) -> Callable[..., None]:
     def dawdle(*args: object) -> None:
-        wire.clock.advance(2.5)
+        network.clock.advance(2.5)
 
     return dawdle
 
@@ -119,50 +120,54 @@ def test_whatever_else_is_raised_is_logged_and_counted(
 # In all places
 
 
-# For what is made here in one expression a checker would want values, and most calls have none: wire is Any.
+# For what is made here in one expression a checker would want values, and most calls have none: network is Any.
 PLACES: dict[str, Callable[[Any, Any], object]] = {
-    "before_connect": lambda wire, cb: wire.pool().get_connection(URL, before_connect=cb),
-    "get_connection": lambda wire, cb: (wire.pool().get_connection(URL, cb), wire.answer_login()),
-    "get_connection, one argument": lambda wire, cb: (
-        wire.pool().get_connection(URL, lambda conn: cb()),
-        wire.answer_login(),
+    "before_connect": lambda network, cb: network.pool().get_connection(URL, before_connect=cb),
+    "get_connection": lambda network, cb: (network.pool().get_connection(URL, cb), network.answer_login()),
+    "get_connection, one argument": lambda network, cb: (
+        network.pool().get_connection(URL, lambda conn: cb()),
+        network.answer_login(),
     ),
-    "refused": lambda wire, cb: (wire.pool().get_connection(URL, cb), wire.answer_login(REFUSAL)),
-    "free": lambda wire, cb: wire.log_in().conn.pool.get_connection(URL, cb),
-    "no server": lambda wire, cb: wire.pool().get_connection(cb),
-    "on_connected": lambda wire, cb: wire.log_in().conn.on_connected(cb),
-    "action": lambda wire, cb: (peer := wire.log_in()).answer(peer.conn.ping(cb)),
-    "failure": lambda wire, cb: ((peer := wire.log_in()).conn.ping(cb), peer.conn.finish()),
-    "timeout": lambda wire, cb: (wire.log_in().conn.ping(cb, timeout=1), wire.wait(1)),
-    "event": lambda wire, cb: ((peer := wire.log_in()).conn.on_event(cb), peer.say("Event: X")),
-    "event of a name": lambda wire, cb: ((peer := wire.log_in()).conn.bind("event_x", cb), peer.say("Event: X")),
-    "once": lambda wire, cb: ((peer := wire.log_in()).conn.once("event_x", cb), peer.say("Event: X")),
-    "disconnect": lambda wire, cb: ((peer := wire.log_in()).conn.bind("disconnect", cb), peer.conn.finish()),
-    "pool's event": lambda wire, cb: ((peer := wire.log_in()).conn.pool.on_event(cb), peer.say("Event: X")),
-    "on_login": lambda wire, cb: ((pool := wire.pool()).on_login(cb), pool.get_connection(URL), wire.answer_login()),
+    "refused": lambda network, cb: (network.pool().get_connection(URL, cb), network.answer_login(REFUSAL)),
+    "free": lambda network, cb: network.log_in().conn.pool.get_connection(URL, cb),
+    "no server": lambda network, cb: network.pool().get_connection(cb),
+    "on_connected": lambda network, cb: network.log_in().conn.on_connected(cb),
+    "action": lambda network, cb: (peer := network.log_in()).answer(peer.conn.ping(cb)),
+    "failure": lambda network, cb: ((peer := network.log_in()).conn.ping(cb), peer.conn.finish()),
+    "timeout": lambda network, cb: (network.log_in().conn.ping(cb, timeout=1), network.wait(1)),
+    "event": lambda network, cb: ((peer := network.log_in()).conn.on_event(cb), peer.say("Event: X")),
+    "event of a name": lambda network, cb: ((peer := network.log_in()).conn.bind("event_x", cb), peer.say("Event: X")),
+    "once": lambda network, cb: ((peer := network.log_in()).conn.once("event_x", cb), peer.say("Event: X")),
+    "disconnect": lambda network, cb: ((peer := network.log_in()).conn.bind("disconnect", cb), peer.conn.finish()),
+    "pool's event": lambda network, cb: ((peer := network.log_in()).conn.pool.on_event(cb), peer.say("Event: X")),
+    "on_login": lambda network, cb: (
+        (pool := network.pool()).on_login(cb),
+        pool.get_connection(URL),
+        network.answer_login(),
+    ),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_slow_callback_is_logged_with_its_name_and_time(wire: Wire, place: str, expect_log: ExpectLog) -> None:
+def test_a_slow_callback_is_logged_with_its_name_and_time(network: Network, place: str, expect_log: ExpectLog) -> None:
     expect_log(NAME.format("<lambda>" if "one argument" in place else "dawdle"))
-    PLACES[place](wire, slow_function(wire))
+    PLACES[place](network, slow_function(network))
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_one_that_raises_is_logged_with_its_name(wire: Wire, place: str, expect_log: ExpectLog) -> None:
+def test_one_that_raises_is_logged_with_its_name(network: Network, place: str, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*" + ("<lambda>" if "one argument" in place else "explode") + " raised")
 
     def explode(*args: object) -> None:
         raise RuntimeError("the user's bug")
 
-    PLACES[place](wire, explode)
+    PLACES[place](network, explode)
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("raised", UNCOMMON)
 def test_what_is_no_exception_harms_no_more(
-    wire: Wire, place: str, raised: type[BaseException], expect_log: ExpectLog
+    network: Network, place: str, raised: type[BaseException], expect_log: ExpectLog
 ) -> None:
     expect_log("ERROR: callback .* raised")
     pool: Any = None
@@ -174,20 +179,20 @@ def test_what_is_no_exception_harms_no_more(
         pool = args[0].pool if args else None
         raise raised
 
-    PLACES[place](wire, explode)
-    wire.pump()
+    PLACES[place](network, explode)
+    network.pump()
     assert told == ["called"]
     if pool is not None:
         assert pool.stats.handler_errors == 1
         pool.get_connection("192.0.2.9", lambda conn: told.append("lives"))
-        wire.answer_login()
+        network.answer_login()
         assert told[-1] == "lives"
 
 
 @pytest.mark.parametrize("kind", ["coroutine", "generator", "asynchronous generator"])
 @pytest.mark.parametrize("place", PLACES)
 def test_one_that_returns_what_nobody_runs_is_logged_with_its_name(
-    wire: Wire, place: str, kind: str, expect_log: ExpectLog
+    network: Network, place: str, kind: str, expect_log: ExpectLog
 ) -> None:
     name = "<lambda>" if "one argument" in place else "starts_work"
     expect_log(rf"^ERROR: callback .*{name} returned a {kind.split()[-1]}, which nobody runs$")
@@ -197,7 +202,7 @@ def test_one_that_returns_what_nobody_runs_is_logged_with_its_name(
         made.append(MAKERS[kind]())
         return made[0]
 
-    PLACES[place](wire, starts_work)
+    PLACES[place](network, starts_work)
     (one,) = made
     if kind == "coroutine":  # and the tests turn a warning that it was never awaited into an error
         assert inspect.getcoroutinestate(one) == inspect.CORO_CLOSED
@@ -221,9 +226,9 @@ MAKERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def test_what_nobody_runs_is_counted_at_each_call_and_stops_no_chain(wire: Wire, expect_log: ExpectLog) -> None:
+def test_what_nobody_runs_is_counted_at_each_call_and_stops_no_chain(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*<lambda> returned a coroutine, which nobody runs")
-    peer, heard = wire.log_in(), Calls()
+    peer, heard = network.log_in(), Calls()
     peer.conn.on_event(lambda conn, packet: coroutine())
     peer.conn.on_event(heard)
     peer.say("Event: X", "Event: X")
@@ -232,7 +237,7 @@ def test_what_nobody_runs_is_counted_at_each_call_and_stops_no_chain(wire: Wire,
     assert peer.conn.stats.handler_errors == 3
 
 
-def test_a_coroutine_that_will_not_be_closed_harms_nothing(wire: Wire, expect_log: ExpectLog) -> None:
+def test_a_coroutine_that_will_not_be_closed_harms_nothing(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*<lambda> returned a coroutine, which nobody runs")
     expect_log("ERROR: callback .*close raised")
 
@@ -243,14 +248,14 @@ def test_a_coroutine_that_will_not_be_closed_harms_nothing(wire: Wire, expect_lo
         def close(self) -> None:
             raise asyncio.CancelledError
 
-    peer = wire.log_in()
+    peer = network.log_in()
     peer.answer(peer.conn.ping(lambda conn, packet: Stubborn()))
     assert peer.conn.connected
 
 
 @pytest.mark.parametrize("result", [False, 0, "text", [None], object(), MagicMock()])
-def test_what_else_a_callback_returns_means_nothing(wire: Wire, result: object) -> None:
-    peer, heard = wire.log_in(), Calls()
+def test_what_else_a_callback_returns_means_nothing(network: Network, result: object) -> None:
+    peer, heard = network.log_in(), Calls()
     peer.conn.on_event(lambda conn, packet: result)
     peer.conn.on_event(heard)
     peer.say("Event: X")
@@ -285,15 +290,15 @@ def test_on_the_reactor_what_nobody_runs_is_logged(expect_log: ExpectLog) -> Non
         reactor.run_once(0)
 
 
-def test_methods_and_partials_have_names_too(wire: Wire, expect_log: ExpectLog) -> None:
+def test_methods_and_partials_have_names_too(network: Network, expect_log: ExpectLog) -> None:
     expect_log(NAME.format("Slow.work"))
     expect_log(NAME.format("busy"))
-    peer = wire.log_in()
-    peer.answer(peer.conn.ping(Slow(wire).work))
-    peer.answer(peer.conn.ping(functools.partial(busy, wire)))
+    peer = network.log_in()
+    peer.answer(peer.conn.ping(Slow(network).work))
+    peer.answer(peer.conn.ping(functools.partial(busy, network)))
 
 
-def test_a_callable_object_is_named_by_its_class(wire: Wire, expect_log: ExpectLog) -> None:
+def test_a_callable_object_is_named_by_its_class(network: Network, expect_log: ExpectLog) -> None:
     class Dawdler:
         def __init__(self, secret: str) -> None:
             self.secret = secret
@@ -302,10 +307,10 @@ def test_a_callable_object_is_named_by_its_class(wire: Wire, expect_log: ExpectL
             return self.secret
 
         def __call__(self, *args: object) -> None:
-            wire.clock.advance(2.5)
+            network.clock.advance(2.5)
 
     expect_log(NAME.format("Dawdler") + r"(?!.*hush)")
-    peer = wire.log_in()
+    peer = network.log_in()
     peer.answer(peer.conn.ping(Dawdler("hush")))
 
 
@@ -313,22 +318,22 @@ def test_a_callable_object_is_named_by_its_class(wire: Wire, expect_log: ExpectL
 
 
 @pytest.mark.parametrize(("threshold", "slow"), [(None, 0), (5, 0), (2.5, 1), (0.1, 1)])
-def test_the_option(wire: Wire, threshold: Any, slow: int, expect_log: ExpectLog) -> None:
+def test_the_option(network: Network, threshold: Any, slow: int, expect_log: ExpectLog) -> None:
     if slow:
         expect_log(NAME.format("dawdle"))
-    peer = wire.log_in(slow_handler=threshold)
-    peer.answer(peer.conn.ping(slow_function(wire)))
+    peer = network.log_in(slow_handler=threshold)
+    peer.answer(peer.conn.ping(slow_function(network)))
     assert peer.conn.stats.slow_handlers == slow
 
 
-def test_in_the_url_it_is_the_servers(wire: Wire, expect_log: ExpectLog) -> None:
+def test_in_the_url_it_is_the_servers(network: Network, expect_log: ExpectLog) -> None:
     expect_log(NAME.format("dawdle"))
-    pool = wire.pool(slow_handler=100)
+    pool = network.pool(slow_handler=100)
     found: list[Connection] = []
     for host in ("192.0.2.1#slow_handler=2", "192.0.2.2"):
         pool.get_connection(host, found.append)
-        sock = wire.answer_login()
-        Peer(wire, found[-1], sock).answer(found[-1].ping(slow_function(wire)))
+        sock = network.answer_login()
+        Peer(network, found[-1], sock).answer(found[-1].ping(slow_function(network)))
     assert [conn.stats.slow_handlers for conn in found] == [1, 0] and pool.stats.slow_handlers == 1
 
 
@@ -339,27 +344,27 @@ def explode(*args: object) -> None:
     raise RuntimeError("the user's bug")
 
 
-def test_each_that_raises_is_counted_where_it_belongs(wire: Wire, expect_log: ExpectLog) -> None:
+def test_each_that_raises_is_counted_where_it_belongs(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*explode raised")
-    life = Life(wire)
+    life = Life(network)
     pool: Any = life.conn.pool
     life.conn.on_connected(explode)
     life.conn.bind(["connected", "event", "event_x", "disconnect"], explode)
     pool.on(["connected", "event", "login"], explode)
-    peer = Peer(wire, life.conn, wire.answer_login())
+    peer = Peer(network, life.conn, network.answer_login())
     assert life.conn.stats.handler_errors == 4  # login, on_connected, connected twice
     peer.say("Event: X")
     peer.answer(peer.conn.ping(explode))
     assert life.conn.stats.handler_errors == 8
     peer.conn.ping(explode)
     peer.sock.eof()
-    wire.pump()
+    network.pump()
     assert life.conn.stats.handler_errors == pool.stats.handler_errors == 10
 
 
-def test_those_of_calls_that_get_no_connection_count_for_the_pool(wire: Wire, expect_log: ExpectLog) -> None:
+def test_those_of_calls_that_get_no_connection_count_for_the_pool(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*explode raised")
-    pool = wire.pool(maxconnperserv=1)
+    pool = network.pool(maxconnperserv=1)
     pool.get_connection(explode)  # no server
     pool.get_connection(URL, before_connect=lambda conn: conn.acquire())
     pool.get_connection(URL, explode)
@@ -367,28 +372,28 @@ def test_those_of_calls_that_get_no_connection_count_for_the_pool(wire: Wire, ex
     assert pool.stats.handler_errors == 2
 
 
-def test_handlers_of_reconnecting_count_for_the_pool(wire: Wire, expect_log: ExpectLog) -> None:
+def test_handlers_of_reconnecting_count_for_the_pool(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .*explode raised")
     expect_log("connecting again")
-    pool = wire.pool(reconnect=1)
+    pool = network.pool(reconnect=1)
     pool.on("reconnecting", explode)
     pool.get_connection(URL)
-    wire.answer_login().eof()
-    wire.pump()
+    network.answer_login().eof()
+    network.pump()
     assert pool.stats.handler_errors == 1
 
 
-def test_one_that_is_calm_counts_nothing(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_one_that_is_calm_counts_nothing(network: Network) -> None:
+    peer = network.log_in()
     peer.answer(peer.conn.ping(Calls()))
     peer.conn.finish()
     assert (peer.conn.stats.handler_errors, peer.conn.stats.slow_handlers) == (0, 0)
     assert type(peer.conn.error) is ConnectionFinished
 
 
-def test_a_flood_of_slow_handlers_is_counted_each(wire: Wire, expect_log: ExpectLog) -> None:
+def test_a_flood_of_slow_handlers_is_counted_each(network: Network, expect_log: ExpectLog) -> None:
     expect_log(NAME.format("dawdle"))
-    peer = wire.log_in(timeout=None)
-    peer.conn.on_event(slow_function(wire))
+    peer = network.log_in(timeout=None)
+    peer.conn.on_event(slow_function(network))
     peer.say(*["Event: X"] * 5)
     assert peer.conn.stats.slow_handlers == 5 and isinstance(peer.conn, Connection)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 
+from fake_network import Peer
 from pyee import EventEmitter
-from wire import Peer
 
 from ami_client import Connection
 from ami_client.php import OTHER_NAMES, camel_case

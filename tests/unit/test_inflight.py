@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from talk import BANNER, WELCOME, Client, complete, event, message, originate, response, start
+from engine_client import Client, complete, event, message, originate, response, start
+from server_texts import BANNER, WELCOME
 
 from ami_client._engine.in_flight import MAX_ABANDONED
 from ami_client.errors import ActionFailed, ActionTimeout

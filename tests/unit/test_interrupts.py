@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import URL, Calls, Network
 from outage import Daemon
-from wire import REFUSAL, URL, Calls, Wire
+from server_texts import REFUSAL
 
 from ami_client import Connection
 
@@ -32,8 +33,8 @@ def run_on(daemon: Daemon, interrupts: int = 1) -> None:
     """Run the loop until nothing is to be done now; so many interrupts come out of it."""
     for _ in range(interrupts):
         with pytest.raises(KeyboardInterrupt):
-            daemon.wire.pump()
-    daemon.wire.pump()
+            daemon.network.pump()
+    daemon.network.pump()
 
 
 @pytest.mark.parametrize("place", ["login", "callback", "connected"])
@@ -47,12 +48,12 @@ def test_out_of_a_login(make_daemon: MakeDaemon, place: str) -> None:
         daemon.pool.get_connection(URL, callback)
     else:
         daemon.pool.on(place, interrupt)
-    daemon.wire.pump()
+    daemon.network.pump()
     with pytest.raises(KeyboardInterrupt):
-        daemon.wire.answer_login()
-    daemon.wire.pump()
+        daemon.network.answer_login()
+    daemon.network.pump()
     assert daemon.conns[-1].connected and daemon.told.count("connected") == 1
-    daemon.wire.say(f"Response: Success\r\nActionID: {action_id}\r\n\r\n".encode(), daemon.wire.sockets[1])
+    daemon.network.say(f"Response: Success\r\nActionID: {action_id}\r\n\r\n".encode(), daemon.network.sockets[1])
     assert [packet["response"] for packet in retried] == ["success"]
     got = Calls()
     daemon.pool.get_connection(URL, got)
@@ -67,7 +68,7 @@ def test_out_of_a_loss(daemon: Daemon, place: str) -> None:
     else:
         daemon.pool.on(place, interrupt)
     daemon.conn.ping(others)
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     run_on(daemon)
     assert len(others) == 1 and interrupt.calls == 1
     assert sorted(daemon.told) == ["disconnect", "reconnecting 1"]
@@ -80,37 +81,37 @@ def test_out_of_several_callbacks_of_one_loss(daemon: Daemon) -> None:
     for interrupt in interrupts:
         daemon.conn.ping(interrupt)
         daemon.conn.ping(others)
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     run_on(daemon, 3)
     assert [one.calls for one in interrupts] == [1, 1, 1] and len(others) == 3
     assert daemon.told.count("disconnect") == 1
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     assert len(daemon.open_sockets) == 1
 
 
 def test_what_was_counted_is_counted_once(daemon: Daemon) -> None:
     daemon.conn.ping(Interrupt())
     before = daemon.pool.stats
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     run_on(daemon)
     after = daemon.pool.stats
     assert (after.bytes_in, after.logins) == (before.bytes_in, before.logins)
 
 
-def test_out_of_a_loss_a_server_that_was_asked_for_again_is_not_forgotten(wire: Wire) -> None:
-    pool = wire.pool()
+def test_out_of_a_loss_a_server_that_was_asked_for_again_is_not_forgotten(network: Network) -> None:
+    pool = network.pool()
     found: list[Connection] = []
     pool.get_connection(URL, found.append)
-    sock = wire.answer_login()
+    sock = network.answer_login()
     found[0].ping(Interrupt())
     sock.eof()
     with pytest.raises(KeyboardInterrupt):
-        wire.pump()
+        network.pump()
     pool.get_connection(URL, found.append)  # between the two runs of the loop
-    wire.answer_login()
+    network.answer_login()
     assert found[1].connected and repr(pool) == "<Pool 1 connections>"
     pool.finish()
-    assert found[1].finished and wire.sockets[1].closed
+    assert found[1].finished and network.sockets[1].closed
 
 
 def test_out_of_an_action_that_no_connection_is_coming_for(make_daemon: MakeDaemon) -> None:
@@ -118,7 +119,7 @@ def test_out_of_an_action_that_no_connection_is_coming_for(make_daemon: MakeDaem
     interrupt = Interrupt()
     for cb in (others, interrupt, others, others):
         daemon.conn.ping(cb, retry=True)
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     run_on(daemon)
     assert (len(others), interrupt.calls) == (3, 1)
     assert daemon.pool.stats.pending == 0 and daemon.pool.stats.logins == 1
@@ -130,14 +131,14 @@ def test_out_of_such_actions_of_two_connections(make_daemon: MakeDaemon, expect_
     for conn in daemon.conns:
         for cb in (interrupt, others):
             conn.ping(cb, retry=True, timeout=1000)
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     first, second = daemon.open_sockets
-    daemon.wire.say(b"Asterisk Call Manager/5.0.4\r\n" + REFUSAL, first)
+    daemon.network.say(b"Asterisk Call Manager/5.0.4\r\n" + REFUSAL, first)
     with pytest.raises(KeyboardInterrupt):
-        daemon.wire.say(b"Asterisk Call Manager/5.0.4\r\n" + REFUSAL, second)
-    daemon.wire.pump()
+        daemon.network.say(b"Asterisk Call Manager/5.0.4\r\n" + REFUSAL, second)
+    daemon.network.pump()
     assert (len(others), interrupt.calls) == (2, 2)
     assert daemon.pool.stats.logins == 2
 
@@ -148,7 +149,7 @@ def test_out_of_a_callback_that_waited_in_the_pool(make_daemon: MakeDaemon) -> N
     daemon.pool.get_connection(URL, others)
     with pytest.raises(KeyboardInterrupt):
         daemon.conn.release()
-    daemon.wire.pump()
+    daemon.network.pump()
     assert len(others) == 1
 
 
@@ -156,7 +157,7 @@ def test_out_of_before_connect_the_attempt_goes_on(make_daemon: MakeDaemon) -> N
     daemon, calls = make_daemon(), Calls()
     with pytest.raises(KeyboardInterrupt):
         daemon.pool.get_connection(URL, calls, before_connect=Interrupt())
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert len(calls) == 1 and daemon.conn.connected
 
 
@@ -173,7 +174,7 @@ def test_out_of_the_end_of_the_pool(make_daemon: MakeDaemon) -> None:
         daemon.pool.finish()
     for _ in range(2):
         try:
-            daemon.wire.pump()
+            daemon.network.pump()
         except KeyboardInterrupt:
             continue
     assert (len(others), len(waiting), len(elsewhere)) == (2, 1, 1)
@@ -187,12 +188,12 @@ def test_out_of_the_end_of_the_pool_it_can_be_ended_again(make_daemon: MakeDaemo
     with pytest.raises(KeyboardInterrupt):
         daemon.pool.finish()
     daemon.pool.finish()
-    daemon.wire.pump()
+    daemon.network.pump()
     assert len(others) == 1 and daemon.open_sockets == [] and daemon.pool.stats.connections == 0
 
 
-def test_two_interrupts_at_one_login(wire: Wire) -> None:
-    pool, told = wire.pool(maxconnperserv=1), []
+def test_two_interrupts_at_one_login(network: Network) -> None:
+    pool, told = network.pool(maxconnperserv=1), []
 
     def note(conn: Connection) -> None:
         told.append(conn.connected)
@@ -202,10 +203,10 @@ def test_two_interrupts_at_one_login(wire: Wire) -> None:
     pool.get_connection(URL, interrupt)
     pool.get_connection(URL, note)
     with pytest.raises(KeyboardInterrupt):
-        wire.answer_login()
+        network.answer_login()
     for _ in range(3):
         try:
-            wire.pump()
+            network.pump()
         except KeyboardInterrupt:
             continue
     assert told == [True, True]
@@ -220,7 +221,7 @@ def test_out_of_the_end_of_the_pool_nothing_is_opened_any_more(make_daemon: Make
         daemon.pool.finish()
 
     daemon.pool.on("disconnect", final)
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     run_on(daemon)
     assert "reconnecting 1" not in daemon.told
     assert daemon.open_sockets == [] and daemon.pool.stats.connections == 0

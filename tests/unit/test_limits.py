@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import Calls, Life, Network, Peer, message
 from outage import Daemon
-from wire import BANNER, Calls, Life, Peer, Wire, message
+from server_texts import BANNER
 
 from ami_client import Connection
 from ami_client.errors import LimitReached, ProtocolError
@@ -37,12 +38,12 @@ PACKETS: dict[str, tuple[bytes, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", PACKETS)
-def test_a_packet_that_is_too_long_ends_the_connection(wire: Wire, kind: str) -> None:
+def test_a_packet_that_is_too_long_ends_the_connection(network: Network, kind: str) -> None:
     data, options = PACKETS[kind]
     (name,) = options
-    peer, calls = wire.log_in(**options), Calls()
+    peer, calls = network.log_in(**options), Calls()
     peer.conn.ping(calls)
-    wire.say(data, peer.sock)
+    network.say(data, peer.sock)
     error = peer.conn.error
     assert type(error) is ProtocolError and error.limit == name and name in str(error)
     assert peer.sock.closed and [packet.error for packet in calls] == [error]
@@ -50,41 +51,41 @@ def test_a_packet_that_is_too_long_ends_the_connection(wire: Wire, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", PACKETS)
-def test_before_the_login_too(wire: Wire, kind: str) -> None:
+def test_before_the_login_too(network: Network, kind: str) -> None:
     data, options = PACKETS[kind]
-    life = Life(wire, **options)
-    wire.pump()
-    wire.say(BANNER + data)
+    life = Life(network, **options)
+    network.pump()
+    network.say(BANNER + data)
     assert type(life.conn.error) is ProtocolError and life.conn.error.limit in options
     assert life.log == ["callback False", "disconnect"]
 
 
-def test_a_banner_without_an_end_counts_as_a_packet(wire: Wire) -> None:
-    life = Life(wire, max_packet=1024)
-    wire.pump()
-    wire.say(b"Asterisk" * 1000)
+def test_a_banner_without_an_end_counts_as_a_packet(network: Network) -> None:
+    life = Life(network, max_packet=1024)
+    network.pump()
+    network.say(b"Asterisk" * 1000)
     assert type(life.conn.error) is ProtocolError and life.conn.error.limit == "max_packet"
 
 
-def test_what_is_no_ami_is_no_limit(wire: Wire) -> None:
-    life = Life(wire, authtype="md5")
-    wire.pump()
-    wire.say(BANNER + message("Response: Success"))  # no challenge
+def test_what_is_no_ami_is_no_limit(network: Network) -> None:
+    life = Life(network, authtype="md5")
+    network.pump()
+    network.say(BANNER + message("Response: Success"))  # no challenge
     assert type(life.conn.error) is ProtocolError and life.conn.error.limit == ""
     assert life.conn.stats.limits == {}
 
 
-def test_as_many_lines_and_bytes_as_the_limits_are_taken(wire: Wire) -> None:
-    peer, events = wire.log_in(max_lines=10, max_packet=1024), Calls()
+def test_as_many_lines_and_bytes_as_the_limits_are_taken(network: Network) -> None:
+    peer, events = network.log_in(max_lines=10, max_packet=1024), Calls()
     peer.conn.on_event(events)
-    wire.say(b"Event: X\r\n" + b"Y: 1\r\n" * 9 + b"\r\n", peer.sock)
-    wire.say(b"Event: X\r\nY: " + b"z" * 1000 + b"\r\n\r\n", peer.sock)
+    network.say(b"Event: X\r\n" + b"Y: 1\r\n" * 9 + b"\r\n", peer.sock)
+    network.say(b"Event: X\r\nY: " + b"z" * 1000 + b"\r\n\r\n", peer.sock)
     assert len(events) == 2 and peer.conn.connected
 
 
 def test_after_such_an_end_it_is_opened_again(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon(max_packet=1024).start()
-    daemon.wire.say(b"x" * 2000)
+    daemon.network.say(b"x" * 2000)
     daemon.come_back()
     assert daemon.conn.connected and daemon.pool.stats.limits == {"max_packet": 1}
 
@@ -109,8 +110,10 @@ LISTS: dict[str, Callable[[Connection, Any], str]] = {
 
 @pytest.mark.parametrize("kind", LISTS)
 @pytest.mark.parametrize(("size", "most"), [(10, 20), (3000, 7)], ids=["many", "long"])
-def test_a_list_that_is_too_long_fails_and_the_rest_is_thrown_away(wire: Wire, kind: str, size: int, most: int) -> None:
-    peer, calls, after, events = wire.log_in(max_answer=20 * 1024), Calls(), Calls(), Calls()
+def test_a_list_that_is_too_long_fails_and_the_rest_is_thrown_away(
+    network: Network, kind: str, size: int, most: int
+) -> None:
+    peer, calls, after, events = network.log_in(max_answer=20 * 1024), Calls(), Calls(), Calls()
     peer.conn.on_event(events)
     action_id = LISTS[kind](peer.conn, calls)
     begin(peer, action_id)
@@ -131,21 +134,21 @@ def test_a_list_that_is_too_long_fails_and_the_rest_is_thrown_away(wire: Wire, k
     assert (peer.conn.dropped, peer.conn.stats.pending, peer.conn.stats.suspects) == (0, 0, 0)
 
 
-def test_raw_text_that_is_too_long(wire: Wire) -> None:
-    peer, calls, after = wire.log_in(max_answer=4096), Calls(), Calls()
+def test_raw_text_that_is_too_long(network: Network) -> None:
+    peer, calls, after = network.log_in(max_answer=4096), Calls(), Calls()
     peer.sock.take()
     peer.conn.action("IAXnetstats", calls)
     fence = peer.sock.take().decode().rpartition("ActionID: ")[2].strip()
     for _ in range(10):
-        wire.say(b"some text\r\n\r\n", peer.sock)
+        network.say(b"some text\r\n\r\n", peer.sock)
     assert [packet.error.limit for packet in calls] == ["max_answer"]
     peer.answer(fence)
     peer.answer(peer.conn.ping(after))
     assert (len(calls), len(after), peer.conn.dropped) == (1, 1, 0)
 
 
-def test_the_limit_is_for_all_answers_of_a_connection_together(wire: Wire) -> None:
-    peer = wire.log_in(max_answer=24 * 1024)
+def test_the_limit_is_for_all_answers_of_a_connection_together(network: Network) -> None:
+    peer = network.log_in(max_answer=24 * 1024)
     calls = [Calls() for _ in range(4)]
     ids = [peer.conn.action("List", one) for one in calls]
     for action_id in ids:
@@ -163,8 +166,8 @@ def test_the_limit_is_for_all_answers_of_a_connection_together(wire: Wire) -> No
 
 
 @pytest.mark.parametrize("end", ["complete", "timeout", "error"])
-def test_room_comes_back_however_a_list_ends(wire: Wire, end: str) -> None:
-    peer = wire.log_in(max_answer=10 * 1024)
+def test_room_comes_back_however_a_list_ends(network: Network, end: str) -> None:
+    peer = network.log_in(max_answer=10 * 1024)
     for _ in range(20):
         calls = Calls()
         action_id = peer.conn.action("List", calls, timeout=5)
@@ -175,7 +178,7 @@ def test_room_comes_back_however_a_list_ends(wire: Wire, end: str) -> None:
         elif end == "error":
             peer.answer(action_id, "Response: Error")
         else:
-            wire.wait(6)
+            network.wait(6)
             entries(peer, action_id, 8)
         assert len(calls) == 1 and not isinstance(calls[0].error, LimitReached)
     assert peer.conn.stats.limits == {}
@@ -185,7 +188,7 @@ def test_room_comes_back_after_a_loss(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon(max_answer=10 * 1024).start(), Calls()
     action_id = daemon.conn.action("List", calls, retry=True, timeout=1000)
     for turn in range(5):
-        peer = Peer(daemon.wire, daemon.conn, daemon.wire.sockets[-1])
+        peer = Peer(daemon.network, daemon.conn, daemon.network.sockets[-1])
         begin(peer, action_id)
         entries(peer, action_id, 8)
         if turn < 4:
@@ -196,8 +199,8 @@ def test_room_comes_back_after_a_loss(make_daemon: MakeDaemon) -> None:
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_what_was_thrown_away_is_let_go(wire: Wire, kind: str) -> None:
-    peer, told = wire.log_in(max_answer=8 * 1024), []
+def test_what_was_thrown_away_is_let_go(network: Network, kind: str) -> None:
+    peer, told = network.log_in(max_answer=8 * 1024), []
 
     def calls(conn: Connection, answer: Any) -> None:
         told.append(len(answer))

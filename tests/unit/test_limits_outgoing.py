@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire import BANNER, URL, WELCOME, Calls, Life, Peer, Wire
+from fake_network import URL, Calls, Life, Network, Peer
+from server_texts import BANNER, WELCOME
 
 from ami_client import Connection
 from ami_client.errors import AMIError, LimitReached, SilenceTimeout
@@ -33,8 +34,8 @@ def fill(peer: Peer) -> LimitReached:
     return raised(endlessly)
 
 
-def test_a_server_that_does_not_read_fills_no_more_than_max_outgoing(wire: Wire) -> None:
-    peer, calls = wire.log_in(max_outgoing=10_000), Calls()
+def test_a_server_that_does_not_read_fills_no_more_than_max_outgoing(network: Network) -> None:
+    peer, calls = network.log_in(max_outgoing=10_000), Calls()
     error = fill(peer)
     assert error.limit == "max_outgoing"
     before = peer.conn.stats
@@ -44,35 +45,35 @@ def test_a_server_that_does_not_read_fills_no_more_than_max_outgoing(wire: Wire)
     assert (after.buffered, after.pending, after.bytes_out) == (before.buffered, 0, before.bytes_out)
     assert after.limits == {"max_outgoing": 2}
     peer.sock.room = None
-    wire.pump()
+    network.pump()
     assert peer.conn.stats.buffered == 0
     peer.answer(peer.conn.ping(calls))
     assert len(calls) == 1
 
 
-def test_meanwhile_it_is_read_from_all_the_same(wire: Wire) -> None:
-    peer, events = wire.log_in(max_outgoing=2000), Calls()
+def test_meanwhile_it_is_read_from_all_the_same(network: Network) -> None:
+    peer, events = network.log_in(max_outgoing=2000), Calls()
     peer.conn.on_event(events)
     fill(peer)
     peer.say("Event: One", "Event: Two")
     assert len(events) == 2
 
 
-def test_the_keepalive_meets_a_full_buffer_and_finds_the_silence_out(wire: Wire) -> None:
-    peer = wire.log_in(max_outgoing=2000, timeout=60)
+def test_the_keepalive_meets_a_full_buffer_and_finds_the_silence_out(network: Network) -> None:
+    peer = network.log_in(max_outgoing=2000, timeout=60)
     fill(peer)
     buffered = peer.conn.stats.buffered
-    wire.wait(31)
+    network.wait(31)
     assert peer.conn.connected and peer.conn.stats.buffered == buffered
     peer.say("Event: One")
-    wire.wait(59)
+    network.wait(59)
     assert peer.conn.connected
-    wire.wait(2)
+    network.wait(2)
     assert type(peer.conn.error) is SilenceTimeout
 
 
-def test_an_on_result_is_not_kept_for_a_call_that_was_not_sent(wire: Wire) -> None:
-    peer, calls = wire.log_in(max_outgoing=2000), Calls()
+def test_an_on_result_is_not_kept_for_a_call_that_was_not_sent(network: Network) -> None:
+    peer, calls = network.log_in(max_outgoing=2000), Calls()
     fill(peer)
     raised(lambda: peer.conn.originate({"Channel": "SIP/1"}, calls, on_result=calls))
     assert peer.conn.stats.pending == 0
@@ -83,8 +84,8 @@ def test_an_on_result_is_not_kept_for_a_call_that_was_not_sent(wire: Wire) -> No
 # Actions
 
 
-def test_actions_in_flight(wire: Wire) -> None:
-    peer, calls = wire.log_in(max_pending=3), Calls()
+def test_actions_in_flight(network: Network) -> None:
+    peer, calls = network.log_in(max_pending=3), Calls()
     peer.sock.take()
     ids = [peer.conn.ping(calls) for _ in range(3)]
     peer.sock.take()
@@ -98,54 +99,54 @@ def test_actions_in_flight(wire: Wire) -> None:
     assert len(calls) == 4
 
 
-def test_what_nobody_waits_for_is_not_in_flight(wire: Wire) -> None:
-    peer = wire.log_in(max_pending=1)
+def test_what_nobody_waits_for_is_not_in_flight(network: Network) -> None:
+    peer = network.log_in(max_pending=1)
     peer.conn.ping(Calls())
     for _ in range(10):
         peer.conn.ping(None)
     assert peer.conn.stats.limits == {}
 
 
-def test_the_keepalive_of_a_connection_with_all_in_flight(wire: Wire) -> None:
-    peer = wire.log_in(max_pending=1, timeout=60)
+def test_the_keepalive_of_a_connection_with_all_in_flight(network: Network) -> None:
+    peer = network.log_in(max_pending=1, timeout=60)
     peer.conn.ping(Calls(), timeout=1e6)
     peer.sock.take()
-    wire.wait(31)
+    network.wait(31)
     assert b"Action: Ping" in peer.sock.take()  # no bound holds it back: a live link is not given up unasked
     peer.say("Event: Life")
-    wire.wait(31)
+    network.wait(31)
     assert peer.conn.connected
-    wire.wait(60)
+    network.wait(60)
     assert type(peer.conn.error) is SilenceTimeout
 
 
 @pytest.mark.parametrize("with_callback", [True, False])
-def test_actions_that_wait_for_the_login(wire: Wire, with_callback: bool) -> None:
+def test_actions_that_wait_for_the_login(network: Network, with_callback: bool) -> None:
     calls = Calls()
     cb = calls if with_callback else None
-    life = Life(wire, max_waiting=2)
+    life = Life(network, max_waiting=2)
     for _ in range(2):
         life.conn.ping(cb)
     assert raised(lambda: life.conn.ping(cb)).limit == "max_waiting"
     assert life.conn.stats.pending == (2 if with_callback else 0)
     assert life.conn.stats.limits == {"max_waiting": 1}
-    wire.pump()
-    wire.say(BANNER + WELCOME)
-    assert wire.sockets[0].take().count(b"Action: Ping") == 2
+    network.pump()
+    network.say(BANNER + WELCOME)
+    assert network.sockets[0].take().count(b"Action: Ping") == 2
     life.conn.ping(cb)  # nothing waits any more
     life.conn.finish()
     assert len(calls) == (3 if with_callback else 0)
 
 
-def test_none_may_wait(wire: Wire) -> None:
-    life = Life(wire, max_waiting=0)
+def test_none_may_wait(network: Network) -> None:
+    life = Life(network, max_waiting=0)
     raised(lambda: life.conn.ping(Calls()))
-    wire.answer_login()
+    network.answer_login()
     life.conn.ping(Calls())
 
 
-def test_callbacks_that_wait_in_the_pool(wire: Wire) -> None:
-    pool, waiting, refused = wire.pool(maxconnperserv=1, max_callbacks=3), Calls(), Calls()
+def test_callbacks_that_wait_in_the_pool(network: Network) -> None:
+    pool, waiting, refused = network.pool(maxconnperserv=1, max_callbacks=3), Calls(), Calls()
     pool.get_connection(URL, before_connect=lambda conn: conn.acquire())
     for _ in range(3):
         assert pool.get_connection(URL, waiting)
@@ -157,19 +158,19 @@ def test_callbacks_that_wait_in_the_pool(wire: Wire) -> None:
     assert (len(waiting), len(refused)) == (4, 0) and pool.stats.waiting == 0
 
 
-def test_each_may_stand_in_the_url(wire: Wire) -> None:
+def test_each_may_stand_in_the_url(network: Network) -> None:
     found: list[Connection] = []
     names = ("max_packet", "max_lines", "max_answer", "max_outgoing", "max_pending", "max_waiting", "max_callbacks")
-    wire.pool().get_connection(URL + "".join(f"#{name}=2000" for name in names), before_connect=found.append)
+    network.pool().get_connection(URL + "".join(f"#{name}=2000" for name in names), before_connect=found.append)
     assert [getattr(found[0].options, name) for name in names] == [2000] * len(names)
 
 
 @pytest.mark.parametrize("call", ["action", "pool"])
 def test_inside_a_callback_it_is_an_error_of_the_callbacks(
-    wire: Wire, call: str, expect_log: Callable[[str], None]
+    network: Network, call: str, expect_log: Callable[[str], None]
 ) -> None:
     expect_log("ERROR: callback .* raised")
-    peer, after = wire.log_in(max_pending=2, max_callbacks=1, maxconnperserv=1), Calls()
+    peer, after = network.log_in(max_pending=2, max_callbacks=1, maxconnperserv=1), Calls()
     peer.conn.acquire()
 
     def greedy(conn: Connection, packet: Any) -> None:

@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 
 import pytest
-from wire import Wire
+from fake_network import Network
 
 from ami_client._transport.transport import Transport
 from ami_client.errors import ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
@@ -19,10 +19,10 @@ from ami_client.url import ServerURL
 class Tried(Transport):
     """A link that keeps what it reports."""
 
-    def __init__(self, wire: Wire, url: str, **options: Any) -> None:
+    def __init__(self, network: Network, url: str, **options: Any) -> None:
         self.got: list[Any] = []
         super().__init__(
-            wire.reactor,
+            network.reactor,
             ServerURL.parse(url),
             Options.make(**options),
             on_open=lambda: self.got.append("open"),
@@ -37,17 +37,17 @@ class Tried(Transport):
         return error
 
 
-def test_it_opens_and_carries_bytes(wire: Wire) -> None:
-    link = Tried(wire, "192.0.2.1:5038")
+def test_it_opens_and_carries_bytes(network: Network) -> None:
+    link = Tried(network, "192.0.2.1:5038")
     link.write(b"too early")
     assert (link.got, link.addr) == ([], "")
-    wire.pump()
+    network.pump()
     assert (link.got, link.addr) == (["open"], "192.0.2.1:5038")
-    wire.say(b"hello")
+    network.say(b"hello")
     link.write(b"hi")
-    assert (link.got, wire.sockets[0].sent) == (["open", b"hello"], b"hi")
+    assert (link.got, network.sockets[0].sent) == (["open", b"hello"], b"hi")
     link.close()
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed
     link.write(b"too late")
 
 
@@ -60,9 +60,9 @@ def test_it_opens_and_carries_bytes(wire: Wire) -> None:
         ("unix:/run/ami", None, "/run/ami"),
     ],
 )
-def test_the_port_and_the_peer(wire: Wire, url: str, port: int | None, addr: str) -> None:
-    link = Tried(wire, url)
-    wire.pump()
+def test_the_port_and_the_peer(network: Network, url: str, port: int | None, addr: str) -> None:
+    link = Tried(network, url)
+    network.pump()
     assert (link.port, link.addr) == (port, addr)
 
 
@@ -77,11 +77,11 @@ def test_the_port_and_the_peer(wire: Wire, url: str, port: int | None, addr: str
     ],
 )
 def test_a_refusal_names_the_usual_port_if_the_url_names_none(
-    wire: Wire, url: str, options: dict[str, Any], hint: bool
+    network: Network, url: str, options: dict[str, Any], hint: bool
 ) -> None:
-    wire.prepare().refuse()
-    link = Tried(wire, url, **options)
-    wire.pump()
+    network.prepare().refuse()
+    link = Tried(network, url, **options)
+    network.pump()
     assert type(link.error) is ConnectFailed
     assert ("5038" in str(link.error).partition(";")[2]) is hint
     assert (link.error.host, link.error.port) == (ServerURL.parse(url).host, link.port)
@@ -89,66 +89,66 @@ def test_a_refusal_names_the_usual_port_if_the_url_names_none(
     assert isinstance(link.error, ConnectionError)
 
 
-def test_another_failure_carries_its_cause(wire: Wire) -> None:
-    wire.prepare().refuse(errno.EHOSTUNREACH)
-    link = Tried(wire, "192.0.2.1")
-    wire.pump()
+def test_another_failure_carries_its_cause(network: Network) -> None:
+    network.prepare().refuse(errno.EHOSTUNREACH)
+    link = Tried(network, "192.0.2.1")
+    network.pump()
     assert link.error.cause.errno == errno.EHOSTUNREACH
     assert "192.0.2.1:5280" in str(link.error) and "5038" not in str(link.error)
 
 
-def test_nobody_answers_within_connect_timeout(wire: Wire) -> None:
-    sock = wire.prepare()
+def test_nobody_answers_within_connect_timeout(network: Network) -> None:
+    sock = network.prepare()
     sock.hold()
-    link = Tried(wire, "192.0.2.1", connect_timeout=3)
-    wire.wait(2.9)
+    link = Tried(network, "192.0.2.1", connect_timeout=3)
+    network.wait(2.9)
     assert link.got == []
-    wire.wait(0.2)
+    network.wait(0.2)
     assert type(link.error) is ConnectTimeout
     assert isinstance(link.error, TimeoutError) and isinstance(link.error, ConnectFailed)
     assert (link.error.host, link.error.port) == ("192.0.2.1", 5280)
     assert sock.closed  # by itself: nothing can come any more
 
 
-def test_the_limit_ends_with_the_opening(wire: Wire) -> None:
-    link = Tried(wire, "192.0.2.1", connect_timeout=3)
-    wire.wait(10)
+def test_the_limit_ends_with_the_opening(network: Network) -> None:
+    link = Tried(network, "192.0.2.1", connect_timeout=3)
+    network.wait(10)
     assert link.got == ["open"]
 
 
-def test_without_a_limit_it_waits(wire: Wire) -> None:
-    wire.prepare().hold()
-    link = Tried(wire, "192.0.2.1", connect_timeout=None)
-    wire.wait(100_000)
+def test_without_a_limit_it_waits(network: Network) -> None:
+    network.prepare().hold()
+    link = Tried(network, "192.0.2.1", connect_timeout=None)
+    network.wait(100_000)
     assert link.got == []
 
 
 @pytest.mark.parametrize("abort", [False, True])
-def test_nothing_comes_after_close(wire: Wire, abort: bool) -> None:
-    wire.prepare().hold()
-    link = Tried(wire, "192.0.2.1", connect_timeout=3)
-    wire.pump()
+def test_nothing_comes_after_close(network: Network, abort: bool) -> None:
+    network.prepare().hold()
+    link = Tried(network, "192.0.2.1", connect_timeout=3)
+    network.pump()
     link.close(abort=abort)
-    assert wire.sockets[0].closed
-    wire.wait(10)
+    assert network.sockets[0].closed
+    network.wait(10)
     assert link.got == []
 
 
-def test_the_end_of_an_open_link(wire: Wire) -> None:
-    link = Tried(wire, "192.0.2.1")
-    wire.pump()
-    wire.sockets[0].eof()
-    wire.pump()
+def test_the_end_of_an_open_link(network: Network) -> None:
+    link = Tried(network, "192.0.2.1")
+    network.pump()
+    network.sockets[0].eof()
+    network.pump()
     _, error = link.got
     assert type(error) is ConnectionLost and error.cause is None
     assert "closed" in str(error)
 
 
-def test_the_reset_of_an_open_link(wire: Wire) -> None:
-    link = Tried(wire, "192.0.2.1")
-    wire.pump()
-    wire.sockets[0].reset()
-    wire.pump()
+def test_the_reset_of_an_open_link(network: Network) -> None:
+    link = Tried(network, "192.0.2.1")
+    network.pump()
+    network.sockets[0].reset()
+    network.pump()
     _, error = link.got
     assert type(error) is ConnectionLost
     assert isinstance(error.cause, ConnectionResetError)
@@ -157,52 +157,52 @@ def test_the_reset_of_an_open_link(wire: Wire) -> None:
 # TLS
 
 
-def test_a_tls_url_begins_with_a_handshake_and_within_the_time_to_connect(wire: Wire) -> None:
-    link = Tried(wire, "tls://192.0.2.1:5039", connect_timeout=3)
-    wire.pump()
-    (sock,) = wire.sockets
+def test_a_tls_url_begins_with_a_handshake_and_within_the_time_to_connect(network: Network) -> None:
+    link = Tried(network, "tls://192.0.2.1:5039", connect_timeout=3)
+    network.pump()
+    (sock,) = network.sockets
     assert sock.sent[:2] == b"\x16\x03"
     assert link.got == []
-    wire.wait(3)
+    network.wait(3)
     assert type(link.error) is ConnectTimeout and sock.closed
 
 
 @pytest.mark.parametrize("wanted", [True, "context"])
-def test_the_option_ssl_does_the_same_for_any_url(wire: Wire, wanted: object) -> None:
-    Tried(wire, "192.0.2.1", ssl=ssl.create_default_context() if wanted == "context" else True)
-    wire.pump()
-    assert wire.sockets[0].sent[:2] == b"\x16\x03"
+def test_the_option_ssl_does_the_same_for_any_url(network: Network, wanted: object) -> None:
+    Tried(network, "192.0.2.1", ssl=ssl.create_default_context() if wanted == "context" else True)
+    network.pump()
+    assert network.sockets[0].sent[:2] == b"\x16\x03"
 
 
-def test_a_server_that_speaks_plainly_is_a_tls_failure(wire: Wire) -> None:
-    link = Tried(wire, "tls://192.0.2.1:5039")
-    wire.pump()
-    wire.say(b"Asterisk Call Manager/5.0.4\r\n")
+def test_a_server_that_speaks_plainly_is_a_tls_failure(network: Network) -> None:
+    link = Tried(network, "tls://192.0.2.1:5039")
+    network.pump()
+    network.say(b"Asterisk Call Manager/5.0.4\r\n")
     assert type(link.error) is TLSFailed
     assert (link.error.host, link.error.port) == ("192.0.2.1", 5039)
     assert isinstance(link.error.cause, ssl.SSLError)
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed
 
 
-def test_an_end_in_the_handshake_is_a_tls_failure(wire: Wire) -> None:
-    link = Tried(wire, "tls://192.0.2.1:5039")
-    wire.pump()
-    wire.sockets[0].eof()
-    wire.pump()
+def test_an_end_in_the_handshake_is_a_tls_failure(network: Network) -> None:
+    link = Tried(network, "tls://192.0.2.1:5039")
+    network.pump()
+    network.sockets[0].eof()
+    network.pump()
     assert type(link.error) is TLSFailed and link.error.cause is None
 
 
-def test_a_name_that_tls_does_not_take(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_tls_does_not_take(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, 1, 6, "", ("192.0.2.1", 5039))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
-    link = Tried(wire, "tls://.pbx.test")
-    wire.pump()
+    link = Tried(network, "tls://.pbx.test")
+    network.pump()
     assert type(link.error) is TLSFailed
     assert isinstance(link.error.cause, ValueError)
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed
 
 
-def test_tls_on_a_unix_socket_needs_no_name(wire: Wire) -> None:
-    link = Tried(wire, "unix:/run/ami", ssl=True)
-    wire.pump()
-    assert (link.got, wire.sockets[0].sent[:2]) == ([], b"\x16\x03")
+def test_tls_on_a_unix_socket_needs_no_name(network: Network) -> None:
+    link = Tried(network, "unix:/run/ami", ssl=True)
+    network.pump()
+    assert (link.got, network.sockets[0].sent[:2]) == ([], b"\x16\x03")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from cases import for_each
-from talk import Client, data, message
+from engine_client import Client, data, message
 
 from ami_client.packet import Kind, Packet
 

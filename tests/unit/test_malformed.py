@@ -8,9 +8,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from engine_client import DATA, Client, feed, message, packets_of, read
 from fuzz.target import ACTIONS, check
 from fuzz.words import mutate, seeds, with_our_ids
-from talk import DATA, WELCOME, Client, feed, message, packets_of, read
+from server_texts import WELCOME
 
 from ami_client._engine.packet import PacketReader
 from ami_client._engine.pending import Pending, Result

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from engine_client import Client, message
+from fake_network import URL, Calls, Network
 from outage import Daemon
-from talk import Client, message
-from wire import URL, Calls, Wire
 
 from ami_client import Pool, Reactor
 from ami_client.errors import ActionTimeout, LimitReached
@@ -46,13 +46,13 @@ def test_what_arrived_for_an_action_that_is_given_up_is_let_go() -> None:
     assert client.session.stats.dropped == 0  # late, and recognised
 
 
-def test_the_callback_of_an_action_that_timed_out_is_let_go(wire: Wire) -> None:
-    peer = wire.log_in(timeout=None)
+def test_the_callback_of_an_action_that_timed_out_is_let_go(network: Network) -> None:
+    peer = network.log_in(timeout=None)
     thing = Thing()
     gone = weakref.ref(thing)
     peer.conn.action("Getvar", lambda conn, packet, thing=thing: None, {"Variable": "x"}, timeout=1)
     del thing
-    wire.wait(2)
+    network.wait(2)
     gc.collect()
     assert gone() is None
 
@@ -80,9 +80,9 @@ def test_connections_whose_retries_have_timed_out_are_let_go(make_daemon: MakeDa
         conn.ping(Calls(), retry=True, timeout=1)
 
     for _ in range(5):
-        daemon.wire.prepare().hold()
+        daemon.network.prepare().hold()
         daemon.pool.get_connection(URL, before_connect=before)
-        daemon.wire.wait(10)
+        daemon.network.wait(10)
     gc.collect()
     assert len(gone) >= 4 and sum(ref() is not None for ref in gone) <= 2  # the last one, and the one under way
 
@@ -93,7 +93,7 @@ def test_a_logoff_is_not_sent_again(daemon: Daemon) -> None:
     daemon.lose()
     assert len(calls) == 1
     daemon.come_back()
-    assert b"Logoff" not in daemon.wire.sockets[-1].take()
+    assert b"Logoff" not in daemon.network.sockets[-1].take()
 
 
 def test_what_is_sent_again_is_bounded_too(make_daemon: MakeDaemon) -> None:
@@ -101,10 +101,10 @@ def test_what_is_sent_again_is_bounded_too(make_daemon: MakeDaemon) -> None:
     for conn in daemon.conns:
         for _ in range(2):
             conn.ping(calls, retry=True)
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.wait(4)
-    daemon.wire.answer_login()
+    daemon.network.wait(4)
+    daemon.network.answer_login()
     assert [type(packet.error) for packet in calls] == [LimitReached] * 4
     assert daemon.conn.stats.pending == 2
 
@@ -167,12 +167,12 @@ def test_connections_that_ended_leave_nothing_behind_on_either_side(replayed: bo
         assert sum((after - before).values()) < 15  # a timer or two may have come or gone
 
 
-def test_what_was_played_leaves_nothing_behind(wire: Wire) -> None:
-    server = FakeAsterisk(wire.reactor)
+def test_what_was_played_leaves_nothing_behind(network: Network) -> None:
+    server = FakeAsterisk(network.reactor)
     happened: list[int] = []
     before = alive()
     for number in range(300):
         server.play([(0.0, partial(happened.append, number))])
-        wire.pump()
+        network.pump()
     assert happened == list(range(300))
     assert sum((alive() - before).values()) < 15

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 import pytest
+from fake_network import URL, Calls, Network, Peer
 from outage import Daemon
-from wire import REFUSAL, URL, Calls, Peer, Wire
+from server_texts import REFUSAL
 
 from ami_client import Connection, Packet, Pool
 from ami_client.errors import ConnectionFinished
@@ -25,28 +26,28 @@ def test_it_runs_after_each_login_with_the_servers_answer(daemon: Daemon) -> Non
     assert told == [(conn, "authentication accepted") for conn in daemon.conns[1:]]
 
 
-def test_it_runs_at_the_first_login_too_and_without_reconnect(wire: Wire) -> None:
-    pool, calls = wire.pool(), Calls()
+def test_it_runs_at_the_first_login_too_and_without_reconnect(network: Network) -> None:
+    pool, calls = network.pool(), Calls()
     pool.on_login(calls)
     pool.get_connection(URL)
-    wire.answer_login()
+    network.answer_login()
     assert len(calls) == 1
 
 
-def test_a_refused_login_is_none(wire: Wire) -> None:
-    pool, calls = wire.pool(), Calls()
+def test_a_refused_login_is_none(network: Network) -> None:
+    pool, calls = network.pool(), Calls()
     pool.on_login(calls)
     pool.get_connection(URL)
-    wire.answer_login(REFUSAL)
+    network.answer_login(REFUSAL)
     assert calls == []
 
 
-def test_it_serves_every_server(wire: Wire) -> None:
-    pool, hosts = wire.pool(), []
+def test_it_serves_every_server(network: Network) -> None:
+    pool, hosts = network.pool(), []
     pool.on_login(lambda conn: hosts.append(conn.host))
     for host in ("192.0.2.1", "192.0.2.2"):
         pool.get_connection(host)
-        wire.answer_login()
+        network.answer_login()
     assert hosts == ["192.0.2.1", "192.0.2.2"]
 
 
@@ -105,8 +106,8 @@ def test_the_same_handler_is_bound_once(daemon: Daemon) -> None:
     assert len(handlers.calls) == 2
 
 
-def test_as_a_decorator_it_leaves_the_function_as_it_was(wire: Wire) -> None:
-    pool = wire.pool()
+def test_as_a_decorator_it_leaves_the_function_as_it_was(network: Network) -> None:
+    pool = network.pool()
 
     @pool.on_login
     def fetch(conn: Connection) -> str:
@@ -116,21 +117,21 @@ def test_as_a_decorator_it_leaves_the_function_as_it_was(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 1, "name"])
-def test_what_cannot_be_called_is_a_type_error(wire: Wire, wrong: Any) -> None:
+def test_what_cannot_be_called_is_a_type_error(network: Network, wrong: Any) -> None:
     with pytest.raises(TypeError, match="callable"):
-        wire.pool().on_login(wrong)
+        network.pool().on_login(wrong)
 
 
-def test_a_coroutine_function_is_a_type_error(wire: Wire) -> None:
+def test_a_coroutine_function_is_a_type_error(network: Network) -> None:
     async def fetch(conn: Connection) -> None: ...
 
     with pytest.raises(TypeError, match="coroutine"):
-        wire.pool().on_login(fetch)
+        network.pool().on_login(fetch)
 
 
-def test_it_has_its_php_name(wire: Wire) -> None:
+def test_it_has_its_php_name(network: Network) -> None:
     calls = Calls()
-    wire.pool().onLogin(calls)  # type: ignore[attr-defined]
+    network.pool().onLogin(calls)  # type: ignore[attr-defined]
 
 
 # The order
@@ -157,19 +158,19 @@ def test_the_order_handlers_then_retried_actions_then_callbacks_then_connected(m
             note(name, f"Callback {name}"),
             before_connect=lambda conn: conn.action("Early", None),
         )
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert order == ["login", "one", "connected", "two"]  # the second waited for a connection that is free
-    sent = [line for line in daemon.wire.sockets[1].take().decode().split("\r\n") if line.startswith("Action: ")]
+    sent = [line for line in daemon.network.sockets[1].take().decode().split("\r\n") if line.startswith("Action: ")]
     names = [line.partition(": ")[2] for line in sent]
     assert names == ["Early", "Fetch", "Again", "Callback one", "Connected", "Callback two"]
 
 
-def test_handlers_of_the_connection_come_before_the_pools(wire: Wire) -> None:
-    pool, order = wire.pool(), []
+def test_handlers_of_the_connection_come_before_the_pools(network: Network) -> None:
+    pool, order = network.pool(), []
     pool.on_login(lambda conn, packet: order.append("pool"))
     before = [lambda conn, packet: order.append("own")]
     pool.get_connection(URL, before_connect=lambda conn: conn.bind("login", before[0]))
-    wire.answer_login()
+    network.answer_login()
     assert order == ["own", "pool"]
 
 
@@ -179,7 +180,7 @@ def test_answers_to_what_it_sends_come_as_always(daemon: Daemon) -> None:
     daemon.pool.on_login(lambda conn: ids.append(conn.ping(answers)))
     daemon.lose()
     sock = daemon.come_back()
-    Peer(daemon.wire, daemon.conn, sock).answer(ids[0])
+    Peer(daemon.network, daemon.conn, sock).answer(ids[0])
     assert [packet["response"] for packet in answers] == ["success"]
 
 
@@ -216,7 +217,7 @@ def test_one_that_raises_is_logged_and_the_others_are_told(daemon: Daemon, expec
     daemon.pool.on_login(after)
     daemon.lose()
     daemon.pool.get_connection(URL, callback)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert (len(after), len(callback)) == (1, 1) and daemon.told[-1] == "connected"
     assert daemon.pool.stats.handler_errors == 1
 
@@ -227,7 +228,7 @@ def test_true_stops_the_other_handlers_and_nothing_else(daemon: Daemon) -> None:
     daemon.pool.on_login(after)
     daemon.lose()
     daemon.pool.get_connection(URL, callback)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert (len(after), len(callback)) == (0, 1) and daemon.told[-1] == "connected"
 
 
@@ -245,19 +246,19 @@ def test_one_that_finishes_leaves_nobody_waiting(make_daemon: MakeDaemon, end: s
     daemon.pool.on_login(after)
     daemon.lose()
     daemon.pool.get_connection(URL, calls)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert [type(packet.error) for packet in calls] == [ConnectionFinished]
     assert [type(packet.error) for packet in retried] == [ConnectionFinished]
     assert daemon.told[-1] == "disconnect" and daemon.open_sockets == []
     assert len(after) == 1 or after == []
 
 
-def test_a_pool_of_its_own_class_has_it_too(wire: Wire) -> None:
+def test_a_pool_of_its_own_class_has_it_too(network: Network) -> None:
     class Own(Pool):
         """Users may subclass it."""
 
-    pool, calls = Own(reactor=wire.reactor, authtype="plain"), Calls()
+    pool, calls = Own(reactor=network.reactor, authtype="plain"), Calls()
     pool.on_login(calls)
     pool.get_connection(URL)
-    wire.answer_login()
+    network.answer_login()
     assert len(calls) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wire import Calls, Peer, Wire, message
+from fake_network import Calls, Network, Peer, message
 
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost
 
@@ -80,7 +80,7 @@ def test_a_loss_fails_both(peer: Peer, with_cb: bool) -> None:
     calls = Calls()
     _, results = originated(peer, calls if with_cb else None)
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     (packet,) = results
     assert isinstance(packet.error, ConnectionLost) and len(calls) == int(with_cb)
 
@@ -107,13 +107,13 @@ def test_a_loss_fails_both(peer: Peer, with_cb: bool) -> None:
         ({1: "odd name"}, 30 + 60),
     ],
 )
-def test_a_result_that_never_comes(wire: Wire, params: Any, limit: float) -> None:
-    peer = wire.log_in(timeout=None)
+def test_a_result_that_never_comes(network: Network, params: Any, limit: float) -> None:
+    peer = network.log_in(timeout=None)
     action_id, results = originated(peer, None, params)
     peer.answer(action_id)
-    wire.wait(limit - 0.1)
+    network.wait(limit - 0.1)
     assert results == []
-    wire.wait(0.2)
+    network.wait(0.2)
     (packet,) = results
     assert isinstance(packet.error, ActionTimeout)
     events = Calls()
@@ -122,10 +122,10 @@ def test_a_result_that_never_comes(wire: Wire, params: Any, limit: float) -> Non
     assert (len(results), len(events)) == (1, 1)
 
 
-def test_without_an_action_timeout_a_result_has_no_limit(wire: Wire) -> None:
-    peer = wire.log_in(timeout=None, action_timeout=None)
+def test_without_an_action_timeout_a_result_has_no_limit(network: Network) -> None:
+    peer = network.log_in(timeout=None, action_timeout=None)
     _, results = originated(peer, None)
-    wire.wait(100_000)
+    network.wait(100_000)
     assert results == []
 
 

@@ -8,7 +8,8 @@ from typing import Any, Optional
 from unittest.mock import Mock
 
 import pytest
-from wire import REFUSAL, URL, Calls, Peer, Wire
+from fake_network import URL, Calls, Network, Peer
+from server_texts import REFUSAL
 
 from ami_client import Connection, Packet, Pool
 from ami_client._client.driver import Driver
@@ -35,29 +36,29 @@ def overriding(base: type[Any], method: str, seen: Seen, fail: Optional[BaseExce
 
 
 def pool_of(
-    wire: Wire, place: str, method: str, seen: Seen, fail: Optional[BaseException] = None, **options: Any
+    network: Network, place: str, method: str, seen: Seen, fail: Optional[BaseException] = None, **options: Any
 ) -> Pool:
     if place == "pool":
         made = overriding(Pool, method, seen, fail)
     else:
         made = type("Own", (Pool,), {"connection_class": overriding(Connection, method, seen, fail)})
-    pool: Pool = made(reactor=wire.reactor, authtype="plain", **options)
+    pool: Pool = made(reactor=network.reactor, authtype="plain", **options)
     return pool
 
 
-def log_in(wire: Wire, pool: Pool, told: Optional[Calls] = None) -> Peer:
+def log_in(network: Network, pool: Pool, told: Optional[Calls] = None) -> Peer:
     found: list[Connection] = []
     pool.get_connection(URL, told, before_connect=found.append)
-    return Peer(wire, found[0], wire.answer_login())
+    return Peer(network, found[0], network.answer_login())
 
 
 PLACES = [(place, method) for place in ("conn", "pool") for method in ("emit", "event")]
 
 
 @pytest.mark.parametrize(("place", "method"), PLACES)
-def test_an_override_sees_every_event(wire: Wire, place: str, method: str) -> None:
+def test_an_override_sees_every_event(network: Network, place: str, method: str) -> None:
     seen: Seen = []
-    peer = log_in(wire, pool_of(wire, place, method, seen))
+    peer = log_in(network, pool_of(network, place, method, seen))
     peer.say("Event: One|X: 1", "Event: Two|X: 2")  # nobody has bound anything
     peer.conn.finish()
     assert [name for name, *_ in seen] == [
@@ -70,7 +71,9 @@ def test_an_override_sees_every_event(wire: Wire, place: str, method: str) -> No
 
 
 @pytest.mark.parametrize(("place", "method"), PLACES)
-def test_handlers_hear_it_in_the_usual_order_and_with_the_usual_arguments(wire: Wire, place: str, method: str) -> None:
+def test_handlers_hear_it_in_the_usual_order_and_with_the_usual_arguments(
+    network: Network, place: str, method: str
+) -> None:
     heard: list[Any] = []
 
     def note(what: str, stops: bool = False) -> Callable[..., object]:
@@ -80,8 +83,8 @@ def test_handlers_hear_it_in_the_usual_order_and_with_the_usual_arguments(wire: 
 
         return handler
 
-    pool = pool_of(wire, place, method, [])
-    peer = log_in(wire, pool)
+    pool = pool_of(network, place, method, [])
+    peer = log_in(network, pool)
     for name in ("event", "event_one"):
         pool.bind(name, note(f"pool {name}"))
         peer.conn.bind(name, note(f"conn {name}", stops=name == "event"))
@@ -96,13 +99,13 @@ def test_handlers_hear_it_in_the_usual_order_and_with_the_usual_arguments(wire: 
 @pytest.mark.parametrize("fail", [RuntimeError(), asyncio.CancelledError(), GeneratorExit()], ids=repr)
 @pytest.mark.parametrize(("place", "method"), PLACES)
 def test_an_override_that_raises_harms_nothing(
-    wire: Wire, place: str, method: str, fail: BaseException, expect_log: ExpectLog
+    network: Network, place: str, method: str, fail: BaseException, expect_log: ExpectLog
 ) -> None:
     expect_log(r"ERROR: callback .*override raised")
     seen: Seen = []
     told, heard = Calls(), Calls()
-    pool = pool_of(wire, place, method, seen, fail)
-    peer = log_in(wire, pool, told)
+    pool = pool_of(network, place, method, seen, fail)
+    peer = log_in(network, pool, told)
     peer.conn.on_event(heard)
     answers = Calls()
     peer.conn.ping(answers)
@@ -115,19 +118,19 @@ def test_an_override_that_raises_harms_nothing(
     assert len(heard) == (2 if place == "pool" else 0)  # the connection's own are before the pool's
     assert peer.conn.stats.handler_errors == 7
     pool.get_connection("192.0.2.9", told)  # the pool goes on
-    wire.answer_login()
+    network.answer_login()
     assert len(told) == 2
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize(("place", "method"), PLACES)
 def test_out_of_an_override_an_interrupt_passes_and_loses_no_later_packet(
-    wire: Wire, place: str, method: str, stop: type[BaseException]
+    network: Network, place: str, method: str, stop: type[BaseException]
 ) -> None:
     seen: Seen = []
 
-    pool = pool_of(wire, place, method, seen)
-    peer = log_in(wire, pool)
+    pool = pool_of(network, place, method, seen)
+    peer = log_in(network, pool)
 
     def interrupt(conn: Any, packet: Packet) -> None:
         raise stop
@@ -137,13 +140,13 @@ def test_out_of_an_override_an_interrupt_passes_and_loses_no_later_packet(
     action_id = peer.conn.ping(answers)
     with pytest.raises(stop):
         peer.say("Event: One", "Event: Two", f"Response: Success|ActionID: {action_id}")
-    wire.pump()
+    network.pump()
     assert [name for name, *_ in seen][-2:] == ["event_two", "event"]
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize(("place", "method"), PLACES)
-def test_an_asynchronous_override_is_logged(wire: Wire, place: str, method: str, expect_log: ExpectLog) -> None:
+def test_an_asynchronous_override_is_logged(network: Network, place: str, method: str, expect_log: ExpectLog) -> None:
     expect_log(r"ERROR: callback .*override returned a coroutine, which nobody runs")
 
     async def override(self: Any, name: str, *args: object) -> bool:
@@ -154,22 +157,22 @@ def test_an_asynchronous_override_is_logged(wire: Wire, place: str, method: str,
     if place == "conn":
         made = type("Own", (Pool,), {"connection_class": made})
     told = Calls()
-    peer = log_in(wire, made(reactor=wire.reactor, authtype="plain"), told)
+    peer = log_in(network, made(reactor=network.reactor, authtype="plain"), told)
     peer.say("Event: One")
     assert len(told) == 1 and peer.conn.connected
 
 
-def test_an_event_that_ends_the_connection_is_the_last(wire: Wire) -> None:
+def test_an_event_that_ends_the_connection_is_the_last(network: Network) -> None:
     seen: Seen = []
-    peer = log_in(wire, pool_of(wire, "conn", "event", seen))
+    peer = log_in(network, pool_of(network, "conn", "event", seen))
     peer.conn.bind("event_one", lambda conn, packet: conn.finish())
     peer.say("Event: One", "Event: Two")
     assert [name for name, *_ in seen] == ["login", "connected", "event_one", "disconnect"]
 
 
-def test_answers_and_entries_are_no_events(wire: Wire) -> None:
+def test_answers_and_entries_are_no_events(network: Network) -> None:
     seen: Seen = []
-    peer, answers = log_in(wire, pool_of(wire, "pool", "emit", seen)), Calls()
+    peer, answers = log_in(network, pool_of(network, "pool", "emit", seen)), Calls()
     listing = peer.conn.action("QueueStatus", answers)
     peer.answer(listing, "Response: Success|EventList: start")
     peer.answer(listing, "Event: QueueParams")
@@ -178,32 +181,34 @@ def test_answers_and_entries_are_no_events(wire: Wire) -> None:
     assert [name for name, *_ in seen] == ["login", "connected"]
 
 
-def test_a_pools_event_sees_reconnecting(wire: Wire, expect_log: ExpectLog) -> None:
+def test_a_pools_event_sees_reconnecting(network: Network, expect_log: ExpectLog) -> None:
     expect_log("connecting again")
     seen: Seen = []
     heard: list[Any] = []
     for method in ("emit", "event"):
-        pool = pool_of(wire, "pool", method, seen, reconnect=1)
+        pool = pool_of(network, "pool", method, seen, reconnect=1)
         pool.on("reconnecting", lambda url, delay, attempt: heard.append((url, attempt)))
-        log_in(wire, pool).sock.eof()
-        wire.pump()
+        log_in(network, pool).sock.eof()
+        network.pump()
         pool.finish()
         assert [args[0] for name, *args in seen if name == "reconnecting"] == [URL]
         seen.clear()
     assert heard == [(URL, 1)] * 2
 
 
-def test_an_override_that_raises_does_not_keep_a_connection_from_coming_back(wire: Wire, expect_log: ExpectLog) -> None:
+def test_an_override_that_raises_does_not_keep_a_connection_from_coming_back(
+    network: Network, expect_log: ExpectLog
+) -> None:
     expect_log("connecting again")
     expect_log("ERROR: callback .*override raised")
-    pool = pool_of(wire, "pool", "emit", [], RuntimeError(), reconnect=1)
-    log_in(wire, pool).sock.eof()
-    wire.wait(2)
-    wire.answer_login()
+    pool = pool_of(network, "pool", "emit", [], RuntimeError(), reconnect=1)
+    log_in(network, pool).sock.eof()
+    network.wait(2)
+    network.answer_login()
     assert pool.stats.logins == 2
 
 
-def test_a_pools_own_events_have_the_pool_as_their_sender(wire: Wire) -> None:
+def test_a_pools_own_events_have_the_pool_as_their_sender(network: Network) -> None:
     heard: list[Any] = []
 
     class Own(Pool):
@@ -212,43 +217,43 @@ def test_a_pools_own_events_have_the_pool_as_their_sender(wire: Wire) -> None:
                 self.event("mine", *args)
             return super().event(name, *args)
 
-    pool = Own(reactor=wire.reactor, authtype="plain")
-    peer = log_in(wire, pool)
+    pool = Own(reactor=network.reactor, authtype="plain")
+    peer = log_in(network, pool)
     pool.bind(["mine", "event_one"], lambda *args: heard.append(args[0]))
     peer.say("Event: One")
     pool.event("event_one", None)
     assert heard == [pool, peer.conn, pool, pool]
 
 
-def test_handlers_that_are_bound_while_an_override_is_at_work_hear_the_same_packet(wire: Wire) -> None:
+def test_handlers_that_are_bound_while_an_override_is_at_work_hear_the_same_packet(network: Network) -> None:
     heard = Calls()
-    pool = pool_of(wire, "conn", "emit", [])
-    peer = log_in(wire, pool)
+    pool = pool_of(network, "conn", "emit", [])
+    peer = log_in(network, pool)
     peer.conn.bind("event_one", lambda conn, packet: pool.bind("event", heard))
     peer.say("Event: One")
     assert len(heard) == 1
 
 
-def test_what_an_instance_has_in_their_place_is_seen_too(wire: Wire) -> None:
-    pool = wire.pool()
+def test_what_an_instance_has_in_their_place_is_seen_too(network: Network) -> None:
+    pool = network.pool()
     seen = pool.emit = Mock(wraps=pool.emit)  # type: ignore[method-assign]
-    peer = log_in(wire, pool)
+    peer = log_in(network, pool)
     peer.say("Event: One")
     assert [call.args[0] for call in seen.call_args_list] == ["login", "connected", "event_one", "event"]
 
 
-def test_a_pool_that_is_none_of_ours_sees_every_event(wire: Wire) -> None:
-    pool = Mock(reactor=wire.reactor)
+def test_a_pool_that_is_none_of_ours_sees_every_event(network: Network) -> None:
+    pool = Mock(reactor=network.reactor)
     options = Options.make({"authtype": "plain"})
-    driver = Driver(URL, ServerURL.parse(URL), options, wire.reactor, pool)
+    driver = Driver(URL, ServerURL.parse(URL), options, network.reactor, pool)
     conn = Connection(driver)
     driver.connect()
-    peer = Peer(wire, conn, wire.answer_login())
+    peer = Peer(network, conn, network.answer_login())
     peer.say("Event: One")
     assert [call.args[0] for call in pool.emit.call_args_list] == ["login", "connected", "event_one", "event"]
 
 
-def test_who_overrides_neither_has_events_passed_over(wire: Wire) -> None:
+def test_who_overrides_neither_has_events_passed_over(network: Network) -> None:
     class Plain(Connection):
         def finish(self) -> None:
             super().finish()
@@ -256,7 +261,7 @@ def test_who_overrides_neither_has_events_passed_over(wire: Wire) -> None:
     class Own(Pool):
         connection_class = Plain
 
-    peer = log_in(wire, Own(reactor=wire.reactor, authtype="plain"))
+    peer = log_in(network, Own(reactor=network.reactor, authtype="plain"))
     peer.conn.emit = Mock(side_effect=AssertionError)  # type: ignore[method-assign]  # too late: events go the short way
     heard = Calls()
     assert isinstance(peer.conn.pool, Pool)
@@ -276,17 +281,17 @@ class OwnPool(Pool):
     connection_class = Own
 
 
-def test_every_connection_of_a_pool_is_of_its_class(wire: Wire, expect_log: ExpectLog) -> None:
+def test_every_connection_of_a_pool_is_of_its_class(network: Network, expect_log: ExpectLog) -> None:
     expect_log("connecting again")
-    pool = OwnPool(reactor=wire.reactor, authtype="plain", reconnect=1, maxconnperserv=1)
+    pool = OwnPool(reactor=network.reactor, authtype="plain", reconnect=1, maxconnperserv=1)
     found: list[Connection] = []
     pool.get_connection(found.append)  # there is no server: it never was
     pool.get_connection(URL, found.append, before_connect=found.append)
-    wire.answer_login()
-    wire.sockets[-1].eof()
-    wire.wait(2)
+    network.answer_login()
+    network.sockets[-1].eof()
+    network.wait(2)
     pool.on("connected", found.append)
-    wire.answer_login()
+    network.answer_login()
     found[-1].acquire()
     pool.get_connection(URL, found.append)
     pool.finish()
@@ -294,14 +299,14 @@ def test_every_connection_of_a_pool_is_of_its_class(wire: Wire, expect_log: Expe
     assert len(set(found)) == 4
 
 
-def test_without_one_it_is_ours(wire: Wire) -> None:
+def test_without_one_it_is_ours(network: Network) -> None:
     assert Pool.connection_class is Connection
-    assert type(wire.log_in().conn) is Connection
+    assert type(network.log_in().conn) is Connection
 
 
-def test_a_refused_login_is_told_through_an_override(wire: Wire) -> None:
+def test_a_refused_login_is_told_through_an_override(network: Network) -> None:
     seen: Seen = []
-    pool = pool_of(wire, "conn", "event", seen)
+    pool = pool_of(network, "conn", "event", seen)
     pool.get_connection(URL)
-    wire.answer_login(REFUSAL)
+    network.answer_login(REFUSAL)
     assert [name for name, *_ in seen] == ["disconnect"]

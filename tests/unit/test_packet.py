@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from talk import message, read_one
+from engine_client import message, read_one
 
 from ami_client.errors import ActionFailed, ConnectionLost
 from ami_client.packet import Kind, Packet, unescape

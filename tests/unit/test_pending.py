@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from talk import message, read_one
+from engine_client import message, read_one
 
 from ami_client._engine.pending import Pending, PendingResult, first_is, mark_error
 from ami_client._engine.quirks import QUIRKS

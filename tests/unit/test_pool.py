@@ -10,7 +10,7 @@ from typing import Any, Callable
 from unittest import mock
 
 import pytest
-from wire import URL, Calls, Wire
+from fake_network import URL, Calls, Network
 
 from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.errors import ConnectFailed, ConnectionFinished, NoServer
@@ -20,9 +20,9 @@ ExpectLog = Callable[[str], None]
 
 
 @pytest.fixture
-def default(wire: Wire) -> Iterator[None]:
+def default(network: Network) -> Iterator[None]:
     """The registries of named pools and of the default reactor, empty for one test."""
-    with mock.patch.object(Pool, "_instances", {}), mock.patch.object(Reactor, "_default", wire.reactor):
+    with mock.patch.object(Pool, "_instances", {}), mock.patch.object(Reactor, "_default", network.reactor):
         yield
 
 
@@ -43,39 +43,39 @@ def forms() -> dict[str, Callable[[Pool, Any], bool]]:
 
 
 @pytest.mark.parametrize("form", forms())
-def test_every_form_gets_a_connection(wire: Wire, form: str) -> None:
+def test_every_form_gets_a_connection(network: Network, form: str) -> None:
     calls = Calls()
-    pool = wire.pool(server=URL)
+    pool = network.pool(server=URL)
     assert forms()[form](pool, calls) is True
-    assert (wire.sockets, calls) == ([], [])  # nothing happens before the loop runs
-    wire.answer_login()
+    assert (network.sockets, calls) == ([], [])  # nothing happens before the loop runs
+    network.answer_login()
     (packet,) = calls
     assert packet["response"] == "success"
 
 
 @pytest.mark.parametrize("php", [False, True])
-def test_on_the_class_it_is_the_default_instances(wire: Wire, default: None, php: bool) -> None:
+def test_on_the_class_it_is_the_default_instances(network: Network, default: None, php: bool) -> None:
     got: list[Connection] = []
     method = Pool.getConnection if php else Pool.get_connection  # type: ignore[attr-defined]
     assert method(URL, got.append) is True
-    wire.pump()
-    wire.sockets[0].eof()
-    wire.pump()
+    network.pump()
+    network.sockets[0].eof()
+    network.pump()
     assert got[0].pool is Pool.get_instance()
 
 
-def test_no_callback_opens_a_connection_all_the_same(wire: Wire) -> None:
-    pool = wire.pool(server=URL)
+def test_no_callback_opens_a_connection_all_the_same(network: Network) -> None:
+    pool = network.pool(server=URL)
     assert pool.get_connection() is True
-    wire.answer_login()
+    network.answer_login()
     got: list[Connection] = []
     pool.get_connection(got.append)
-    assert got[0].connected and len(wire.sockets) == 1
+    assert got[0].connected and len(network.sockets) == 1
 
 
-def test_no_server_fails_the_callback_and_returns_false(wire: Wire) -> None:
+def test_no_server_fails_the_callback_and_returns_false(network: Network) -> None:
     got: list[tuple[Connection, Packet]] = []
-    pool = wire.pool()
+    pool = network.pool()
     assert pool.get_connection(lambda conn, packet: got.append((conn, packet))) is False
     assert pool.get_connection() is False
     ((conn, packet),) = got
@@ -83,129 +83,129 @@ def test_no_server_fails_the_callback_and_returns_false(wire: Wire) -> None:
     assert packet.error is conn.error and isinstance(conn.error, ConnectFailed)
     with pytest.raises(ConnectionFinished):
         conn.ping(None)
-    assert wire.sockets == []
+    assert network.sockets == []
 
 
 @pytest.mark.parametrize("arguments", [(URL, "cb"), (7,), (URL, None, 0, "before"), (print, print), (print, 5)])
-def test_mistakes_raise(wire: Wire, arguments: Any) -> None:
+def test_mistakes_raise(network: Network, arguments: Any) -> None:
     with pytest.raises(TypeError):
-        wire.pool(server=URL).get_connection(*arguments)
-    assert wire.sockets == []
+        network.pool(server=URL).get_connection(*arguments)
+    assert network.sockets == []
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "tcp://joe:hush@", "tcp://joe:hush@h:99999", "h#timeout=x"])
-def test_a_malformed_url_raises_without_its_secret(wire: Wire, url: str) -> None:
+def test_a_malformed_url_raises_without_its_secret(network: Network, url: str) -> None:
     with pytest.raises(ValueError) as caught:
-        wire.pool().get_connection(url, Calls())
+        network.pool().get_connection(url, Calls())
     assert "hush" not in str(caught.value)
 
 
 # Which server
 
 
-def addresses(wire: Wire) -> Counter[str]:
-    wire.pump()
-    return Counter(sock.address[0] for sock in wire.sockets)  # type: ignore[index]
+def addresses(network: Network) -> Counter[str]:
+    network.pump()
+    return Counter(sock.address[0] for sock in network.sockets)  # type: ignore[index]
 
 
-def test_the_option_server_comes_first(wire: Wire) -> None:
-    pool = wire.pool(server="192.0.2.1", servers="192.0.2.2")
+def test_the_option_server_comes_first(network: Network) -> None:
+    pool = network.pool(server="192.0.2.1", servers="192.0.2.2")
     pool.get_connection(Calls())
     pool.get_connection("192.0.2.3", Calls())
-    assert addresses(wire) == {"192.0.2.1": 1, "192.0.2.3": 1}
+    assert addresses(network) == {"192.0.2.1": 1, "192.0.2.3": 1}
 
 
 @pytest.mark.parametrize("servers", ["192.0.2.1, 192.0.2.2", ["192.0.2.1", "192.0.2.2"]])
-def test_one_of_servers_by_chance(wire: Wire, servers: object) -> None:
+def test_one_of_servers_by_chance(network: Network, servers: object) -> None:
     random.seed(7)
-    pool = wire.pool(servers=servers)
+    pool = network.pool(servers=servers)
     for _ in range(40):
         pool.get_connection(Calls())
-    found = addresses(wire)
+    found = addresses(network)
     assert set(found) == {"192.0.2.1", "192.0.2.2"} and min(found.values()) > 5
 
 
-def test_weights(wire: Wire) -> None:
+def test_weights(network: Network) -> None:
     random.seed(7)
-    pool = wire.pool(maxconnperserv=1000)
+    pool = network.pool(maxconnperserv=1000)
     pool.add_server("192.0.2.1", 9)
     pool.addServer("192.0.2.2")  # type: ignore[attr-defined]
     for _ in range(200):
         pool.get_connection(Calls())
-    wire.wait(3)  # they set out in groups
-    found = addresses(wire)
+    network.wait(3)  # they set out in groups
+    found = addresses(network)
     assert 150 < found["192.0.2.1"] < 199
 
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan")])
-def test_a_weight_is_more_than_nothing(wire: Wire, weight: float) -> None:
+def test_a_weight_is_more_than_nothing(network: Network, weight: float) -> None:
     with pytest.raises(ValueError):
-        wire.pool().add_server("192.0.2.1", weight)
+        network.pool().add_server("192.0.2.1", weight)
 
 
-def test_malformed_servers_raise_at_once(wire: Wire) -> None:
+def test_malformed_servers_raise_at_once(network: Network) -> None:
     for options in ({"server": "ftp://x"}, {"servers": "192.0.2.1,ftp://x"}):
         with pytest.raises(ValueError):
-            wire.pool(**options)
+            network.pool(**options)
     with pytest.raises(ValueError):
-        wire.pool().add_server("ftp://x")
+        network.pool().add_server("ftp://x")
 
 
-def test_the_url_is_the_key(wire: Wire) -> None:
-    pool = wire.pool()
+def test_the_url_is_the_key(network: Network) -> None:
+    pool = network.pool()
     for url in ("192.0.2.1", "192.0.2.1/", "192.0.2.1#timeout=7"):
         pool.get_connection(url, Calls())
-        wire.answer_login()
-    assert len(wire.sockets) == 3
+        network.answer_login()
+    assert len(network.sockets) == 3
 
 
 # Before connecting
 
 
-def test_before_connect_runs_once_and_before_anything_is_sent(wire: Wire) -> None:
-    pool = wire.pool()
+def test_before_connect_runs_once_and_before_anything_is_sent(network: Network) -> None:
+    pool = network.pool()
     log: list[object] = []
 
     def before(conn: Connection) -> None:
-        log.append((conn.connected, list(wire.sockets)))
+        log.append((conn.connected, list(network.sockets)))
         conn.bind("connected", lambda conn: log.append("connected"))
 
     pool.get_connection(URL, lambda conn: log.append("cb"), before_connect=before)
-    wire.answer_login()
+    network.answer_login()
     assert log == [(False, []), "cb", "connected"]
     pool.get_connection(URL, lambda conn: log.append("again"), before_connect=before)
     assert log[3:] == ["again"]  # a free connection was there: none was opened
 
 
-def test_before_connect_that_raises_or_finishes(wire: Wire, expect_log: ExpectLog) -> None:
+def test_before_connect_that_raises_or_finishes(network: Network, expect_log: ExpectLog) -> None:
     expect_log("ERROR: callback .* raised")
     calls, others = Calls(), Calls()
-    pool = wire.pool()
+    pool = network.pool()
     pool.get_connection(URL, calls, before_connect=lambda conn: conn.no_such_thing)
-    wire.answer_login()
+    network.answer_login()
     assert calls[0].error is None
     pool.get_connection("192.0.2.9", others, before_connect=lambda conn: conn.finish())
-    wire.pump()
-    assert type(others[0].error) is ConnectionFinished and len(wire.sockets) == 1
+    network.pump()
+    assert type(others[0].error) is ConnectionFinished and len(network.sockets) == 1
 
 
-def test_before_connect_that_is_interrupted_loses_no_slot(wire: Wire) -> None:
+def test_before_connect_that_is_interrupted_loses_no_slot(network: Network) -> None:
     def interrupt(conn: Connection) -> None:
         raise KeyboardInterrupt
 
     calls = Calls()
-    pool = wire.pool(maxconnperserv=1)
+    pool = network.pool(maxconnperserv=1)
     with pytest.raises(KeyboardInterrupt):
         pool.get_connection(URL, calls, before_connect=interrupt)
     pool.get_connection(URL, calls)
-    wire.answer_login()
+    network.answer_login()
     assert [packet.error for packet in calls] == [None, None]
 
 
 # Instances and the reactor
 
 
-def test_named_instances(wire: Wire, default: None) -> None:
+def test_named_instances(network: Network, default: None) -> None:
     assert Pool.get_instance() is Pool.get_instance("default") is Pool.get_instance("")
     assert Pool.get_instance("x") is Pool.getInstance("x")  # type: ignore[attr-defined]
     assert Pool.get_instance("x") is not Pool.get_instance()
@@ -218,7 +218,7 @@ def test_named_instances(wire: Wire, default: None) -> None:
         Pool.get_instance(7)  # type: ignore[arg-type]
 
 
-def test_a_subclass_has_instances_of_its_own(wire: Wire, default: None) -> None:
+def test_a_subclass_has_instances_of_its_own(network: Network, default: None) -> None:
     made: list[Pool] = []
 
     class Mine(Pool):
@@ -231,8 +231,8 @@ def test_a_subclass_has_instances_of_its_own(wire: Wire, default: None) -> None:
     assert type(Mine.get_instance()) is Mine
 
 
-def test_the_reactor_is_the_default_one_unless_given(wire: Wire) -> None:
-    assert wire.pool().reactor is wire.reactor
+def test_the_reactor_is_the_default_one_unless_given(network: Network) -> None:
+    assert network.pool().reactor is network.reactor
     with mock.patch.object(Reactor, "_default", None):
         pool = Pool()
         assert Reactor._default is None  # a constructor makes nothing
@@ -240,8 +240,8 @@ def test_the_reactor_is_the_default_one_unless_given(wire: Wire) -> None:
         Reactor.instance().close()
 
 
-def test_options_by_mapping_and_keyword(wire: Wire) -> None:
-    pool = Pool({"port": 99, "timeout": 7}, reactor=wire.reactor, port=98)
+def test_options_by_mapping_and_keyword(network: Network) -> None:
+    pool = Pool({"port": 99, "timeout": 7}, reactor=network.reactor, port=98)
     assert (pool.options.port, pool.options.timeout) == (98, 7)
     with pytest.raises(TypeError, match="maxconnperserv"):
         Pool(maxconperserv=1)
@@ -294,15 +294,15 @@ SHAPES: dict[str, tuple[Callable[[Owner], Any], int]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("way", ["get_connection", "on_connected"])
-def test_callbacks_get_what_they_have_room_for(wire: Wire, shape: str, way: str) -> None:
+def test_callbacks_get_what_they_have_room_for(network: Network, shape: str, way: str) -> None:
     make, count = SHAPES[shape]
     owner = Owner()
-    pool = wire.pool()
+    pool = network.pool()
     if way == "get_connection":
         pool.get_connection(URL, make(owner))
     else:
         pool.get_connection(URL, None, 0, lambda conn: conn.on_connected(make(owner)))
-    wire.answer_login()
+    network.answer_login()
     (got,) = owner.got
     arguments = got if isinstance(got, tuple) else (got,)
     assert len(arguments) == count and isinstance(arguments[0], Connection)
@@ -310,9 +310,9 @@ def test_callbacks_get_what_they_have_room_for(wire: Wire, shape: str, way: str)
         assert isinstance(arguments[1], Packet)
 
 
-def test_a_builtin_with_room_for_any_number(wire: Wire, capsys: pytest.CaptureFixture[str]) -> None:
-    wire.pool().get_connection(URL, print)
-    wire.answer_login()
+def test_a_builtin_with_room_for_any_number(network: Network, capsys: pytest.CaptureFixture[str]) -> None:
+    network.pool().get_connection(URL, print)
+    network.answer_login()
     assert capsys.readouterr().out.startswith("tcp://joe@192.0.2.1:5038 {'response': 'success'")
 
 
@@ -325,36 +325,36 @@ def test_a_builtin_with_room_for_any_number(wire: Wire, capsys: pytest.CaptureFi
         (b"tcp://joe:hush@192.0.2.1", TypeError),
     ],
 )
-def test_what_could_never_log_in_raises_at_once(wire: Wire, url: Any, error: type[Exception]) -> None:
-    pool, calls = wire.pool(), Calls()
+def test_what_could_never_log_in_raises_at_once(network: Network, url: Any, error: type[Exception]) -> None:
+    pool, calls = network.pool(), Calls()
     with pytest.raises(error) as caught:
         pool.get_connection(url, calls)
     pool.finish()
-    assert (calls, wire.sockets) == ([], [])
+    assert (calls, network.sockets) == ([], [])
     assert "hush" not in repr(caught.value)
 
 
 # As users test: with a patched socket.socket
 
 
-def test_patched_sockets(wire: Wire) -> None:
+def test_patched_sockets(network: Network) -> None:
     sock, calls = FakeSocket(), Calls()
     with mock.patch("socket.socket", return_value=sock) as made:
-        pool = wire.pool()
+        pool = network.pool()
         pool.get_connection(URL, calls)
-        wire.pump()
+        network.pump()
     made.assert_called_once()
     assert sock.address == ("192.0.2.1", 5038)
     sock.feed(b"Asterisk Call Manager/5.0.4\r\nResponse: Success\r\n\r\n")
-    wire.pump()
+    network.pump()
     assert len(calls) == 1 and sock.take().startswith(b"Action: login\r\n")
     pool.finish()
     assert sock.closed
 
 
-def test_the_class_itself_may_stand_in_for_sockets(wire: Wire) -> None:
+def test_the_class_itself_may_stand_in_for_sockets(network: Network) -> None:
     with mock.patch("socket.socket", FakeSocket):
         calls = Calls()
-        wire.pool(connect_timeout=None, login_timeout=3, timeout=None).get_connection(URL, calls)
-        wire.wait(4)
+        network.pool(connect_timeout=None, login_timeout=3, timeout=None).get_connection(URL, calls)
+        network.wait(4)
     assert len(calls) == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+from fake_network import SECRET, Network, Peer
 from prometheus_client import CollectorRegistry, generate_latest
-from wire import SECRET, Peer, Wire
 
 from ami_client import stats
 from ami_client.prometheus import METRICS, PoolCollector
@@ -46,8 +46,8 @@ def test_metrics_of_a_pool_by_server(peer: Peer) -> None:
     assert samples[f'ami_sent_bytes_total{{server="{SERVER}"}}'] == stats.bytes_out > 0
 
 
-def test_limits_by_name_and_no_secret(wire: Wire) -> None:
-    peer = wire.log_in(max_pending=1)
+def test_limits_by_name_and_no_secret(network: Network) -> None:
+    peer = network.log_in(max_pending=1)
     peer.conn.ping(lambda conn, packet: None)
     with pytest.raises(Exception, match="max_pending"):
         peer.conn.ping(lambda conn, packet: None)
@@ -56,23 +56,23 @@ def test_limits_by_name_and_no_secret(wire: Wire) -> None:
     assert SECRET not in "".join(samples)
 
 
-def test_several_pools_are_summed_up_and_ended_connections_still_count(wire: Wire) -> None:
-    first, second = wire.log_in(), wire.log_in()
+def test_several_pools_are_summed_up_and_ended_connections_still_count(network: Network) -> None:
+    first, second = network.log_in(), network.log_in()
     first.conn.finish()
-    wire.pump()
+    network.pump()
     samples = exposed(PoolCollector(first.conn.pool, second.conn.pool))  # type: ignore[arg-type]
     assert samples[f'ami_logins_total{{server="{SERVER}"}}'] == 2
     assert samples[f'ami_connections{{server="{SERVER}"}}'] == 1
 
 
-def test_servers_without_an_entry_of_their_own_share_a_label(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_without_an_entry_of_their_own_share_a_label(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "MAX_PAST", 1)
-    pools = [wire.pool(), wire.pool()]
+    pools = [network.pool(), network.pool()]
     for pool in pools:
         for number in range(3):
             pool.get_connection(f"192.0.2.{number}")
-            wire.answer_login().eof()
-            wire.pump()
+            network.answer_login().eof()
+            network.pump()
     samples = exposed(PoolCollector(*pools))
     logins = {name: value for name, value in samples.items() if name.startswith("ami_logins_total{")}
     assert logins == {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire import Calls, Peer
+from fake_network import Calls, Peer
 
 from ami_client import Quirk
 from ami_client._engine.quirks import QUIRKS, WITH_IDS
@@ -151,7 +151,7 @@ def test_queues_of_old_servers(peer: Peer) -> None:
     calls = Calls()
     peer.conn.action("Queues", calls)
     fence = peer.sock.take().rpartition(b"ActionID: ")[2].strip().decode()
-    peer.wire.say(b"support has 0 calls\r\n   No Callers\r\n\r\n\r\n\r\n", peer.sock)
+    peer.network.say(b"support has 0 calls\r\n   No Callers\r\n\r\n\r\n\r\n", peer.sock)
     peer.say(f"Response: Success|Ping: Pong|ActionID: {fence}")
     assert calls[0].output == ["support has 0 calls", "   No Callers"]
 
@@ -164,7 +164,7 @@ def test_raw_text(peer: Peer, quirk: Any) -> None:
     calls = Calls()
     peer.conn.action("SCCPConfigMetaData", calls, quirk=quirk)
     fence = peer.sock.take().rpartition(b"ActionID: ")[2].strip().decode()
-    peer.wire.say(b"Done\r\n\r\n", peer.sock)
+    peer.network.say(b"Done\r\n\r\n", peer.sock)
     assert calls == []
     peer.say(f"Response: Success|Ping: Pong|ActionID: {fence}")
     assert calls[0].output == ["Done"] and calls[0].error is None
@@ -196,10 +196,10 @@ def test_entries_without_an_id(peer: Peer) -> None:
 def test_a_quirk_survives_being_sent_again(daemon: Any) -> None:
     calls = Calls()
     own = daemon.conn.action("SCCPLines", calls, quirk="single_event", retry=True)
-    daemon.wire.sockets[-1].eof()
-    daemon.wire.wait(10)
-    daemon.wire.answer_login()
-    daemon.wire.say(f"Response: Success\r\nActionID: {own}\r\n\r\nEvent: A\r\nActionID: {own}\r\n\r\n".encode())
+    daemon.network.sockets[-1].eof()
+    daemon.network.wait(10)
+    daemon.network.answer_login()
+    daemon.network.say(f"Response: Success\r\nActionID: {own}\r\n\r\nEvent: A\r\nActionID: {own}\r\n\r\n".encode())
     assert [len(packet.events) for packet in calls] == [1]
 
 

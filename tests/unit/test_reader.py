@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from engine_client import message, one_by_one, packets_of, read, read_one
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talk import BANNER, message, one_by_one, packets_of, read, read_one
+from server_texts import BANNER
 
 from ami_client._engine.packet import PacketReader
 from ami_client.errors import ProtocolError

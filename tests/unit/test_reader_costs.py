@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from talk import message
+from engine_client import message
 
 from ami_client._engine.packet import PacketReader
 from ami_client.errors import ProtocolError

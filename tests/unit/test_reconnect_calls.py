@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import URL, Calls, Network
 from outage import Daemon
-from wire import BANNER, REFUSAL, URL, WELCOME, Calls, Wire
+from server_texts import BANNER, REFUSAL, WELCOME
 
 from ami_client import Connection
 from ami_client.errors import (
@@ -32,19 +33,19 @@ def test_it_brings_the_reconnect_forward(daemon: Daemon) -> None:
     daemon.lose()
     got: list[Connection] = []
     daemon.pool.get_connection(URL, got.append)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert got == [daemon.conns[1]] and got[0].connected
-    daemon.wire.wait(100)
-    assert len(daemon.wire.sockets) == 2  # the delay has nothing left to open
+    daemon.network.wait(100)
+    assert len(daemon.network.sockets) == 2  # the delay has nothing left to open
 
 
 def test_it_is_told_how_that_attempt_went_and_the_next_delay_is_longer(daemon: Daemon) -> None:
     daemon.lose()
     for number in range(3):
         calls = Calls()
-        daemon.wire.prepare().refuse()
+        daemon.network.prepare().refuse()
         daemon.pool.get_connection(URL, calls)
-        daemon.wire.wait(4)
+        daemon.network.wait(4)
         assert [type(packet.error) for packet in calls] == [ConnectFailed]
         assert daemon.told[-1] == f"reconnecting {number + 2}"
     assert daemon.delays == [4, 8, 16, 32]
@@ -53,50 +54,50 @@ def test_it_is_told_how_that_attempt_went_and_the_next_delay_is_longer(daemon: D
 def test_a_later_attempt_comes_as_soon_as_a_first_one_would(daemon: Daemon) -> None:
     daemon.lose()
     for _ in range(4):
-        daemon.wire.prepare().refuse()
-        daemon.wire.wait(daemon.delays[-1])
+        daemon.network.prepare().refuse()
+        daemon.network.wait(daemon.delays[-1])
     assert daemon.delays[-1] == 60
-    daemon.wire.wait(10)
+    daemon.network.wait(10)
     calls = Calls()
     for _ in range(3):  # how many ask, and when, makes no difference
         daemon.pool.get_connection(URL, calls)
-        daemon.wire.wait(1)
-    sockets = len(daemon.wire.sockets)
-    daemon.wire.wait(0.9)
-    assert len(daemon.wire.sockets) == sockets and calls == []
-    daemon.wire.prepare().refuse()
-    daemon.wire.wait(0.1)
-    assert len(daemon.wire.sockets) == sockets + 1
+        daemon.network.wait(1)
+    sockets = len(daemon.network.sockets)
+    daemon.network.wait(0.9)
+    assert len(daemon.network.sockets) == sockets and calls == []
+    daemon.network.prepare().refuse()
+    daemon.network.wait(0.1)
+    assert len(daemon.network.sockets) == sockets + 1
     assert [type(packet.error) for packet in calls] == [ConnectFailed] * 3
     assert daemon.told[-1] == "reconnecting 6"
 
 
 def test_an_attempt_that_is_due_soon_stays_where_it_is(daemon: Daemon) -> None:
     daemon.lose()
-    daemon.wire.prepare().refuse()
-    daemon.wire.wait(4)
-    daemon.wire.wait(5)  # of 8
+    daemon.network.prepare().refuse()
+    daemon.network.wait(4)
+    daemon.network.wait(5)  # of 8
     calls = Calls()
     daemon.pool.get_connection(URL, calls)
-    daemon.wire.wait(2.9)
+    daemon.network.wait(2.9)
     assert calls == []
-    daemon.wire.wait(0.1)
-    daemon.wire.answer_login()
+    daemon.network.wait(0.1)
+    daemon.network.answer_login()
     assert len(calls) == 1 and daemon.conn.connected
 
 
 def test_waiting_callbacks_wait_for_all_attempts_that_are_under_way(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon().start(2)
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     first, second = daemon.open_sockets
     got: list[Connection] = []
     daemon.pool.get_connection(URL, got.append)
     daemon.lose(first)
     assert got == []
-    daemon.wire.say(BANNER, second)
-    daemon.wire.say(WELCOME, second)
+    daemon.network.say(BANNER, second)
+    daemon.network.say(WELCOME, second)
     assert got == [daemon.conns[-1]] and got[0].connected
 
 
@@ -104,19 +105,19 @@ def test_before_connect_runs_for_the_attempt_that_it_brings_forward(daemon: Daem
     daemon.lose()
     before: list[Connection] = []
     daemon.pool.get_connection(URL, before_connect=before.append)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert before == [daemon.conns[1]]
 
 
 def test_it_brings_one_of_several_forward(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon().start(2)
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.pump()
+    daemon.network.pump()
     daemon.pool.get_connection(URL)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert len(daemon.open_sockets) == 1
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     assert len(daemon.open_sockets) == 2
 
 
@@ -124,19 +125,19 @@ def test_a_free_connection_serves_it_and_the_reconnect_stays_where_it_is(make_da
     daemon = make_daemon().start(2)
     got: list[Connection] = []
     daemon.conns[1].release()
-    daemon.lose(daemon.wire.sockets[0])
+    daemon.lose(daemon.network.sockets[0])
     daemon.pool.get_connection(URL, got.append)
     assert got == [daemon.conns[1]]
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     assert len(daemon.open_sockets) == 2
 
 
 def test_another_url_is_no_concern_of_it(daemon: Daemon) -> None:
     daemon.lose()
     daemon.pool.get_connection("192.0.2.2")
-    daemon.wire.pump()
+    daemon.network.pump()
     assert [sock.address for sock in daemon.open_sockets] == [("192.0.2.2", 5280)]
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     assert len(daemon.open_sockets) == 2
 
 
@@ -148,18 +149,18 @@ def test_it_waits_for_that_attempt_and_opens_no_other(daemon: Daemon, by: str) -
     daemon.lose()
     calls = Calls()
     if by == "delay":
-        daemon.wire.wait(4)
+        daemon.network.wait(4)
     for _ in range(5):
         daemon.pool.get_connection(URL, calls)
-        daemon.wire.pump()
+        daemon.network.pump()
     assert len(daemon.open_sockets) == 1 and calls == []
-    daemon.wire.answer_login()
-    assert [packet["response"] for packet in calls] == ["success"] * 5 and len(daemon.wire.sockets) == 2
+    daemon.network.answer_login()
+    assert [packet["response"] for packet in calls] == ["success"] * 5 and len(daemon.network.sockets) == 2
 
 
 def test_all_who_wait_for_it_are_told_that_it_came_to_nothing(daemon: Daemon) -> None:
     daemon.lose()
-    daemon.wire.wait(4)
+    daemon.network.wait(4)
     calls = Calls()
     for _ in range(5):
         daemon.pool.get_connection(URL, calls)
@@ -178,24 +179,24 @@ def test_after_it_who_needs_more_connections_gets_them(daemon: Daemon) -> None:
 
     for _ in range(3):
         daemon.pool.get_connection(URL, keep)
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert len(daemon.open_sockets) == 3 and len(conns) == 1
     for sock in daemon.open_sockets[1:]:
-        daemon.wire.say(BANNER + WELCOME, sock)
+        daemon.network.say(BANNER + WELCOME, sock)
     assert len(set(conns)) == 3
 
 
 def test_of_many_that_never_came_to_be_one_goes_on_trying(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon(), Calls()
     for _ in range(8):
-        daemon.wire.prepare().refuse()
+        daemon.network.prepare().refuse()
         daemon.pool.get_connection(URL, calls)
-    daemon.wire.pump()
+    daemon.network.pump()
     assert [type(packet.error) for packet in calls] == [ConnectFailed] * 8
     assert daemon.told.count("reconnecting 1") == 1
     daemon.come_back()
-    daemon.wire.wait(100)
-    assert len(daemon.wire.sockets) == 9 and daemon.pool.stats.connected == 1
+    daemon.network.wait(100)
+    assert len(daemon.network.sockets) == 9 and daemon.pool.stats.connected == 1
 
 
 # A call out of a callback that learns of the loss
@@ -214,27 +215,27 @@ def test_asking_again_at_each_loss_does_not_double_the_connections(
     if place != "action":
         daemon.pool.on(place, ask)
     for number in range(10):
-        daemon.wire.wait(4)  # an attempt at once is made once in so many seconds
+        daemon.network.wait(4)  # an attempt at once is made once in so many seconds
         if place == "action":
             daemon.conn.ping(ask)
         daemon.lose()
         assert len(daemon.open_sockets) == 1
-        daemon.wire.answer_login()
+        daemon.network.answer_login()
         assert len(got) == number + 1
-    daemon.wire.wait(100)
+    daemon.network.wait(100)
     assert len(daemon.open_sockets) == 1 and daemon.pool.stats.connections == 1
 
 
 def test_a_server_that_accepts_logins_and_closes_is_not_hammered(daemon: Daemon) -> None:
     daemon.pool.on("disconnect", lambda conn: daemon.pool.get_connection(URL))
     daemon.lose()
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     daemon.lose()
     assert daemon.open_sockets == []
-    daemon.wire.wait(3.9)
+    daemon.network.wait(3.9)
     assert daemon.open_sockets == []
-    daemon.wire.wait(0.1)
-    daemon.wire.answer_login()
+    daemon.network.wait(0.1)
+    daemon.network.answer_login()
     assert daemon.conn.connected
 
 
@@ -245,8 +246,8 @@ def test_callers_that_ask_again_at_each_failure_from_the_beginning(
     daemon, failures = make_daemon(), Calls()
 
     def refusing(*args: int) -> FakeSocket:
-        daemon.wire.prepare().refuse()
-        return daemon.wire.make_socket(*args)
+        daemon.network.prepare().refuse()
+        return daemon.network.make_socket(*args)
 
     def ask(conn: Connection) -> None:
         failures.append(conn.error)
@@ -255,10 +256,10 @@ def test_callers_that_ask_again_at_each_failure_from_the_beginning(
     monkeypatch.setattr(socket, "socket", refusing)
     for _ in range(callers):
         daemon.pool.get_connection(URL, ask)
-    daemon.wire.pump()
-    assert len(daemon.wire.sockets) == callers + 1  # those that were asked for, and a first attempt
-    daemon.wire.wait(100)
-    assert len(daemon.wire.sockets) <= callers + 1 + 25  # one in four seconds, however many ask
+    daemon.network.pump()
+    assert len(daemon.network.sockets) == callers + 1  # those that were asked for, and a first attempt
+    daemon.network.wait(100)
+    assert len(daemon.network.sockets) <= callers + 1 + 25  # one in four seconds, however many ask
     assert len(failures) >= 25 * callers
 
 
@@ -275,12 +276,12 @@ def test_asking_again_at_each_refusal_does_not_double_the_connections(
 
     daemon.pool.get_connection(URL, ask)
     for _ in range(10):
-        daemon.wire.answer_login(said)
-        daemon.wire.wait(4)
+        daemon.network.answer_login(said)
+        daemon.network.wait(4)
         assert len(daemon.open_sockets) == 1
-    daemon.wire.answer_login()
-    daemon.wire.wait(100)
-    assert len(daemon.wire.sockets) == 11 and daemon.pool.stats.connections == 1
+    daemon.network.answer_login()
+    daemon.network.wait(100)
+    assert len(daemon.network.sockets) == 11 and daemon.pool.stats.connections == 1
 
 
 def test_asking_again_when_the_connection_was_refused_keeps_counting(make_daemon: MakeDaemon) -> None:
@@ -289,16 +290,16 @@ def test_asking_again_when_the_connection_was_refused_keeps_counting(make_daemon
     def ask(conn: Connection) -> None:
         if not conn.connected and left[0]:
             left[0] -= 1
-            daemon.wire.prepare().refuse()
+            daemon.network.prepare().refuse()
             daemon.pool.get_connection(URL, ask)
 
-    daemon.wire.prepare().refuse()
+    daemon.network.prepare().refuse()
     daemon.pool.get_connection(URL, ask)
-    daemon.wire.pump()
+    daemon.network.pump()
     # The first attempt at once, the others not.
     assert daemon.told == ["disconnect", "reconnecting 1", "disconnect", "reconnecting 2"]
     for _ in range(4):
-        daemon.wire.wait(4)
+        daemon.network.wait(4)
     assert daemon.told.count("disconnect") == 6 and daemon.told[-1] == "reconnecting 6"
     daemon.come_back()
     assert len(daemon.open_sockets) == 1
@@ -315,10 +316,10 @@ def test_maxconnperserv_holds_over_losses(make_daemon: MakeDaemon) -> None:
             sock.eof()
         for _ in range(turn % 2 * 4):  # some of them wait
             daemon.pool.get_connection(URL, calls, before_connect=lambda conn: conn.acquire())
-        daemon.wire.wait(5)
+        daemon.network.wait(5)
         assert len(daemon.open_sockets) == 3
         for sock in daemon.open_sockets[-len(lost) :]:
-            daemon.wire.say(BANNER + WELCOME, sock)
+            daemon.network.say(BANNER + WELCOME, sock)
         assert daemon.pool.stats.connections == daemon.pool.stats.connected == 3
 
 
@@ -328,9 +329,9 @@ def test_who_waits_for_a_connection_does_not_wait_for_the_delay(make_daemon: Mak
     assert calls == []
     daemon.lose()
     assert daemon.told == ["disconnect", "reconnecting 1"]
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert len(calls) == 1 and daemon.conn.connected
-    daemon.wire.wait(100)
+    daemon.network.wait(100)
     assert len(daemon.open_sockets) == 1
 
 
@@ -339,8 +340,8 @@ def test_who_waits_gets_the_connection_that_came_back(make_daemon: MakeDaemon) -
     daemon.lose()
     for _ in range(3):
         daemon.pool.get_connection(URL, calls)
-    daemon.wire.answer_login()
-    assert len(calls) == 3 and len(daemon.wire.sockets) == 2
+    daemon.network.answer_login()
+    assert len(calls) == 3 and len(daemon.network.sockets) == 2
 
 
 def test_a_connection_that_comes_back_by_itself_is_free(daemon: Daemon) -> None:
@@ -363,48 +364,48 @@ def test_a_connection_that_comes_back_by_itself_is_free(daemon: Daemon) -> None:
         ({"connect_timeout": 30, "login_timeout": 2}, "", LoginTimeout),
     ],
 )
-def test_a_call_may_have_its_own_limits(wire: Wire, limits: dict[str, Any], prepared: str, error: type) -> None:
+def test_a_call_may_have_its_own_limits(network: Network, limits: dict[str, Any], prepared: str, error: type) -> None:
     calls = Calls()
     if prepared:
-        getattr(wire.prepare(), prepared)()
-    wire.pool().get_connection(URL, calls, **limits)
-    wire.wait(1.9)
+        getattr(network.prepare(), prepared)()
+    network.pool().get_connection(URL, calls, **limits)
+    network.wait(1.9)
     assert calls == []
-    wire.wait(0.2)
+    network.wait(0.2)
     assert [type(packet.error) for packet in calls] == [error]
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "login_timeout"])
-def test_infinity_is_no_limit_and_none_is_the_pools(wire: Wire, name: str) -> None:
-    pool = wire.pool(timeout=None, **{name: 5})
+def test_infinity_is_no_limit_and_none_is_the_pools(network: Network, name: str) -> None:
+    pool = network.pool(timeout=None, **{name: 5})
     told: dict[str, Calls] = {"infinite": Calls(), "pool's": Calls()}
     for kind, limit in (("infinite", float("inf")), ("pool's", None)):
         if name == "connect_timeout":
-            wire.prepare().hold()
+            network.prepare().hold()
         limits: dict[str, Any] = {name: limit}
         pool.get_connection(URL, told[kind], **limits)
-    wire.wait(1000)
+    network.wait(1000)
     assert (len(told["infinite"]), len(told["pool's"])) == (0, 1)
 
 
 @pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (-1, ValueError), ("1", TypeError), (True, TypeError)])
 @pytest.mark.parametrize("name", ["connect_timeout", "login_timeout"])
-def test_a_limit_that_is_none_raises_and_opens_nothing(wire: Wire, name: str, limit: Any, error: type) -> None:
-    pool = wire.pool()
+def test_a_limit_that_is_none_raises_and_opens_nothing(network: Network, name: str, limit: Any, error: type) -> None:
+    pool = network.pool()
     with pytest.raises(error, match=name):
         pool.get_connection(URL, Calls(), **{name: limit})
-    wire.pump()
-    assert wire.sockets == [] and pool.stats.connections == 0
+    network.pump()
+    assert network.sockets == [] and pool.stats.connections == 0
 
 
 def test_the_limits_of_a_call_are_those_of_the_one_attempt(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon()
     daemon.pool.get_connection(URL, login_timeout=2)
-    daemon.wire.wait(2)
+    daemon.network.wait(2)
     assert daemon.told == ["disconnect", "reconnecting 1"]
-    daemon.wire.wait(4 + 9.9)  # the pool's login_timeout is 10
-    assert daemon.told == ["disconnect", "reconnecting 1"] and len(daemon.wire.sockets) == 2
-    daemon.wire.wait(0.2)
+    daemon.network.wait(4 + 9.9)  # the pool's login_timeout is 10
+    assert daemon.told == ["disconnect", "reconnecting 1"] and len(daemon.network.sockets) == 2
+    daemon.network.wait(0.2)
     assert daemon.told[-1] == "reconnecting 2"
 
 
@@ -413,9 +414,9 @@ def test_a_refused_login_is_told_to_who_brought_it_forward(daemon: Daemon, expec
     daemon.lose()
     calls = Calls()
     daemon.pool.get_connection(URL, calls)
-    daemon.wire.answer_login(REFUSAL)
+    daemon.network.answer_login(REFUSAL)
     assert [type(packet.error) for packet in calls] == [LoginRefused]
-    daemon.wire.wait(100)
+    daemon.network.wait(100)
     assert daemon.open_sockets == []
 
 
@@ -426,17 +427,17 @@ def test_who_waits_when_the_reconnect_is_called_off(make_daemon: MakeDaemon) -> 
     daemon, got = make_daemon(maxconnperserv=1).start(), Calls()
     lost = daemon.conn
     daemon.lose()
-    daemon.wire.prepare().refuse()
-    daemon.wire.wait(4)
+    daemon.network.prepare().refuse()
+    daemon.network.wait(4)
     attempt = daemon.conns[-1]
     assert attempt is lost
     failed: list[Connection] = []
     daemon.pool.on("disconnect", failed.append)
-    daemon.wire.prepare().refuse()
-    daemon.wire.wait(8)
+    daemon.network.prepare().refuse()
+    daemon.network.wait(8)
     daemon.pool.get_connection(URL, got)
     failed[-1].finish()
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert len(got) == 1 and daemon.conn.connected
 
 
@@ -446,15 +447,15 @@ def test_a_handler_of_the_login_that_ends_what_callers_wait_for(daemon: Daemon) 
     for _ in range(2):
         daemon.pool.get_connection(URL, lambda conn, packet: got.append((conn, packet)))
     daemon.pool.on_login(lambda conn: conn.finish())
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert [(conn.connected, type(packet.error)) for conn, packet in got] == [(False, ConnectionFinished)] * 2
 
 
 def test_an_attempt_that_is_over_before_it_began(make_daemon: MakeDaemon) -> None:
     daemon, got = make_daemon(maxconnperserv=1).start(), Calls()
     daemon.conn.ping(lambda conn, packet: daemon.pool.get_connection(URL, got), retry=True)
-    daemon.wire.sockets[0].eof()
+    daemon.network.sockets[0].eof()
     daemon.pool.on("reconnecting", lambda *args: daemon.pool.get_connection(URL, None, 0, lambda conn: conn.finish()))
-    daemon.wire.pump()
-    daemon.wire.answer_login()
+    daemon.network.pump()
+    daemon.network.answer_login()
     assert len(got) == 1

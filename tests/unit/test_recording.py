@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from cases import for_each
+from engine_client import DATA
 from hypothesis import given
 from hypothesis import strategies as st
-from talk import DATA
 
 from ami_client.testing import Recording
 from ami_client.testing.framing import MAX_HELD, PacketSplitter, RequestSplitter

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from talk import DATA
+from engine_client import DATA
 
 from ami_client import AMIError, ConnectFailed, Connection, ConnectionLost, Packet, Pool, Reactor
 from ami_client.testing import FakeAsterisk, Recorder, Recording, SimulatedReactor

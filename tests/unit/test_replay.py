@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pytest
 from cases import for_each
-from talk import DATA
+from engine_client import DATA
 
 from ami_client import ActionTimeout, Connection, Packet, Pool
 from ami_client.testing import FakeAsterisk, Recording, SimulatedReactor

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from children import in_child
-from wire import Calls, Wire
+from fake_network import Calls, Network
 
 from ami_client import Pool, Reactor
 from ami_client._transport.connector import Connector
@@ -62,10 +62,10 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "ami_client-resolver"]
 
 
-def connect(wire: Wire, host: str = "pbx.test", port: int = 5038) -> tuple[Connector, list[Any]]:
+def connect(network: Network, host: str = "pbx.test", port: int = 5038) -> tuple[Connector, list[Any]]:
     got: list[Any] = []
     connector = Connector(
-        wire.reactor,
+        network.reactor,
         host,
         port,
         timeout=None,
@@ -76,67 +76,67 @@ def connect(wire: Wire, host: str = "pbx.test", port: int = 5038) -> tuple[Conne
     return connector, got
 
 
-def test_who_asks_while_a_look_up_hangs_waits_for_its_answer(wire: Wire, names: Names) -> None:
-    attempts = [connect(wire, host, port) for port in range(5000, 5030) for host in ("pbx.test", "PBX.test")]
+def test_who_asks_while_a_look_up_hangs_waits_for_its_answer(network: Network, names: Names) -> None:
+    attempts = [connect(network, host, port) for port in range(5000, 5030) for host in ("pbx.test", "PBX.test")]
     assert len(threads()) == 1
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert [got for _, got in attempts] == [[("192.0.2.7", port)] for port in range(5000, 5030) for _ in "ab"]
     assert names.asked == ["pbx.test"]
 
 
-def test_one_host_does_not_wait_for_another(wire: Wire, names: Names) -> None:
+def test_one_host_does_not_wait_for_another(network: Network, names: Names) -> None:
     for host in ("a.test", "b.test", "a.test"):
-        connect(wire, host)
+        connect(network, host)
     assert len(threads()) == 2
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert sorted(names.asked) == ["a.test", "b.test"]
 
 
-def test_an_answer_is_not_kept_for_later(wire: Wire, names: Names) -> None:
+def test_an_answer_is_not_kept_for_later(network: Network, names: Names) -> None:
     names.free.set()
     for number in range(2):
         names.answers["pbx.test"] = socket.gaierror(socket.EAI_AGAIN, "later") if number else FOUND
-        _, got = connect(wire)
-        wire.resolve()
+        _, got = connect(network)
+        network.resolve()
         assert len(got) == 1 and isinstance(got[0], OSError) is bool(number)
     assert len(names.asked) == 2
 
 
-def test_all_who_wait_are_told_the_failure(wire: Wire, names: Names) -> None:
+def test_all_who_wait_are_told_the_failure(network: Network, names: Names) -> None:
     names.answers["pbx.test"] = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    attempts = [connect(wire) for _ in range(3)]
+    attempts = [connect(network) for _ in range(3)]
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert [got[0].errno for _, got in attempts] == [socket.EAI_NONAME] * 3
 
 
 @pytest.mark.parametrize("problem", [UnicodeError("label too long"), ValueError("embedded null"), MemoryError()])
-def test_whatever_a_look_up_raises_the_next_one_begins_anew(wire: Wire, names: Names, problem: Exception) -> None:
+def test_whatever_a_look_up_raises_the_next_one_begins_anew(network: Network, names: Names, problem: Exception) -> None:
     names.answers["pbx.test"] = problem
     names.free.set()
     for _ in range(2):
-        _, got = connect(wire)
-        wire.resolve()
+        _, got = connect(network)
+        network.resolve()
         assert got[0].errno == errno.EINVAL
     assert len(names.asked) == 2
 
 
-def test_daemons_that_try_again_and_again_make_one_thread(wire: Wire, names: Names, expect_log: Any) -> None:
+def test_daemons_that_try_again_and_again_make_one_thread(network: Network, names: Names, expect_log: Any) -> None:
     expect_log("WARNING: .*connecting again")
     calls = Calls()
-    pools = [wire.pool(reconnect=0.01, reconnect_max=0.02, connect_timeout=0.1) for _ in range(3)]
+    pools = [network.pool(reconnect=0.01, reconnect_max=0.02, connect_timeout=0.1) for _ in range(3)]
     for pool in pools:
         pool.get_connection("pbx.test", calls)
-    wire.wait(10)
+    network.wait(10)
     assert min(pool.stats.reconnects for pool in pools) > 50
     assert len(threads()) == 1
     assert len(calls) == 3 and all(isinstance(packet.error, ConnectFailed) for packet in calls)
     for pool in pools:
         pool.finish()
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert names.asked == ["pbx.test"]
 
 
@@ -169,17 +169,17 @@ def test_threads_and_loops_share_the_look_up_and_each_is_told_in_its_own(names: 
     assert told == [True] * 3 and names.asked == ["pbx.test"]
 
 
-def test_a_loop_that_was_closed_meanwhile_harms_nobody_else(wire: Wire, names: Names) -> None:
+def test_a_loop_that_was_closed_meanwhile_harms_nobody_else(network: Network, names: Names) -> None:
     closed = Reactor()
     resolver.ask(closed, "pbx.test", told_too_much)
-    _, got = connect(wire)
+    _, got = connect(network)
     closed.close()
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert got == [("192.0.2.7", 5038)]
 
 
-def test_a_loop_that_raises_harms_nobody_else(wire: Wire, names: Names, expect_log: Any) -> None:
+def test_a_loop_that_raises_harms_nobody_else(network: Network, names: Names, expect_log: Any) -> None:
     class Odd(Reactor):
         def call_soon_threadsafe(self, *args: Any) -> Any:
             raise LookupError("an odd loop")
@@ -187,37 +187,37 @@ def test_a_loop_that_raises_harms_nobody_else(wire: Wire, names: Names, expect_l
     expect_log("did not take the answer")
     with Odd() as odd:
         resolver.ask(odd, "pbx.test", told_too_much)
-        _, got = connect(wire)
+        _, got = connect(network)
         names.free.set()
-        wire.resolve()
+        network.resolve()
     assert got == [("192.0.2.7", 5038)]
 
 
-def test_who_gives_up_leaves_nothing_behind_while_the_look_up_hangs(wire: Wire, names: Names) -> None:
+def test_who_gives_up_leaves_nothing_behind_while_the_look_up_hangs(network: Network, names: Names) -> None:
     gone = []
     for _ in range(10):
-        connector, _ = connect(wire)
+        connector, _ = connect(network)
         gone.append(weakref.ref(connector))
         connector.cancel()
     del connector
     gc.collect()
     assert [ref() for ref in gone] == [None] * 10
-    _, got = connect(wire)
+    _, got = connect(network)
     names.free.set()
-    wire.resolve()
+    network.resolve()
     assert got == [("192.0.2.7", 5038)] and len(names.asked) == 1
 
 
-def test_a_pool_that_gives_up_leaves_nothing_behind_while_the_look_up_hangs(wire: Wire, names: Names) -> None:
+def test_a_pool_that_gives_up_leaves_nothing_behind_while_the_look_up_hangs(network: Network, names: Names) -> None:
     gone = []
 
     def keep(conn: Any) -> None:
         gone.append(weakref.ref(conn))
 
-    pool, calls = Pool(reactor=wire.reactor, connect_timeout=1), Calls()
+    pool, calls = Pool(reactor=network.reactor, connect_timeout=1), Calls()
     for _ in range(5):
         pool.get_connection("pbx.test", calls, before_connect=keep)
-        wire.wait(2)
+        network.wait(2)
     assert len(gone) == len(calls) == 5
     calls.clear()  # failure packets
     gc.collect()
@@ -225,7 +225,7 @@ def test_a_pool_that_gives_up_leaves_nothing_behind_while_the_look_up_hangs(wire
 
 
 def test_a_thread_that_cannot_be_had_is_asked_for_again_by_the_next(
-    wire: Wire, names: Names, monkeypatch: pytest.MonkeyPatch
+    network: Network, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -233,11 +233,11 @@ def test_a_thread_that_cannot_be_had_is_asked_for_again_by_the_next(
     names.free.set()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        _, got = connect(wire)
-        wire.pump()
+        _, got = connect(network)
+        network.pump()
         assert got[0].errno == errno.EAGAIN
-    _, got = connect(wire)
-    wire.resolve()
+    _, got = connect(network)
+    network.resolve()
     assert got == [("192.0.2.7", 5038)]
 
 

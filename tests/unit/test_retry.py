@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import URL, Calls, Network, Peer, message
 from outage import Daemon
-from wire import URL, Calls, Peer, Wire, message
 
 from ami_client import Connection
 from ami_client.errors import ActionFailed, ConnectionLost
@@ -21,18 +21,18 @@ def sent(daemon: Daemon) -> list[str]:
 
 
 def messages(daemon: Daemon) -> list[dict[str, str]]:
-    text = daemon.wire.sockets[-1].take().decode()
+    text = daemon.network.sockets[-1].take().decode()
     blocks = [block.split("\r\n") for block in text.split("\r\n\r\n") if block]
     return [dict(line.split(": ", 1) for line in block) for block in blocks]
 
 
 def say(daemon: Daemon, *said: str) -> None:
     """The server of the last socket speaks."""
-    Peer(daemon.wire, daemon.conn, daemon.wire.sockets[-1]).say(*said)
+    Peer(daemon.network, daemon.conn, daemon.network.sockets[-1]).say(*said)
 
 
 def lose_and_come_back(daemon: Daemon) -> None:
-    daemon.wire.sockets[-1].take()
+    daemon.network.sockets[-1].take()
     daemon.lose()
     daemon.come_back()
 
@@ -50,9 +50,9 @@ def test_without_it_an_action_fails_at_the_loss(daemon: Daemon) -> None:
 def test_with_it_the_same_bytes_go_out_again(daemon: Daemon) -> None:
     calls = Calls()
     action_id = daemon.conn.action("Do", calls, [("One", "1"), ("Two", ["a", "b"]), ("Three", {"k": "v"})], retry=True)
-    before = daemon.wire.sockets[0].take()
+    before = daemon.network.sockets[0].take()
     lose_and_come_back(daemon)
-    assert daemon.wire.sockets[1].take() == before != b"" and calls == []
+    assert daemon.network.sockets[1].take() == before != b"" and calls == []
     say(daemon, f"Response: Success|ActionID: {action_id}|N: 1")
     say(daemon, f"Response: Success|ActionID: {action_id}|N: 2")
     assert [packet["n"] for packet in calls] == ["1"]
@@ -110,7 +110,7 @@ def test_an_answer_before_the_loss_is_the_answer(daemon: Daemon) -> None:
 def test_an_answer_in_the_last_bytes_before_the_loss_counts(daemon: Daemon) -> None:
     calls = Calls()
     action_id = daemon.conn.ping(calls, retry=True)
-    daemon.wire.sockets[0].feed(message(f"Response: Success|ActionID: {action_id}"))
+    daemon.network.sockets[0].feed(message(f"Response: Success|ActionID: {action_id}"))
     lose_and_come_back(daemon)
     assert [packet["response"] for packet in calls] == ["success"] and sent(daemon) == []
 
@@ -137,11 +137,11 @@ def test_those_of_several_connections_all_go_to_the_first_that_logs_in(make_daem
     for number, conn in enumerate(daemon.conns):
         for letter in "ab":
             conn.action(f"Do-{number}{letter}", Calls(), retry=True)
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.pump()
-    daemon.wire.wait(4)
-    daemon.wire.answer_login()
+    daemon.network.pump()
+    daemon.network.wait(4)
+    daemon.network.answer_login()
     assert sent(daemon) == ["Do-0a", "Do-0b", "Do-1a", "Do-1b"]
 
 
@@ -153,9 +153,9 @@ def test_one_that_waits_for_the_login_waits_for_the_next_one(make_daemon: MakeDa
         conn.ping(others)
         ids.append(conn.ping(calls, retry=True))
 
-    daemon.wire.prepare().refuse()
+    daemon.network.prepare().refuse()
     daemon.pool.get_connection(URL, before_connect=early)
-    daemon.wire.pump()
+    daemon.network.pump()
     assert (len(others), len(calls)) == (1, 0)
     daemon.come_back()
     assert [one["ActionID"] for one in messages(daemon)] == ids
@@ -171,8 +171,8 @@ def test_losses_in_a_row_send_it_once_per_login_and_answer_it_once(daemon: Daemo
         assert sent(daemon) == ["Ping"]
     daemon.lose()
     for _ in range(3):  # without one
-        daemon.wire.prepare().refuse()
-        daemon.wire.wait(daemon.delays[-1])
+        daemon.network.prepare().refuse()
+        daemon.network.wait(daemon.delays[-1])
     daemon.come_back()
     assert sent(daemon) == ["Ping"] and calls == []
     say(daemon, f"Response: Success|ActionID: {action_id}")
@@ -185,7 +185,7 @@ def test_it_goes_with_a_connection_that_somebody_asked_for_without_reconnect(mak
     daemon.pool.get_connection(URL)  # waits for the only slot
     daemon.conn.ping(calls, retry=True)
     daemon.lose()
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert sent(daemon) == ["Ping"] and calls == []
 
 
@@ -193,7 +193,7 @@ def test_a_connection_of_another_server_does_not_send_it(daemon: Daemon) -> None
     daemon.conn.ping(Calls(), retry=True)
     daemon.lose()
     daemon.pool.get_connection("192.0.2.2")
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     assert sent(daemon) == []
 
 
@@ -232,11 +232,11 @@ def test_a_composite_answer_too(daemon: Daemon) -> None:
 def test_raw_text_goes_out_with_the_ping_behind_it(daemon: Daemon) -> None:
     calls = Calls()
     daemon.conn.action("IAXnetstats", calls, retry=True)
-    daemon.wire.say(b"old text\r\n\r\n")
+    daemon.network.say(b"old text\r\n\r\n")
     lose_and_come_back(daemon)
     action, fence = messages(daemon)
     assert (action["Action"], fence["Action"]) == ("IAXnetstats", "Ping")
-    daemon.wire.say(b"new text\r\n\r\n" + message(f"Response: Success|ActionID: {fence['ActionID']}"))
+    daemon.network.say(b"new text\r\n\r\n" + message(f"Response: Success|ActionID: {fence['ActionID']}"))
     (packet,) = calls
     assert packet.output == ["new text"] and daemon.pool.stats.dropped == 0
 
@@ -328,14 +328,14 @@ def test_without_a_callback_it_is_sent_and_forgotten(daemon: Daemon) -> None:
 def test_a_ping_that_was_sent_again_measures_its_second_way(daemon: Daemon) -> None:
     action_id = daemon.conn.ping(Calls(), retry=True, timeout=1000)
     lose_and_come_back(daemon)
-    daemon.wire.wait(0.5)
+    daemon.network.wait(0.5)
     say(daemon, f"Response: Success|ActionID: {action_id}")
     assert daemon.conn.round_trip == pytest.approx(0.5)
     assert daemon.conns[0].round_trip is None
 
 
-def test_it_is_no_word_of_the_protocol(wire: Wire) -> None:
-    peer = wire.log_in()
+def test_it_is_no_word_of_the_protocol(network: Network) -> None:
+    peer = network.log_in()
     peer.sock.take()
     peer.conn.ping(None, retry=True)
     assert b"etry" not in peer.sock.take()

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import URL, Calls, Peer
 from outage import Daemon
-from wire import REFUSAL, URL, Calls, Peer
+from server_texts import REFUSAL
 
 from ami_client import Connection
 from ami_client.errors import (
@@ -37,14 +38,14 @@ def errors(calls: Calls) -> list[type]:
 def test_the_time_limit_goes_on_over_the_loss(daemon: Daemon) -> None:
     calls = Calls()
     daemon.conn.ping(calls, retry=True, timeout=10)
-    daemon.wire.wait(3)
+    daemon.network.wait(3)
     daemon.lose()
     daemon.come_back()  # at 7
-    daemon.wire.wait(2.9)
+    daemon.network.wait(2.9)
     assert calls == []
-    daemon.wire.wait(0.2)
+    daemon.network.wait(0.2)
     assert errors(calls) == [ActionTimeout] and "10 s" in str(calls[0].error)
-    daemon.wire.wait(100)
+    daemon.network.wait(100)
     assert len(calls) == 1 and daemon.pool.stats.timeouts == 1
 
 
@@ -53,9 +54,9 @@ def test_of_a_calls_result_too(daemon: Daemon) -> None:
     daemon.conn.originate({"Channel": "SIP/1", "Timeout": 5000}, Calls(), on_result=results, retry=True)
     daemon.lose()
     daemon.come_back()
-    daemon.wire.wait(60.9)  # action_timeout and the 5 s, less the 4 s of the delay
+    daemon.network.wait(60.9)  # action_timeout and the 5 s, less the 4 s of the delay
     assert results == []
-    daemon.wire.wait(0.2)
+    daemon.network.wait(0.2)
     assert errors(results) == [ActionTimeout]
 
 
@@ -64,9 +65,9 @@ def test_the_options_limit_goes_on_too(make_daemon: MakeDaemon) -> None:
     daemon.conn.ping(calls, retry=True)
     daemon.lose()
     daemon.come_back()
-    daemon.wire.wait(1.9)
+    daemon.network.wait(1.9)
     assert calls == []
-    daemon.wire.wait(0.2)
+    daemon.network.wait(0.2)
     assert errors(calls) == [ActionTimeout]
 
 
@@ -75,7 +76,7 @@ def test_without_a_limit_it_waits_for_ever(make_daemon: MakeDaemon) -> None:
     daemon.conn.ping(calls, retry=True)
     daemon.lose()
     daemon.come_back()
-    daemon.wire.wait(1e6)
+    daemon.network.wait(1e6)
     assert calls == []
 
 
@@ -83,16 +84,16 @@ def test_time_runs_out_while_nobody_is_connected(daemon: Daemon) -> None:
     calls, half = Calls(), Calls()
     daemon.conn.ping(calls, retry=True, timeout=3)
     action_id = daemon.conn.core_show_channels(half, retry=True, timeout=3)
-    peer = Peer(daemon.wire, daemon.conn, daemon.wire.sockets[0])
+    peer = Peer(daemon.network, daemon.conn, daemon.network.sockets[0])
     peer.answer(action_id, "Response: Success|EventList: start")
     daemon.lose()
     assert daemon.pool.stats.pending == 2
-    daemon.wire.wait(3.1)
+    daemon.network.wait(3.1)
     assert errors(calls) == [ActionTimeout]
     assert [type(packet.error) for packet in half[0]] == [type(None), ActionTimeout]  # what had arrived is kept
     assert daemon.pool.stats.pending == 0 and daemon.pool.stats.timeouts == 2
-    daemon.wire.wait(0.9)
-    sock = daemon.wire.answer_login()
+    daemon.network.wait(0.9)
+    sock = daemon.network.answer_login()
     assert sock.take() == b"" and len(calls) == 1
 
 
@@ -101,14 +102,14 @@ def test_when_time_ran_out_for_the_last_one_no_timer_is_left(daemon: Daemon) -> 
     answers = Calls()
     daemon.conn.ping(answers, timeout=3, retry=True)
     daemon.lose()
-    daemon.wire.wait(3.5)
+    daemon.network.wait(3.5)
     assert len(answers) == 1
-    daemon.wire.wait(1)  # the next attempt
-    daemon.wire.sockets[-1].eof()
-    daemon.wire.pump()
+    daemon.network.wait(1)  # the next attempt
+    daemon.network.sockets[-1].eof()
+    daemon.network.pump()
     daemon.pool.finish()
     with pytest.raises(NothingCanHappen):
-        daemon.wire.reactor.run_once()
+        daemon.network.reactor.run_once()
 
 
 def test_a_late_answer_on_the_new_connection_belongs_to_nobody(daemon: Daemon) -> None:
@@ -116,9 +117,9 @@ def test_a_late_answer_on_the_new_connection_belongs_to_nobody(daemon: Daemon) -
     action_id = daemon.conn.ping(calls, retry=True, timeout=5)
     daemon.lose()
     sock = daemon.come_back()
-    daemon.wire.wait(2)
+    daemon.network.wait(2)
     daemon.conn.on_event(events)
-    Peer(daemon.wire, daemon.conn, sock).answer(action_id)
+    Peer(daemon.network, daemon.conn, sock).answer(action_id)
     assert errors(calls) == [ActionTimeout] and events == []
 
 
@@ -135,20 +136,20 @@ def test_without_reconnect_it_fails_at_once_with_the_reason(make_daemon: MakeDae
 def test_a_connection_that_is_there_already_is_none_that_is_coming(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon(reconnect=None).start(2), Calls()
     daemon.conns[0].ping(calls, retry=True)
-    daemon.lose(daemon.wire.sockets[0])
+    daemon.lose(daemon.network.sockets[0])
     assert errors(calls) == [ConnectionLost]
 
 
 def test_a_connection_on_its_way_that_fails_fails_it(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon(reconnect=None).start(), Calls()
-    daemon.wire.prepare().hold()
+    daemon.network.prepare().hold()
     daemon.pool.get_connection(URL)
-    daemon.wire.pump()
+    daemon.network.pump()
     daemon.conn.ping(calls, retry=True, timeout=1000)
-    daemon.lose(daemon.wire.sockets[0])
+    daemon.lose(daemon.network.sockets[0])
     assert calls == []
-    daemon.wire.sockets[1].refuse()
-    daemon.wire.pump()
+    daemon.network.sockets[1].refuse()
+    daemon.network.pump()
     assert errors(calls) == [ConnectFailed]
 
 
@@ -167,14 +168,14 @@ def test_a_refused_login_of_one_connection_does_not_while_another_is_coming(
     expect_log("ERROR: .*refused")
     daemon, calls = make_daemon().start(2), Calls()
     daemon.conns[0].ping(calls, retry=True, timeout=1000)
-    daemon.lose(daemon.wire.sockets[0])
-    daemon.wire.wait(1)
-    daemon.lose(daemon.wire.sockets[1])
-    daemon.wire.wait(3)
-    daemon.wire.answer_login(REFUSAL)
+    daemon.lose(daemon.network.sockets[0])
+    daemon.network.wait(1)
+    daemon.lose(daemon.network.sockets[1])
+    daemon.network.wait(3)
+    daemon.network.answer_login(REFUSAL)
     assert calls == []
-    daemon.wire.wait(1)
-    assert daemon.wire.answer_login().take().startswith(b"Action: Ping")
+    daemon.network.wait(1)
+    assert daemon.network.answer_login().take().startswith(b"Action: Ping")
 
 
 @pytest.mark.parametrize("end", ["finish", "close", "graceful_shutdown", "pool"])
@@ -187,7 +188,7 @@ def test_an_end_that_was_asked_for_fails_it(daemon: Daemon, end: str, when: str)
         daemon.lose()
         assert calls == []
     daemon.pool.finish() if end == "pool" else getattr(conn, end)()
-    daemon.wire.pump()
+    daemon.network.pump()
     assert len(calls) == 1 and daemon.pool.stats.pending == 0
     expected = ConnectionLost if when == "back-off" and end != "pool" else ConnectionFinished
     assert errors(calls) == [expected]
@@ -195,7 +196,7 @@ def test_an_end_that_was_asked_for_fails_it(daemon: Daemon, end: str, when: str)
 
 def test_such_an_end_fails_it_although_another_connection_is_coming(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon().start(2), Calls()
-    daemon.lose(daemon.wire.sockets[0])
+    daemon.lose(daemon.network.sockets[0])
     daemon.conns[1].ping(calls, retry=True)
     daemon.conns[1].finish()
     assert errors(calls) == [ConnectionFinished]
@@ -205,7 +206,7 @@ def test_such_an_end_fails_it_although_another_connection_is_coming(make_daemon:
 def test_a_goodbye_fails_it(daemon: Daemon) -> None:
     calls = Calls()
     daemon.conn.ping(calls, retry=True)
-    peer = Peer(daemon.wire, daemon.conn, daemon.wire.sockets[0])
+    peer = Peer(daemon.network, daemon.conn, daemon.network.sockets[0])
     peer.answer(daemon.conn.logoff(), "Response: Goodbye")
     daemon.lose()
     assert errors(calls) == [ConnectionFinished]
@@ -231,7 +232,7 @@ def test_a_callback_that_asks_again_with_retry(make_daemon: MakeDaemon) -> None:
     daemon.conn.ping(again, retry=True)
     daemon.conn.ping(calls, retry=True)
     daemon.lose()
-    daemon.wire.answer_login()
+    daemon.network.answer_login()
     daemon.lose()
     assert errors(calls) == [ConnectionLost] * 2
 
@@ -248,14 +249,14 @@ def test_a_callback_that_ends_the_connection_while_others_are_sent_again(make_da
     daemon.conns[0].action("Do", final, {"ActionID": "x"}, retry=True, timeout=float("inf"))
     for conn in daemon.conns:
         conn.ping(others, retry=True, timeout=float("inf"))
-    for sock in daemon.wire.sockets:
+    for sock in daemon.network.sockets:
         sock.eof()
-    daemon.wire.pump()
+    daemon.network.pump()
     daemon.pool.on_login(lambda conn: conn.action("Other", Calls(), {"ActionID": "x"}))
-    daemon.wire.wait(4)
-    daemon.wire.answer_login()
+    daemon.network.wait(4)
+    daemon.network.answer_login()
     daemon.pool.finish()
-    daemon.wire.pump()
+    daemon.network.pump()
     assert errors(others) == [ConnectionFinished] * 2
 
 
@@ -264,16 +265,16 @@ def test_a_callback_that_ends_the_pool_because_no_connection_is_coming(make_daem
     daemon.conns[0].ping(lambda conn, packet: daemon.pool.finish(), retry=True)
     for conn in daemon.conns:
         conn.ping(calls, retry=True)
-    daemon.lose(daemon.wire.sockets[0])
+    daemon.lose(daemon.network.sockets[0])
     assert len(calls) == 2 and daemon.pool.stats.pending == 0 and daemon.pool.stats.logins == 2
-    daemon.wire.pump()
+    daemon.network.pump()
     assert daemon.open_sockets == []
 
 
 def test_one_that_fails_for_its_length_is_not_sent_again(make_daemon: MakeDaemon) -> None:
     daemon, calls = make_daemon(max_answer=4096).start(), Calls()
     action_id = daemon.conn.action("List", calls, retry=True)
-    peer = Peer(daemon.wire, daemon.conn, daemon.wire.sockets[0])
+    peer = Peer(daemon.network, daemon.conn, daemon.network.sockets[0])
     peer.answer(action_id, "Response: Success|EventList: start")
     for _ in range(6):
         peer.answer(action_id, "Event: Entry")
@@ -317,9 +318,9 @@ def test_nothing_is_kept_of_it(daemon: Daemon, how: str, expect_log: ExpectLog) 
     else:
         sock = daemon.come_back()
         if how == "timeout":
-            daemon.wire.wait(31)
+            daemon.network.wait(31)
         for action_id in ids:
-            Peer(daemon.wire, daemon.conn, sock).answer(action_id)
+            Peer(daemon.network, daemon.conn, sock).answer(action_id)
     gc.collect()
     kept: list[weakref.ref[Any]] = [*refs, lost]
     assert [ref() for ref in kept] == [None] * 4
@@ -330,4 +331,4 @@ def test_no_timer_is_left(daemon: Daemon) -> None:
     daemon.lose()
     daemon.pool.finish()
     with pytest.raises(NothingCanHappen):
-        daemon.wire.reactor.run_once()
+        daemon.network.reactor.run_once()

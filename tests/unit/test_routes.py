@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wire import Calls, Peer, Wire
+from fake_network import Calls, Network, Peer
 
 from ami_client import Packet
 from ami_client._client.dispatch import MAX_NAMES, Routes
@@ -39,7 +39,7 @@ def test_what_nobody_listens_to_is_counted_and_not_parsed(peer: Peer, parsed: li
 def test_names_are_compared_as_packets_do(peer: Peer, name: str) -> None:
     heard = Calls()
     peer.conn.bind("event_hangup", heard)
-    peer.wire.say(f"Event: {name}\r\n\r\nEvent: {name}\r\nX: 1\r\n\r\n".encode(), peer.sock)
+    peer.network.say(f"Event: {name}\r\n\r\nEvent: {name}\r\nX: 1\r\n\r\n".encode(), peer.sock)
     assert len(heard) == 2
 
 
@@ -240,12 +240,12 @@ def test_a_list_behind_which_an_unwanted_event_came_is_no_suspect(peer: Peer) ->
     peer.answer(listing, "Event: QueueStatusComplete|EventList: Complete")
     peer.say("Event: Unwanted")
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert peer.conn.suspect is None
 
 
-def test_bounds_hold_for_what_is_passed_over(wire: Wire) -> None:
-    peer = wire.log_in(max_packet=2000)
+def test_bounds_hold_for_what_is_passed_over(network: Network) -> None:
+    peer = network.log_in(max_packet=2000)
     peer.say("Event: Unwanted|X: " + "x" * 3000)
     assert peer.conn.finished
 
@@ -294,5 +294,5 @@ def test_what_a_handler_binds_before_it_is_interrupted_is_heard(peer: Peer) -> N
     peer.conn.bind("event_one", bind)
     with pytest.raises(KeyboardInterrupt):
         peer.say("Event: Two", "Event: One", "Event: Two", "Event: Two")
-    peer.wire.pump()
+    peer.network.pump()
     assert len(heard) == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from talk import BANNER, WELCOME, Client, event, message, one_by_one, originate, response, start
+from engine_client import Client, event, message, one_by_one, originate, response, start
+from server_texts import BANNER, WELCOME
 
 from ami_client._engine.action_ids import NumberedIDs
 from ami_client._engine.login import Login

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import SECRET, URL, Calls, Network, Peer, message
 from outage import Daemon
-from wire import BANNER, CHALLENGE, REFUSAL, SECRET, URL, WELCOME, Calls, Peer, Wire, message
+from server_texts import BANNER, CHALLENGE, REFUSAL, WELCOME
 
 from ami_client import Connection
 
@@ -44,16 +45,16 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
 
 
 @pytest.mark.parametrize("authtype", ["plain", "md5"])
-def test_a_life_at_debug(wire: Wire, lines: Lines, authtype: str) -> None:
-    pool = wire.pool(authtype=authtype)
+def test_a_life_at_debug(network: Network, lines: Lines, authtype: str) -> None:
+    pool = network.pool(authtype=authtype)
     pool.get_connection(URL)
-    wire.pump()
-    wire.say(BANNER)
+    network.pump()
+    network.say(BANNER)
     if authtype == "md5":
-        wire.say(CHALLENGE)
-    wire.say(WELCOME)
-    wire.sockets[0].eof()
-    wire.pump()
+        network.say(CHALLENGE)
+    network.say(WELCOME)
+    network.sockets[0].eof()
+    network.pump()
     asked = ["DEBUG asked for a challenge"] if authtype == "md5" else []
     assert lines.take() == [
         "DEBUG connecting",
@@ -65,21 +66,21 @@ def test_a_life_at_debug(wire: Wire, lines: Lines, authtype: str) -> None:
     ]
 
 
-def test_a_life_at_info_is_two_lines(wire: Wire, lines: Lines) -> None:
-    peer = wire.log_in()
+def test_a_life_at_info_is_two_lines(network: Network, lines: Lines) -> None:
+    peer = network.log_in()
     for _ in range(100):
         peer.answer(peer.conn.ping(Calls()))
         peer.say("Event: X", "rubbish", "Response: Success|ActionID: nobody's")
     peer.sock.eof()
-    wire.pump()
+    network.pump()
     assert lines.take(logging.INFO) == [
         "INFO logged in: Asterisk Call Manager/5.0.4",
         "INFO finished: the server closed the connection",
     ]
 
 
-def test_every_line_names_the_server(wire: Wire, lines: Lines) -> None:
-    wire.log_in().conn.finish()
+def test_every_line_names_the_server(network: Network, lines: Lines) -> None:
+    network.log_in().conn.finish()
     assert lines.all and all(f" {SHOWN}: " in line for line in lines.all)
 
 
@@ -91,7 +92,7 @@ def log_off(peer: Peer) -> None:
 def ends() -> dict[str, tuple[Callable[[Peer], object], str]]:
     return {
         "reset": (lambda peer: peer.sock.reset(), "INFO finished: the connection was lost"),
-        "silence": (lambda peer: peer.wire.wait(61), "INFO finished: the server was silent for 60 s"),
+        "silence": (lambda peer: peer.network.wait(61), "INFO finished: the server was silent for 60 s"),
         "finish": (lambda peer: peer.conn.finish(), "INFO finished: the connection was finished"),
         "limit": (lambda peer: peer.say("x" * 5000), "INFO finished: more than 1024 bytes (max_packet)"),
         "logoff": (
@@ -102,19 +103,19 @@ def ends() -> dict[str, tuple[Callable[[Peer], object], str]]:
 
 
 @pytest.mark.parametrize("kind", ends())
-def test_every_end_is_one_line_at_info(wire: Wire, lines: Lines, kind: str) -> None:
+def test_every_end_is_one_line_at_info(network: Network, lines: Lines, kind: str) -> None:
     end, begins = ends()[kind]
-    peer = wire.log_in(max_packet=1024, timeout=60)
+    peer = network.log_in(max_packet=1024, timeout=60)
     lines.take()
     end(peer)
-    wire.pump()
+    network.pump()
     (line,) = lines.take(logging.INFO)
     assert line.startswith(begins)
 
 
-def test_a_refused_login(wire: Wire, lines: Lines) -> None:
-    wire.pool().get_connection(URL)
-    wire.answer_login(REFUSAL)
+def test_a_refused_login(network: Network, lines: Lines) -> None:
+    network.pool().get_connection(URL)
+    network.answer_login(REFUSAL)
     assert lines.take()[3:] == ["DEBUG refused", "INFO finished: login refused: Authentication failed"]
 
 
@@ -124,8 +125,8 @@ def test_a_refused_login(wire: Wire, lines: Lines) -> None:
 def test_the_first_attempt_is_a_warning_and_the_later_ones_are_not(daemon: Daemon, lines: Lines) -> None:
     daemon.lose()
     for _ in range(3):
-        daemon.wire.prepare().refuse()
-        daemon.wire.wait(daemon.delays[-1])
+        daemon.network.prepare().refuse()
+        daemon.network.wait(daemon.delays[-1])
     told = [line for line in lines.take() if "connecting again" in line]
     assert [line.split()[0] for line in told] == ["WARNING", "INFO", "INFO", "INFO"]
     for line, delay, attempt in zip(told, daemon.delays, (1, 2, 3, 4)):
@@ -142,8 +143,8 @@ def test_after_a_login_it_is_a_warning_again(daemon: Daemon, lines: Lines) -> No
 def test_an_attempt_that_was_brought_forward_was_announced_once(daemon: Daemon, lines: Lines) -> None:
     daemon.lose()
     daemon.pool.get_connection(URL)
-    daemon.wire.answer_login()
-    daemon.wire.wait(10)
+    daemon.network.answer_login()
+    daemon.network.wait(10)
     assert lines.take(logging.WARNING) == [
         "WARNING connecting again in 4.00 s, attempt 1 (the server closed the connection)"
     ]
@@ -167,7 +168,7 @@ def test_a_refused_login_is_an_error_if_it_stops_the_reconnecting(
     if level:
         expect_log(f"^{level}: {SHOWN}: .*login refused: Authentication failed")
     daemon.pool.get_connection(URL)
-    daemon.wire.answer_login(REFUSAL)
+    daemon.network.answer_login(REFUSAL)
     told = [line for line in lines.take(logging.WARNING) if "refused" in line]
     assert told == ([f"{level} {line}"] if level else [])
 
@@ -184,35 +185,35 @@ def assert_tame(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("eol", ["\r\n", "\n"])
-def test_a_hostile_banner(wire: Wire, lines: Lines, eol: str) -> None:
-    wire.pool().get_connection(URL)
-    wire.pump()
+def test_a_hostile_banner(network: Network, lines: Lines, eol: str) -> None:
+    network.pool().get_connection(URL)
+    network.pump()
     banner = HOSTILE.replace("\n", "\r") if eol == "\n" else HOSTILE.replace("\n", " ")
-    wire.say(banner.encode() + eol.encode() + (WELCOME if eol == "\r\n" else WELCOME.replace(b"\r", b"")))
+    network.say(banner.encode() + eol.encode() + (WELCOME if eol == "\r\n" else WELCOME.replace(b"\r", b"")))
     assert any(line.startswith("INFO") and "logged in: x" in line for line in lines.all)
     assert_tame(lines)
 
 
-def test_a_hostile_banner_of_a_server_that_says_no_more(wire: Wire, lines: Lines) -> None:
-    wire.pool().get_connection(URL)
-    wire.pump()
-    wire.say(HOSTILE.replace("\n", " ").encode() + b"\r\n")
-    wire.wait(11)
+def test_a_hostile_banner_of_a_server_that_says_no_more(network: Network, lines: Lines) -> None:
+    network.pool().get_connection(URL)
+    network.pump()
+    network.say(HOSTILE.replace("\n", " ").encode() + b"\r\n")
+    network.wait(11)
     assert_tame(lines)
 
 
 @pytest.mark.parametrize("reconnect", [None, 4])
-def test_a_hostile_refusal(wire: Wire, lines: Lines, reconnect: Any, expect_log: ExpectLog) -> None:
+def test_a_hostile_refusal(network: Network, lines: Lines, reconnect: Any, expect_log: ExpectLog) -> None:
     if reconnect:
         expect_log("^ERROR: .*login refused: x")
-    wire.pool(reconnect=reconnect).get_connection(URL)
-    wire.answer_login(b"Response: Error\r\nMessage: " + HOSTILE.replace("\r", "").encode() + b"\r\n\r\n")
+    network.pool(reconnect=reconnect).get_connection(URL)
+    network.answer_login(b"Response: Error\r\nMessage: " + HOSTILE.replace("\r", "").encode() + b"\r\n\r\n")
     assert_tame(lines)
 
 
-def test_bytes_that_are_no_text(wire: Wire, lines: Lines) -> None:
-    wire.pool().get_connection(URL)
-    wire.answer_login(b"Response: Error\r\nMessage: \xff\xfe\xed\xa0\x80\r\n\r\n")
+def test_bytes_that_are_no_text(network: Network, lines: Lines) -> None:
+    network.pool().get_connection(URL)
+    network.answer_login(b"Response: Error\r\nMessage: \xff\xfe\xed\xa0\x80\r\n\r\n")
     assert_tame(lines)
     for line in lines.all:
         line.encode()  # a lone surrogate would break the log's own encoding
@@ -225,11 +226,11 @@ def test_hostile_answers_and_events(peer: Peer, lines: Lines, expect_log: Expect
     text = HOSTILE.replace("\r", "").encode()
     for head in ("Response: Success\r\nEventList: start", "Event: Entry", "Event: Done\r\nEventList: Complete"):
         end = b"\r\nListItems: 7\r\nActionID: " + action_id.encode() + b"\r\nText: " + text + b"\r\n\r\n"
-        peer.wire.say(head.encode() + end, peer.sock)
-    peer.wire.say(b"Response: Error\r\nMessage: " + text + b"\r\n\r\n" + text + b"\r\n\r\n", peer.sock)
+        peer.network.say(head.encode() + end, peer.sock)
+    peer.network.say(b"Response: Error\r\nMessage: " + text + b"\r\n\r\n" + text + b"\r\n\r\n", peer.sock)
     peer.answer(peer.conn.ping(Calls()), "Response: Error|Message: " + "z" * 3000)
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert_tame(lines)
 
 
@@ -248,13 +249,18 @@ def test_the_callers_own_words_are_tame_too(peer: Peer, lines: Lines, expect_log
 @pytest.mark.parametrize("authtype", ["plain", "md5"])
 @pytest.mark.parametrize("where", ["url", "options", "both, and encoded"])
 def test_no_secret_at_any_level(
-    wire: Wire, lines: Lines, authtype: str, where: str, expect_log: ExpectLog, capsys: pytest.CaptureFixture[str]
+    network: Network,
+    lines: Lines,
+    authtype: str,
+    where: str,
+    expect_log: ExpectLog,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     expect_log("WARNING|ERROR")
     shown: list[str] = []
     secret = SECRET + "/@%" if "encoded" in where else SECRET
     url = {"url": URL, "options": "tcp://192.0.2.1:5038"}.get(where, "tcp://joe:s3cr3t-Hush%2F%40%25@192.0.2.1:5038")
-    pool = wire.pool(authtype=authtype, reconnect=1, username="joe", secret=secret, reconnect_refused=True)
+    pool = network.pool(authtype=authtype, reconnect=1, username="joe", secret=secret, reconnect_refused=True)
 
     def explode(*args: object) -> None:
         raise RuntimeError("the user's bug")
@@ -266,13 +272,13 @@ def test_no_secret_at_any_level(
     pool.on(["connected", "disconnect"], look)
     for answers in ([WELCOME], [REFUSAL], []):
         pool.get_connection(url + "#unknown=1" if not answers else url, explode)
-        wire.pump()
-        wire.say(BANNER + (CHALLENGE if authtype == "md5" else b""))
+        network.pump()
+        network.say(BANNER + (CHALLENGE if authtype == "md5" else b""))
         for answer in answers:
-            wire.say(answer)
-        key = wire.sockets[-1].take().decode().partition("Key: ")[2].partition("\r\n")[0]
-        wire.sockets[-1].eof()
-        wire.pump()
+            network.say(answer)
+        key = network.sockets[-1].take().decode().partition("Key: ")[2].partition("\r\n")[0]
+        network.sockets[-1].eof()
+        network.pump()
         shown.append(repr(pool))
     pool.finish()
     text = "\n".join([*lines.all, *shown, caplog_text(lines), *capsys.readouterr()])
@@ -290,7 +296,7 @@ def test_nothing_of_what_is_sent_or_received_is_logged(peer: Peer, lines: Lines)
     calls = Calls()
     peer.answer(peer.conn.action("Do", calls, {"Secret": "mine-9"}), "Response: Success|Secret: theirs-9")
     peer.say("Event: X|Md5Cred: theirs-9", "theirs-9")
-    peer.wire.say(message("Response: Success|ActionID: theirs-9"), peer.sock)
+    peer.network.say(message("Response: Success|ActionID: theirs-9"), peer.sock)
     peer.conn.ping(calls, timeout=1)
-    peer.wire.wait(2)
+    peer.network.wait(2)
     assert "theirs-9" not in "".join(lines.all) and "mine-9" not in "".join(lines.all)

@@ -9,8 +9,9 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from fake_network import SECRET, URL, Calls, Life, Network, Peer
 from outage import Daemon
-from wire import BANNER, REFUSAL, SECRET, URL, WELCOME, Calls, Life, Peer, Wire
+from server_texts import BANNER, REFUSAL, WELCOME
 
 from ami_client import Connection, Pool, stats
 from ami_client.stats import GAUGES, PastStats, Stats
@@ -29,8 +30,8 @@ def test_the_fields() -> None:
     assert set(GAUGES) == {"pending", "buffered", "connections", "connected", "waiting"}
 
 
-def test_a_new_connection_has_counted_nothing(wire: Wire) -> None:
-    assert Life(wire).conn.stats == Stats(connections=1)
+def test_a_new_connection_has_counted_nothing(network: Network) -> None:
+    assert Life(network).conn.stats == Stats(connections=1)
 
 
 # Each field
@@ -51,64 +52,64 @@ def test_responses_whoever_they_were_for(peer: Peer) -> None:
     assert peer.conn.stats.responses - before == 4
 
 
-def test_bytes(wire: Wire) -> None:
-    life = Life(wire)
-    wire.pump()
+def test_bytes(network: Network) -> None:
+    life = Life(network)
+    network.pump()
     said = BANNER + WELCOME + b"Event: Half a packet"
-    wire.say(said, wire.sockets[0])
+    network.say(said, network.sockets[0])
     life.conn.ping(None)
     assert life.conn.stats.bytes_in == len(said)
-    assert life.conn.stats.bytes_out == len(wire.sockets[0].sent) > 0
+    assert life.conn.stats.bytes_out == len(network.sockets[0].sent) > 0
 
 
-def test_pending_and_buffered(wire: Wire) -> None:
-    life = Life(wire)
+def test_pending_and_buffered(network: Network) -> None:
+    life = Life(network)
     life.conn.ping(Calls())
     life.conn.ping(None)
     assert life.conn.stats.pending == 1
-    sock = wire.answer_login()
+    sock = network.answer_login()
     sock.room = 0
     life.conn.originate({"Channel": "SIP/1"}, Calls(), on_result=Calls())
     stats = life.conn.stats
     assert stats.pending == 3 and stats.buffered > 0
     sock.room = None
-    wire.pump()
+    network.pump()
     assert life.conn.stats.buffered == 0
     life.conn.finish()
     assert life.conn.stats.pending == 0
 
 
-def timeouts() -> dict[str, Callable[[Wire], Connection]]:
-    def action(wire: Wire) -> Connection:
-        conn = wire.log_in(timeout=None).conn
+def timeouts() -> dict[str, Callable[[Network], Connection]]:
+    def action(network: Network) -> Connection:
+        conn = network.log_in(timeout=None).conn
         conn.ping(Calls(), timeout=1)
         return conn
 
-    def connect(wire: Wire) -> Connection:
-        wire.prepare().hold()
-        return Life(wire).conn
+    def connect(network: Network) -> Connection:
+        network.prepare().hold()
+        return Life(network).conn
 
     return {
         "action": action,
         "connect": connect,
-        "login": lambda wire: Life(wire, timeout=None).conn,
-        "silence": lambda wire: wire.log_in(timeout=20, action_timeout=None).conn,
+        "login": lambda network: Life(network, timeout=None).conn,
+        "silence": lambda network: network.log_in(timeout=20, action_timeout=None).conn,
     }
 
 
 @pytest.mark.parametrize("kind", timeouts())
-def test_timeouts(wire: Wire, kind: str) -> None:
-    conn = timeouts()[kind](wire)
-    wire.wait(40)
+def test_timeouts(network: Network, kind: str) -> None:
+    conn = timeouts()[kind](network)
+    network.wait(40)
     pool: Any = conn.pool
     assert conn.stats.timeouts == pool.stats.timeouts == 1
 
 
-def test_an_action_that_the_silence_ends_is_no_timeout_of_its_own(wire: Wire) -> None:
-    peer = wire.log_in(timeout=20)
+def test_an_action_that_the_silence_ends_is_no_timeout_of_its_own(network: Network) -> None:
+    peer = network.log_in(timeout=20)
     for _ in range(3):
         peer.conn.ping(Calls(), timeout=1000)
-    wire.wait(30)
+    network.wait(30)
     assert peer.conn.finished and peer.conn.stats.timeouts == 1
 
 
@@ -116,17 +117,17 @@ def test_logins_and_reconnects(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon().start()
     assert (daemon.pool.stats.logins, daemon.pool.stats.reconnects) == (1, 0)
     daemon.lose()
-    daemon.wire.prepare().refuse()
-    daemon.wire.wait(4)
+    daemon.network.prepare().refuse()
+    daemon.network.wait(4)
     assert (daemon.pool.stats.logins, daemon.pool.stats.reconnects) == (1, 1)
     daemon.come_back()
     assert (daemon.pool.stats.logins, daemon.pool.stats.reconnects) == (2, 2)
     assert (daemon.conn.stats.logins, daemon.conn.stats.reconnects) == (1, 1)
 
 
-def test_a_refused_login_is_none(wire: Wire) -> None:
-    life = Life(wire)
-    wire.answer_login(REFUSAL)
+def test_a_refused_login_is_none(network: Network) -> None:
+    life = Life(network)
+    network.answer_login(REFUSAL)
     assert life.conn.stats.logins == 0
 
 
@@ -136,15 +137,15 @@ def test_malformed_lines_and_dropped_pieces(peer: Peer) -> None:
     assert (stats.malformed, stats.dropped) == (2, 2) and peer.conn.dropped == 2
 
 
-def test_connections_connected_waiting(wire: Wire) -> None:
-    pool = wire.pool(maxconnperserv=2)
+def test_connections_connected_waiting(network: Network) -> None:
+    pool = network.pool(maxconnperserv=2)
     assert pool.stats == Stats()
     for _ in range(5):
         pool.get_connection(URL, before_connect=lambda conn: conn.acquire())
     stats = pool.stats
     assert (stats.connections, stats.connected, stats.waiting) == (2, 0, 3)
-    wire.pump()
-    wire.say(BANNER + WELCOME, wire.sockets[0])
+    network.pump()
+    network.say(BANNER + WELCOME, network.sockets[0])
     stats = pool.stats
     assert (stats.connections, stats.connected, stats.waiting) == (2, 1, 3)
     pool.finish()
@@ -172,7 +173,7 @@ def test_a_pools_are_the_sums_over_all_that_it_has_had(make_daemon: MakeDaemon) 
     daemon.pool.on("disconnect", lambda conn: snapshots.append(conn.stats))
     daemon.start(2)
     for turn in range(4):
-        peer = Peer(daemon.wire, daemon.conn, daemon.wire.sockets[-1])
+        peer = Peer(daemon.network, daemon.conn, daemon.network.sockets[-1])
         peer.say(*["Event: X"] * turn, "rubbish")
         peer.conn.ping(Calls())
         with pytest.raises(Exception, match="max_pending"):
@@ -213,25 +214,25 @@ def test_counters_never_go_down_whenever_they_are_read(daemon: Daemon, expect_lo
             assert getattr(after, name) >= getattr(before, name), name
 
 
-def test_by_server_without_the_secret(wire: Wire) -> None:
-    pool = wire.pool(username="joe", secret=SECRET)
+def test_by_server_without_the_secret(network: Network) -> None:
+    pool = network.pool(username="joe", secret=SECRET)
     urls = {URL: "tcp://joe@192.0.2.1:5038", "192.0.2.2": None}
     for url in urls:
         pool.get_connection(url)
-        wire.answer_login()
-    wire.say(b"Event: X\r\n\r\n")
+        network.answer_login()
+    network.say(b"Event: X\r\n\r\n")
     by_server = pool.stats_by_server()
     assert len(by_server) == 2 and SECRET not in repr(by_server)
     assert sorted(one.events for one in by_server.values()) == [0, 1]
     assert "tcp://joe@192.0.2.1:5038" in by_server
 
 
-def test_by_server_what_is_gone_is_kept_and_the_sum_is_the_pools(wire: Wire) -> None:
-    pool = wire.pool()
+def test_by_server_what_is_gone_is_kept_and_the_sum_is_the_pools(network: Network) -> None:
+    pool = network.pool()
     for url in (URL, "192.0.2.2", URL, URL.replace(SECRET, "another")):
         pool.get_connection(url)
-        wire.answer_login().eof()
-        wire.pump()
+        network.answer_login().eof()
+        network.pump()
     by_server = pool.stats_by_server()
     assert [one.logins for one in by_server.values()] == [3, 1]  # two URLs that differ in the secret look the same
     total = Stats()
@@ -241,31 +242,31 @@ def test_by_server_what_is_gone_is_kept_and_the_sum_is_the_pools(wire: Wire) -> 
     assert pool.stats_by_server() == by_server
 
 
-def test_what_is_kept_of_a_server_does_not_grow_with_its_connections(wire: Wire) -> None:
-    pool = wire.pool()
+def test_what_is_kept_of_a_server_does_not_grow_with_its_connections(network: Network) -> None:
+    pool = network.pool()
     for _ in range(50):
         pool.get_connection(URL)
-        wire.answer_login().eof()
-        wire.pump()
+        network.answer_login().eof()
+        network.pump()
     assert len(pool.stats_by_server()) == 1 and pool.stats.logins == 50
 
 
-def pass_by(wire: Wire, pool: Pool, url: str) -> None:
+def pass_by(network: Network, pool: Pool, url: str) -> None:
     """One connection, which the server ends."""
     pool.get_connection(url)
-    wire.answer_login().eof()
-    wire.pump()
+    network.answer_login().eof()
+    network.pump()
 
 
 def test_a_thousand_servers_that_are_gone_keep_an_entry_and_the_others_share_one(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stats.MAX_PAST == 1000
     monkeypatch.setattr(stats, "MAX_PAST", 3)
-    pool = wire.pool()
+    pool = network.pool()
     for number in range(10):
-        pass_by(wire, pool, f"192.0.2.{number}")
-        pass_by(wire, pool, "192.0.2.200")  # it comes back, and so keeps its place
+        pass_by(network, pool, f"192.0.2.{number}")
+        pass_by(network, pool, "192.0.2.200")  # it comes back, and so keeps its place
         pool.get_connection("192.0.2.100")  # one that is there all the time
         by_server = pool.stats_by_server()
         total = Stats()
@@ -295,8 +296,8 @@ def test_what_is_kept_of_servers_does_not_grow_with_their_number() -> None:
 # Threads
 
 
-def test_another_thread_may_read_while_the_loop_runs(wire: Wire) -> None:
-    pool = wire.pool(max_pending=1)
+def test_another_thread_may_read_while_the_loop_runs(network: Network) -> None:
+    pool = network.pool(max_pending=1)
     failures: list[BaseException] = []
     read: list[int] = []
     stop = threading.Event()
@@ -315,8 +316,8 @@ def test_another_thread_may_read_while_the_loop_runs(wire: Wire) -> None:
     try:
         for number in range(60):
             pool.get_connection(f"192.0.2.{number % 20}", lambda conn: conn.connected and conn.ping(Calls()))
-            wire.answer_login().eof()
-            wire.pump()
+            network.answer_login().eof()
+            network.pump()
     finally:
         stop.set()
         thread.join(10)
@@ -327,28 +328,28 @@ def test_another_thread_may_read_while_the_loop_runs(wire: Wire) -> None:
 # The other figures
 
 
-def test_round_trip_and_last_received(wire: Wire) -> None:
-    peer = wire.log_in(timeout=60)
-    assert peer.conn.round_trip is None and peer.conn.last_received == wire.clock.now
+def test_round_trip_and_last_received(network: Network) -> None:
+    peer = network.log_in(timeout=60)
+    assert peer.conn.round_trip is None and peer.conn.last_received == network.clock.now
     action_id = peer.conn.ping(Calls())
-    wire.wait(0.25)
+    network.wait(0.25)
     peer.answer(action_id)
-    assert peer.conn.round_trip == pytest.approx(0.25) and peer.conn.last_received == wire.clock.now
+    assert peer.conn.round_trip == pytest.approx(0.25) and peer.conn.last_received == network.clock.now
     action_id = peer.conn.ping(Calls())
     peer.answer(action_id, "Response: Error")
     peer.answer(peer.conn.action("Do", Calls()))
     assert peer.conn.round_trip == pytest.approx(0.25)
     peer.sock.take()
-    wire.wait(30)  # the keepalive is a ping as well
+    network.wait(30)  # the keepalive is a ping as well
     keepalive = peer.sock.take().decode().rpartition("ActionID: ")[2].strip()
-    wire.wait(0.5)
+    network.wait(0.5)
     peer.answer(keepalive)
     assert peer.conn.round_trip == pytest.approx(0.5)
 
 
-def test_a_ping_that_waited_for_the_login_measures_nothing(wire: Wire) -> None:
-    life = Life(wire)
+def test_a_ping_that_waited_for_the_login_measures_nothing(network: Network) -> None:
+    life = Life(network)
     action_id = life.conn.ping(Calls())
-    wire.wait(3)
-    Peer(wire, life.conn, wire.answer_login()).answer(action_id)
+    network.wait(3)
+    Peer(network, life.conn, network.answer_login()).answer(action_id)
     assert life.conn.round_trip is None

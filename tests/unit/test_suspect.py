@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import Calls, Network, Peer, message
 from outage import Daemon
-from wire import Calls, Peer, Wire, message
 
 from ami_client import Connection
 from ami_client.errors import LimitReached
@@ -82,8 +82,8 @@ def test_an_answer_of_one_packet_is_none(peer: Peer) -> None:
     assert calls[0].suspect is False
 
 
-def test_a_failure_is_none(wire: Wire) -> None:
-    peer = wire.log_in(max_answer=2048)
+def test_a_failure_is_none(network: Network) -> None:
+    peer = network.log_in(max_answer=2048)
     listing = Listing(peer).send(5, 9)
     assert type(listing.response.error) is LimitReached and not listing.response.suspect
     assert peer.conn.stats.suspects == 0
@@ -101,7 +101,7 @@ def test_a_list_directly_before_the_end(peer: Peer, kind: str, how: str, expect_
     listing = Listing(peer, kind).send(2, 2)
     assert listing.response.suspect is False and peer.conn.suspect is None
     getattr(peer.sock, how)()
-    peer.wire.pump()
+    peer.network.pump()
     assert told == [(listing.response, True)] and peer.conn.suspect is listing.response
     assert peer.conn.stats.suspects == 1
 
@@ -118,7 +118,7 @@ def test_both_signs_are_one_suspect(peer: Peer, expect_log: ExpectLog) -> None:
     expect_log(WARNING)
     listing = Listing(peer).send(2, 3)
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert peer.conn.suspect is listing.response and peer.conn.stats.suspects == 1
 
 
@@ -127,21 +127,21 @@ def test_anything_behind_the_list_clears_it(peer: Peer, behind: str) -> None:
     listing = Listing(peer).send(2, 2)
     peer.say(behind)
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert listing.response.suspect is False and peer.conn.suspect is None
 
 
 @pytest.mark.parametrize(("seconds", "suspect"), [(0.9, True), (1.1, False), (30, False)])
 def test_a_second_later_it_has_nothing_to_do_with_it(
-    wire: Wire, seconds: float, suspect: bool, expect_log: ExpectLog
+    network: Network, seconds: float, suspect: bool, expect_log: ExpectLog
 ) -> None:
     if suspect:
         expect_log(WARNING)
-    peer = wire.log_in(timeout=None)
+    peer = network.log_in(timeout=None)
     listing = Listing(peer).send(2, 2)
-    wire.wait(seconds)
+    network.wait(seconds)
     peer.sock.eof()
-    wire.pump()
+    network.pump()
     assert listing.response.suspect is suspect and (peer.conn.suspect is not None) is suspect
 
 
@@ -158,7 +158,7 @@ def test_after_a_logoff_neither(peer: Peer) -> None:
     listing.send(2, 2)
     peer.answer(logoff, "Response: Goodbye")
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert listing.response.suspect is False and peer.conn.suspect is None
 
 
@@ -166,7 +166,7 @@ def test_a_single_answer_before_the_end_neither(peer: Peer) -> None:
     calls = Calls()
     peer.answer(peer.conn.ping(calls))
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert calls[0].suspect is False and peer.conn.suspect is None
 
 
@@ -174,13 +174,13 @@ def test_a_list_that_was_not_complete_fails_as_it_always_did(peer: Peer) -> None
     listing = Listing(peer)
     peer.answer(listing.action_id, "Response: Success|EventList: start")
     peer.sock.eof()
-    peer.wire.pump()
+    peer.network.pump()
     assert listing.response.error is peer.conn.error and peer.conn.suspect is None
 
 
 @KINDS
-def test_a_list_that_was_too_long_is_no_suspect_at_the_end(wire: Wire, kind: str) -> None:
-    peer = wire.log_in(max_answer=2048)
+def test_a_list_that_was_too_long_is_no_suspect_at_the_end(network: Network, kind: str) -> None:
+    peer = network.log_in(max_answer=2048)
     listing = Listing(peer, kind)
     peer.answer(listing.action_id, "Response: Success|EventList: start")
     peer.say(*[f"Event: Entry|ActionID: {listing.action_id}"] * 2)
@@ -188,7 +188,7 @@ def test_a_list_that_was_too_long_is_no_suspect_at_the_end(wire: Wire, kind: str
         peer.say(f"Event: Entry|ActionID: {listing.action_id}")
     assert len(listing.calls) == 1
     peer.sock.eof()
-    wire.pump()
+    network.pump()
     assert peer.conn.suspect is None and peer.conn.stats.suspects == 0
 
 
@@ -204,7 +204,7 @@ def test_a_list_that_was_cut_in_the_middle_of_a_message(peer: Peer, expect_log: 
         message(f"Event: ShowDialPlanComplete|EventList: Complete|ListItems: 3{suffix}"),
     ]
     peer.sock.eof()
-    peer.wire.say(b"".join(data), peer.sock)
+    peer.network.say(b"".join(data), peer.sock)
     assert listing.response.suspect and peer.conn.suspect is listing.response
 
 
@@ -213,11 +213,11 @@ def test_the_daemon_comes_back_and_asks_again(daemon: Daemon, expect_log: Expect
     lists: list[bool] = []
 
     def fetch(conn: Connection) -> None:
-        Listing(Peer(daemon.wire, conn, daemon.wire.sockets[-1]))
+        Listing(Peer(daemon.network, conn, daemon.network.sockets[-1]))
 
     daemon.pool.on_login(fetch)
     daemon.pool.on("disconnect", lambda conn: lists.append(conn.suspect is not None))
-    Listing(Peer(daemon.wire, daemon.conn, daemon.wire.sockets[0])).send(1, 1)
+    Listing(Peer(daemon.network, daemon.conn, daemon.network.sockets[0])).send(1, 1)
     daemon.lose()
     daemon.come_back()
     assert lists == [True] and daemon.conn.suspect is None

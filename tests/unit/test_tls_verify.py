@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_network import Calls, Network
+from server_texts import BANNER, WELCOME
 from test_stream_tls import TLS, TLSServer
-from wire import BANNER, WELCOME, Calls, Wire
 
 from ami_client import Connection, Pool
 from ami_client.errors import TLSFailed
@@ -20,12 +21,12 @@ OTHER = "tls://joe:s3cr3t@192.0.2.99:5039"  # this one does not
 TRUSTED = r"WARNING: tls://joe@192\.0\.2\.\d+:5039: .*not checked"
 
 
-def attempt(wire: Wire, url: str = URL, **options: Any) -> Connection:
+def attempt(network: Network, url: str = URL, **options: Any) -> Connection:
     """Connect to a TLS server, and log in if it comes to that."""
     found: list[Connection] = []
-    wire.pool(**options).get_connection(url, before_connect=found.append)
-    wire.pump()
-    server = TLSServer(wire.sockets[-1], wire)
+    network.pool(**options).get_connection(url, before_connect=found.append)
+    network.pump()
+    server = TLSServer(network.sockets[-1], network)
     try:
         server.shake_hands()
         server.write(BANNER)
@@ -46,22 +47,22 @@ def own_context(**attributes: Any) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("options", [{}, {"ssl": True}, {"ssl_verify": True}])
-def test_a_certificate_that_nobody_has_signed_is_refused(wire: Wire, options: dict[str, Any]) -> None:
-    conn = attempt(wire, **options)
+def test_a_certificate_that_nobody_has_signed_is_refused(network: Network, options: dict[str, Any]) -> None:
+    conn = attempt(network, **options)
     assert type(conn.error) is TLSFailed and isinstance(conn.error.cause, ssl.SSLCertVerificationError)
 
 
-def test_nothing_is_sent_to_a_server_that_was_refused(wire: Wire) -> None:
-    attempt(wire)
-    assert wire.sockets[0].closed and b"s3cr3t" not in wire.sockets[0].sent
+def test_nothing_is_sent_to_a_server_that_was_refused(network: Network) -> None:
+    attempt(network)
+    assert network.sockets[0].closed and b"s3cr3t" not in network.sockets[0].sent
 
 
-def test_one_that_is_trusted_and_has_the_name_is_taken_without_a_word(wire: Wire) -> None:
-    assert attempt(wire, ssl=own_context()).connected
+def test_one_that_is_trusted_and_has_the_name_is_taken_without_a_word(network: Network) -> None:
+    assert attempt(network, ssl=own_context()).connected
 
 
-def test_another_name_is_refused(wire: Wire) -> None:
-    conn = attempt(wire, OTHER, ssl=own_context())
+def test_another_name_is_refused(network: Network) -> None:
+    conn = attempt(network, OTHER, ssl=own_context())
     assert type(conn.error) is TLSFailed and isinstance(conn.error.cause, ssl.SSLCertVerificationError)
 
 
@@ -69,26 +70,26 @@ def test_another_name_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("url", [URL, OTHER])
-def test_ssl_verify_off_takes_anybody_and_warns(wire: Wire, url: str, expect_log: ExpectLog) -> None:
+def test_ssl_verify_off_takes_anybody_and_warns(network: Network, url: str, expect_log: ExpectLog) -> None:
     expect_log(TRUSTED)
-    assert attempt(wire, url, ssl_verify=False).connected
+    assert attempt(network, url, ssl_verify=False).connected
 
 
-def test_it_warns_at_each_connection(wire: Wire, expect_log: ExpectLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_warns_at_each_connection(network: Network, expect_log: ExpectLog, caplog: pytest.LogCaptureFixture) -> None:
     expect_log(TRUSTED)
     for _ in range(3):
-        attempt(wire, ssl_verify=False)
+        attempt(network, ssl_verify=False)
     assert sum("not checked" in one.getMessage() for one in caplog.records) == 3
 
 
-def test_it_warns_for_the_option_ssl_as_for_the_url(wire: Wire, expect_log: ExpectLog) -> None:
+def test_it_warns_for_the_option_ssl_as_for_the_url(network: Network, expect_log: ExpectLog) -> None:
     expect_log(r"WARNING: tcp://192\.0\.2\.1.*not checked")
-    assert attempt(wire, "192.0.2.1", ssl=True, ssl_verify=False).connected
+    assert attempt(network, "192.0.2.1", ssl=True, ssl_verify=False).connected
 
 
-def test_without_tls_there_is_nothing_to_warn_of(wire: Wire) -> None:
-    wire.pool(ssl_verify=False).get_connection("192.0.2.1", calls := Calls())
-    wire.answer_login()
+def test_without_tls_there_is_nothing_to_warn_of(network: Network) -> None:
+    network.pool(ssl_verify=False).get_connection("192.0.2.1", calls := Calls())
+    network.answer_login()
     assert len(calls) == 1
 
 
@@ -101,15 +102,15 @@ CARELESS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("attributes", CARELESS)
 def test_a_context_of_ones_own_that_checks_less_warns(
-    wire: Wire, attributes: dict[str, Any], expect_log: ExpectLog
+    network: Network, attributes: dict[str, Any], expect_log: ExpectLog
 ) -> None:
     expect_log(TRUSTED)
-    assert attempt(wire, OTHER, ssl=own_context(**attributes)).connected
+    assert attempt(network, OTHER, ssl=own_context(**attributes)).connected
 
 
-def test_the_context_is_left_as_it_was(wire: Wire) -> None:
+def test_the_context_is_left_as_it_was(network: Network) -> None:
     context = own_context()
-    attempt(wire, ssl=context)
+    attempt(network, ssl=context)
     assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
 
 
@@ -128,13 +129,13 @@ def test_only_false_itself_turns_it_off(wrong: Any) -> None:
         Options.make(ssl_verify=wrong)
 
 
-def test_a_url_cannot_turn_it_off(wire: Wire, expect_log: ExpectLog) -> None:
+def test_a_url_cannot_turn_it_off(network: Network, expect_log: ExpectLog) -> None:
     expect_log("WARNING: .*unknown parameter 'ssl_verify'")
-    conn = attempt(wire, URL + "#ssl_verify=0")
+    conn = attempt(network, URL + "#ssl_verify=0")
     assert type(conn.error) is TLSFailed
 
 
 @pytest.mark.parametrize("text", ["0", "no"])
-def test_nor_can_it_turn_tls_itself_off(wire: Wire, text: str) -> None:
-    conn = attempt(wire, f"{URL}#ssl={text}")
-    assert type(conn.error) is TLSFailed and b"Action" not in wire.sockets[0].sent
+def test_nor_can_it_turn_tls_itself_off(network: Network, text: str) -> None:
+    conn = attempt(network, f"{URL}#ssl={text}")
+    assert type(conn.error) is TLSFailed and b"Action" not in network.sockets[0].sent

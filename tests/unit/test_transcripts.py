@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Optional
 
 from cases import for_each
-from talk import BANNER, DATA, WELCOME, Client, packets_of
+from engine_client import DATA, Client, packets_of
+from server_texts import BANNER, WELCOME
 
 from ami_client._engine.pending import Pending
 from ami_client._engine.state import State

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from fake_network import Calls, Network, stream_on
 from high import HighSockets
-from wire import Calls, Wire, stream_on
 
 from ami_client import Connection, Packet, PacketCallback, Pool, Reactor
 from ami_client._transport.stream import Unwatchable
@@ -94,17 +94,17 @@ def test_a_descriptor_too_high_for_select_is_one_connections_failure(
 class Refusing:
     """A loop of somebody else's, which takes some descriptors and others not."""
 
-    def __init__(self, wire: Wire, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception) -> None:
+    def __init__(self, network: Network, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception) -> None:
         def add(*args: object) -> None:
             raise error
 
-        monkeypatch.setattr(wire.reactor, what, add)
+        monkeypatch.setattr(network.reactor, what, add)
 
 
-def link_on(wire: Wire, url: str = "192.0.2.1") -> tuple[Transport, list[Any]]:
+def link_on(network: Network, url: str = "192.0.2.1") -> tuple[Transport, list[Any]]:
     got: list[Any] = []
     link = Transport(
-        wire.reactor,
+        network.reactor,
         ServerURL.parse(url),
         Options.make(connect_timeout=3),
         on_open=lambda: got.append("open"),
@@ -117,61 +117,61 @@ def link_on(wire: Wire, url: str = "192.0.2.1") -> tuple[Transport, list[Any]]:
 
 @pytest.mark.parametrize("error", [FULL, TOO_HIGH])
 def test_an_attempt_that_cannot_be_watched_fails_from_the_loop_and_once(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, error: Exception
+    network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    Refusing(wire, monkeypatch, "add_writer", error)
-    wire.prepare().hold()
-    _, got = link_on(wire)
-    wire.wait(10)
+    Refusing(network, monkeypatch, "add_writer", error)
+    network.prepare().hold()
+    _, got = link_on(network)
+    network.wait(10)
     (failure,) = got
     assert type(failure) is ConnectFailed and isinstance(failure.cause, OSError)
     assert failure.cause.__cause__ is error
     assert failure.cause.errno == (errno.ENOSPC if error is FULL else errno.EMFILE)
-    assert wire.sockets[0].closed
+    assert network.sockets[0].closed
 
 
 @pytest.mark.parametrize("error", [FULL, TOO_HIGH])
 @pytest.mark.parametrize("scheme", ["tcp", "tls"])
 def test_a_socket_that_cannot_be_read_fails_from_the_loop_and_once(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, error: Exception, scheme: str
+    network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception, scheme: str
 ) -> None:
-    Refusing(wire, monkeypatch, "add_reader", error)
-    _, got = link_on(wire, f"{scheme}://192.0.2.1")
-    wire.wait(10)
+    Refusing(network, monkeypatch, "add_reader", error)
+    _, got = link_on(network, f"{scheme}://192.0.2.1")
+    network.wait(10)
     (failure,) = got
     assert type(failure) is ConnectFailed and failure.cause is not None and failure.cause.__cause__ is error
-    assert wire.sockets[0].closed and wire.sockets[0].sent == b""
+    assert network.sockets[0].closed and network.sockets[0].sent == b""
 
 
-def test_nothing_is_told_of_it_after_a_close(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    Refusing(wire, monkeypatch, "add_reader", TOO_HIGH)
-    link, got = link_on(wire)
-    while not wire.sockets or not wire.sockets[0].closed:
-        wire.reactor.run_once(0)
+def test_nothing_is_told_of_it_after_a_close(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    Refusing(network, monkeypatch, "add_reader", TOO_HIGH)
+    link, got = link_on(network)
+    while not network.sockets or not network.sockets[0].closed:
+        network.reactor.run_once(0)
     link.close()
-    wire.wait(10)
+    network.wait(10)
     assert got == []
 
 
 @pytest.mark.parametrize("error", [FULL, TOO_HIGH])
 def test_a_stream_whose_room_cannot_be_watched_is_lost(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, error: Exception
+    network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    stream, sock, log = stream_on(wire)
-    Refusing(wire, monkeypatch, "add_writer", error)
+    stream, sock, log = stream_on(network)
+    Refusing(network, monkeypatch, "add_writer", error)
     sock.room = 3
     stream.write(b"abcdef")
     assert log == ["open"] and sock.closed  # told from the loop, not out of a call
     stream.write(b"more")
-    wire.pump()
+    network.pump()
     (loss,) = log.losses
     assert isinstance(loss, Unwatchable) and loss.__cause__ is error
 
 
 def test_a_stream_that_is_closing_and_cannot_be_watched_closes_at_once(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream, sock, log = stream_on(wire)
+    stream, sock, log = stream_on(network)
     sock.room = 0
     stream.close()
 
@@ -179,24 +179,24 @@ def test_a_stream_that_is_closing_and_cannot_be_watched_closes_at_once(
         stream.write(b"answer")
         stream.close()
 
-    stream, sock, log = stream_on(wire, on_data=answer)
-    Refusing(wire, monkeypatch, "add_writer", TOO_HIGH)
+    stream, sock, log = stream_on(network, on_data=answer)
+    Refusing(network, monkeypatch, "add_writer", TOO_HIGH)
     sock.room = 0
-    wire.say(b"ask", sock)
+    network.say(b"ask", sock)
     assert (sock.closed, log) == (True, ["open", b"ask"])
-    assert wire.reactor.run_once(0) is False
+    assert network.reactor.run_once(0) is False
 
 
 def test_a_connection_whose_room_cannot_be_watched_is_lost_with_all_its_callbacks_once(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peer, calls, ended = wire.log_in(), Calls(), Calls()
+    peer, calls, ended = network.log_in(), Calls(), Calls()
     peer.conn.bind("disconnect", ended)
-    Refusing(wire, monkeypatch, "add_writer", TOO_HIGH)
+    Refusing(network, monkeypatch, "add_writer", TOO_HIGH)
     peer.sock.room = 3
     for _ in range(3):
         peer.conn.ping(calls)
-    wire.pump()
+    network.pump()
     assert [type(packet.error) for packet in calls] == [ConnectionLost] * 3
     assert isinstance(peer.conn.error, ConnectionLost) and isinstance(peer.conn.error.cause, Unwatchable)
     assert len(ended) == 1

@@ -8,21 +8,18 @@ from collections import deque
 from typing import Any, Callable
 
 import pytest
+from server_texts import BANNER, WELCOME
 
 from ami_client import Connection, Pool, Reactor
 from ami_client._transport.stream import Stream
 from ami_client._transport.tls import TLSFilter
 from ami_client.testing import FakeClock, FakeSelector, FakeSocket
 
-BANNER = b"Asterisk Call Manager/5.0.4\r\n"
-CHALLENGE = b"Response: Success\r\nChallenge: 123456789\r\n\r\n"
-WELCOME = b"Response: Success\r\nMessage: Authentication accepted\r\n\r\n"
-REFUSAL = b"Response: Error\r\nMessage: Authentication failed\r\n\r\n"
 SECRET = "s3cr3t-Hush"
 URL = f"tcp://joe:{SECRET}@192.0.2.1:5038"
 
 
-class Wire:
+class Network:
     """A simulated reactor, and every socket that was made on it, in order."""
 
     def __init__(self) -> None:
@@ -97,14 +94,14 @@ class Wire:
 class Peer:
     """The server's end of one connection."""
 
-    def __init__(self, wire: Wire, conn: Connection, sock: FakeSocket) -> None:
-        self.wire = wire
+    def __init__(self, network: Network, conn: Connection, sock: FakeSocket) -> None:
+        self.network = network
         self.conn = conn
         self.sock = sock
 
     def say(self, *messages: str) -> None:
         """Send messages written as ``"Event: X|Header: value"``, and run."""
-        self.wire.say(b"".join(message(one) for one in messages), self.sock)
+        self.network.say(b"".join(message(one) for one in messages), self.sock)
 
     def answer(self, action_id: str, headers: str = "Response: Success") -> None:
         """Answer an action."""
@@ -128,11 +125,11 @@ class Calls(list):  # type: ignore[type-arg]
 class Life:
     """A connection that is watched from before its beginning."""
 
-    def __init__(self, wire: Wire, url: str = URL, **options: Any) -> None:
-        self.wire = wire
+    def __init__(self, network: Network, url: str = URL, **options: Any) -> None:
+        self.network = network
         self.log: list[str] = []
         self.packet: Any = None
-        wire.pool(**options).get_connection(url, self._got, before_connect=self._watch)
+        network.pool(**options).get_connection(url, self._got, before_connect=self._watch)
 
     def _watch(self, conn: Connection) -> None:
         self.conn = conn
@@ -159,7 +156,7 @@ class Log(list):  # type: ignore[type-arg]
 
 
 def stream_on(
-    wire: Wire,
+    network: Network,
     tls: TLSFilter | None = None,
     on_data: Callable[[bytes], object] | None = None,
     on_open: Callable[[], object] | None = None,
@@ -181,7 +178,7 @@ def stream_on(
     sock.setblocking(False)
     sock.connect_ex(("192.0.2.1", 5038))
     stream = Stream(
-        wire.reactor,
+        network.reactor,
         sock,  # type: ignore[arg-type]
         on_open=opened,
         on_data=received,
@@ -193,12 +190,12 @@ def stream_on(
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    wire = Wire()
-    monkeypatch.setattr(socket, "socket", wire.make_socket)
-    return wire
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    network = Network()
+    monkeypatch.setattr(socket, "socket", network.make_socket)
+    return network
 
 
 @pytest.fixture
-def peer(wire: Wire) -> Peer:
-    return wire.log_in()
+def peer(network: Network) -> Peer:
+    return network.log_in()

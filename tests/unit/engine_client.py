@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from server_texts import BANNER, WELCOME
+
 from ami_client._engine.action_ids import NumberedIDs
 from ami_client._engine.in_flight import Done
 from ami_client._engine.login import Login, LoginDone
@@ -18,8 +20,6 @@ from ami_client.errors import ConnectionLost
 from ami_client.packet import Packet
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-BANNER = b"Asterisk Call Manager/5.0.4\r\n"
-WELCOME = b"Response: Success\r\nMessage: Authentication accepted\r\n\r\n"
 
 
 def data(name: str) -> bytes:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Callable, Optional, Union, overload
 from ._engine.encode import Params, first_value, fold_name, pairs_of
 from ._engine.pending import Assertion
 from ._engine.quirks import Quirk, as_quirk
-from .callbacks import CONN_PACKET, require_callable
 from .signatures import ListCallback, PacketCallback
 
 if TYPE_CHECKING:
@@ -56,6 +55,10 @@ class Actions(ABC):
         quirk: Optional[Quirk] = None,
     ) -> str:
         """As :meth:`action`; a list is complete as soon as any of ``assertions`` holds."""
+
+    @abstractmethod
+    def _checked(self, cb: PacketCallback[Self], what: str) -> PacketCallback[Self]:
+        """Return ``cb`` as a callback; raise TypeError if it cannot be one. ``what`` names the argument."""
 
     @abstractmethod
     def _expect_result(self, action_id: str, on_result: PacketCallback[Self], timeout: float) -> None:
@@ -251,7 +254,7 @@ class Actions(ABC):
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
         if on_result is not None:
-            require_callable(on_result, "on_result", CONN_PACKET)
+            on_result = self._checked(on_result, "on_result")
             if cb is None:
                 cb = _nobody  # only an action with a callback can be sent again
         pairs = _asynchronous(pairs_of(params))

@@ -33,7 +33,7 @@ CONN_PACKET: Arguments = ("conn", "packet")
 
 # Code flags of functions whose call creates an object instead of running the code, and how errors describe them.
 _UNRUN = {
-    CO_COROUTINE: "a coroutine function: nobody would await it",
+    CO_COROUTINE: "a coroutine function: nobody would await it (a pool on asyncio's loop would run it as a task)",
     CO_GENERATOR: "a generator function: nobody would run it",
     CO_ASYNC_GENERATOR: "an asynchronous generator function: nobody would run it",
 }
@@ -97,6 +97,10 @@ class Guard:
         self._stats.handler_errors += unrun
         return unrun
 
+    def count_held(self) -> None:
+        """Count a call that waits for earlier ones of its callback to end."""
+        self._stats.held_calls += 1
+
     def count_slow(self, cb: Callback, took: float) -> None:
         """Count and log that ``cb`` took ``took`` seconds, which is ``threshold`` or more."""
         self._stats.slow_handlers += 1
@@ -126,11 +130,13 @@ def callback_name(cb: Callback) -> str:
     return f"{getattr(cb, '__module__', '?')}.{name}" if name else type(cb).__qualname__
 
 
-def require_callable(cb: object, what: str = "callback", arguments: Optional[Arguments] = None) -> None:
+def require_callable(
+    cb: object, what: str = "callback", arguments: Optional[Arguments] = None, *, coroutines: bool = False
+) -> bool:
     """Raise TypeError now for a callback that would fail later: not callable, or not with these arguments.
 
     Coroutine and generator functions raise as well. Calling one only creates a coroutine or a generator, which nobody
-    would run.
+    would run. With ``coroutines``, coroutine functions pass. Returns whether ``cb`` is one.
     """
     # Every action passes here (benchmark d). Most callbacks are plain functions and methods: their code object
     # answers much sooner than inspect.signature.
@@ -139,20 +145,22 @@ def require_callable(cb: object, what: str = "callback", arguments: Optional[Arg
         if not code.co_flags & _UNUSUAL_FLAGS and (
             arguments is None or (code.co_argcount == len(arguments) and not code.co_kwonlyargcount)
         ):
-            return
+            return False
     elif type(cb) is MethodType and type(cb.__func__) is FunctionType:
         code = cb.__func__.__code__
         if not code.co_flags & _UNUSUAL_FLAGS and (
             arguments is None or (code.co_argcount == len(arguments) + 1 and not code.co_kwonlyargcount)
         ):
-            return
+            return False
     if not callable(cb):
         raise TypeError(f"{what} must be callable, not {type(cb).__name__}")
     unrun = _unrun(cb)
-    if unrun:
+    is_coroutine = unrun == _UNRUN[CO_COROUTINE]
+    if unrun and not (coroutines and is_coroutine):
         raise TypeError(f"{what} must be a plain function, not {unrun}")
     if arguments is not None and not _takes(cb, len(arguments)):
         raise TypeError(f"{what} must take ({', '.join(arguments)}), and {callback_name(cb)} does not")
+    return is_coroutine
 
 
 def _unrun(cb: object) -> Optional[str]:
@@ -161,6 +169,8 @@ def _unrun(cb: object) -> Optional[str]:
         return _unrun_by(cb.__code__.co_flags) if cb.__code__.co_flags & _UNRUN_FLAGS else None
     if type(cb) in (MethodType, staticmethod, classmethod):
         return _unrun(cb.__func__)  # type: ignore[attr-defined]
+    if isinstance(cb, Wrapper) and cb.starts_tasks:
+        return None
     if isinstance(cb, (functools.partial, functools.partialmethod, Wrapper)):
         return _unrun(cb.func)
     if isinstance(cb, (type, WrapperDescriptorType)):
@@ -232,6 +242,9 @@ def takes_one_argument(cb: Callback) -> bool:
 class Wrapper(ABC):
     """A callback around another one. It equals the other, so that unbinding finds it; logs show the other's name."""
 
+    #: Whether it takes a coroutine function, and starts what that returns as a task.
+    starts_tasks = False
+
     def __init__(self, func: Callback) -> None:
         self.func = func
 
@@ -252,12 +265,12 @@ class OneArgument(Wrapper):
         return self.func(args[0])
 
 
-def trim_arguments(cb: Callback, what: str = "callback") -> Callback:
+def trim_arguments(cb: Callback, what: str = "callback", *, coroutines: bool = False) -> Callback:
     """Adapt a ``cb(conn)`` to the signature ``cb(conn, packet)``. Return a ``cb(conn, packet)`` unchanged.
 
     Raises TypeError for any other callback, as :func:`require_callable` does.
     """
-    require_callable(cb, what)
+    require_callable(cb, what, coroutines=coroutines)
     if takes_one_argument(cb):
         return OneArgument(cb)
     if not _takes(cb, 2):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Optional, overload
 
 from .actions import Actions, Callback
-from .callbacks import trim_arguments
+from .callbacks import CONN_PACKET, trim_arguments
 from .emitter import EventHandlers
 from .errors import LimitReached
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .options import Options
     from .signatures import ConnectionCallback, OneArgumentCallback, PacketCallback
     from .stats import Stats
+    from .tasks import Tasks
 
 
 class Connection(Actions, EventHandlers):
@@ -178,7 +179,7 @@ class Connection(Actions, EventHandlers):
         A callback that takes one argument gets ``conn`` alone. Source: phpDaemon ClientConnection.php, onConnected.
         """
         self._driver.check_process()
-        self._driver.tell(trim_arguments(cb))
+        self._driver.tell(self._tasks.check(trim_arguments(cb, coroutines=True)))
 
     def acquire(self) -> None:
         """Reserve the connection: the pool gives it to nobody else until :meth:`release`."""
@@ -221,6 +222,10 @@ class Connection(Actions, EventHandlers):
         """
         return self._driver.dispatch.emit(super().emit, self.is_finished, event, *args, **kwargs)
 
+    @property
+    def _tasks(self) -> Tasks:  # type: ignore[override]
+        return self._driver.tasks
+
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
         return self._driver.guard(cb, *args, **kwargs)
 
@@ -235,6 +240,9 @@ class Connection(Actions, EventHandlers):
         quirk: Optional[Quirk] = None,
     ) -> str:
         return self._driver.send(action, cb, params, assertions, timeout, retry, quirk)
+
+    def _checked(self, cb: PacketCallback[Self], what: str) -> PacketCallback[Self]:
+        return self._driver.tasks.check(cb, what, CONN_PACKET)
 
     def _expect_result(self, action_id: str, on_result: PacketCallback[Self], timeout: float) -> None:
         self._driver.expect_result(action_id, on_result, timeout)

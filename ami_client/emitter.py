@@ -5,15 +5,18 @@ Source: phpDaemon Traits/EventHandlers.php.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Callable, Optional, Protocol, TypeVar, Union, overload
 
 from pyee import EventEmitter
 
 from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
+from .filters import USER_EVENT, Condition, Where, compile_glob, condition, is_glob
 from .php import PHPNames
 from .signatures import EventHandler, PacketCallback
+from .tasks import Tasks
 
 Names = Union[str, Iterable[str]]
 Handler = TypeVar("Handler", bound=EventHandler)
@@ -40,8 +43,15 @@ class _Bindings:
 BINDINGS = _Bindings()
 
 
-class _ChainStopped(Exception):
-    """A handler returned True: the remaining handlers of this name do not run."""
+class _Where(Wrapper):
+    """A handler of the events for which a condition holds."""
+
+    def __init__(self, func: Callable[..., object], holds: Condition) -> None:
+        super().__init__(func)
+        self._holds = holds
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.func(*args, **kwargs) if self._holds(args[-1]) else None  # type: ignore[arg-type]  # the packet
 
 
 class _Once(Wrapper):
@@ -65,32 +75,80 @@ class EventHandlers(EventEmitter, PHPNames):
     A handler that returns exactly True stops the remaining handlers of that name. If a handler raises, the exception is
     logged and the others run. An event runs the handlers that were bound when it was emitted. A callback is bound at
     most once per name.
+
+    Names of server events may be globs: ``event_queue*``, ``event_*status``. ``event_userevent:<name>`` is a UserEvent
+    of that name, which may be a glob too. For each event, the handlers of ``event_userevent:<name>`` run first, then
+    those of ``event_<name>``, then those of globs in the order in which they were bound, then those of ``event``.
     """
 
     _last_event_name: Optional[str] = None
     _handed_on: Optional[str] = None  # name of an event from another emitter that is passing through event()
+    _globs: tuple[tuple[str, re.Pattern[str], Callable[..., object]], ...] = ()  # glob, compiled, handler
+    _tasks: Optional[Tasks] = None  # runs handlers that are coroutine functions
 
-    def bind(self, names: Names, cb: EventHandler) -> None:
-        """Call ``cb(sender, *args)`` for each event of that name or those names.
+    def bind(
+        self,
+        names: Names,
+        cb: EventHandler,
+        *,
+        where: Optional[Where] = None,
+        max_tasks: Optional[int] = None,
+        in_order: bool = False,
+    ) -> None:
+        """Call ``cb(sender, *args)`` for each event of that name or those names, or of names that match a glob.
 
-        Raises TypeError, and binds nothing, if ``cb`` is not callable, is a coroutine or generator function, or does
-        not take the arguments of one of the library's own events.
+        Where the loop is asyncio's or uvloop's, ``cb`` may be a coroutine function. Each call of it runs as a task,
+        which is kept until it is done. Its errors are logged. What it returns is ignored.
+
+        Arguments:
+            where: which server events ``cb`` wants: a mapping of header to glob, such as ``{"queue": "help*"}``, or to
+                a sequence of globs; or a predicate, ``where(packet)``. Without case; all headers must match. Binding
+                ``cb`` again to the same name replaces its condition.
+            max_tasks: how many tasks of a coroutine function run at once; 1,000 by default. Further calls wait, are
+                counted in ``stats.held_calls``, and the first of them is logged.
+            in_order: run the tasks of a coroutine function one after the other, in the order of the events.
+
+        Raises TypeError, and binds nothing, if ``cb`` is not callable, is a coroutine function on another loop or a
+        generator function, or does not take the arguments of one of the library's own events; ValueError for a glob
+        that does not begin with ``event_``.
         """
-        for name in _checked(names, cb):
-            self.add_listener(name, cb)
+        checked, handler = self._prepare(names, cb, max_tasks, in_order)
+        if where is not None:
+            handler = _Where(handler, condition(where))
+        for name in checked:
+            self._add(name, handler)
 
     def unbind(self, names: Names, cb: Optional[EventHandler] = None) -> None:
-        """Unbind ``cb`` from a name or names; without ``cb``, unbind all handlers. No error if nothing is bound."""
+        """Unbind ``cb`` from a name or names; without ``cb``, unbind all handlers. No error if nothing is bound.
+
+        A glob is unbound by the same glob.
+        """
         for name in _as_names(names):
             for handler in self.listeners(name):
                 if cb is None or handler == cb:
                     self.remove_listener(name, handler)
 
     @overload  # type: ignore[override,unused-ignore]  # names may be a list; else as pyee's
-    def on(self, names: Names, cb: Handler) -> Handler: ...
+    def on(
+        self,
+        names: Names,
+        cb: Handler,
+        *,
+        where: Optional[Where] = None,
+        max_tasks: Optional[int] = None,
+        in_order: bool = False,
+    ) -> Handler: ...
     @overload
-    def on(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
-    def on(self, names: Names, cb: Optional[Handler] = None) -> Any:
+    def on(
+        self,
+        names: Names,
+        cb: None = None,
+        *,
+        where: Optional[Where] = None,
+        max_tasks: Optional[int] = None,
+        in_order: bool = False,
+    ) -> Callable[[Handler], Handler]: ...
+    def on(self, names: Names, cb: Optional[Handler] = None, **how: Any) -> Any:
         """As :meth:`bind`, but return the handler. Without ``cb`` it is a decorator.
 
         ::
@@ -99,20 +157,23 @@ class EventHandlers(EventEmitter, PHPNames):
             def hung_up(conn, packet): ...
         """
         if cb is None:
-            return partial(self.on, names)
-        self.bind(names, cb)
+            return partial(self.on, names, **how)
+        self.bind(names, cb, **how)
         return cb
 
     @overload  # type: ignore[override,unused-ignore]  # as on()
-    def once(self, names: Names, cb: Handler) -> Handler: ...
+    def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
     @overload
-    def once(self, names: Names, cb: None = None) -> Callable[[Handler], Handler]: ...
-    def once(self, names: Names, cb: Optional[Handler] = None) -> Any:
-        """As :meth:`on`, but only for the next event of each name."""
+    def once(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
+    def once(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+        """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         if cb is None:
-            return partial(self.once, names)
-        for name in _checked(names, cb):
-            self.bind(name, _Once(cb, self, name))
+            return partial(self.once, names, where=where)
+        checked, handler = self._prepare(names, cb, None, False)
+        holds = None if where is None else condition(where)
+        for name in checked:
+            one = _Once(handler, self, name)
+            self._add(name, one if holds is None else _Where(one, holds))
         return cb
 
     def off(self, names: Names, cb: Optional[EventHandler] = None) -> None:
@@ -136,9 +197,44 @@ class EventHandlers(EventEmitter, PHPNames):
 
     def add_listener(self, event: str, f: Handler) -> Handler:
         """pyee's :meth:`bind` for one name; returns the handler."""
-        _require_handler(event, f)
+        self.bind(event, f)
+        return f
+
+    def _prepare(
+        self, names: Names, cb: EventHandler, max_tasks: Optional[int], in_order: bool
+    ) -> tuple[Sequence[str], EventHandler]:
+        """The names as a sequence, and what is to be called. Raises as :meth:`bind`."""
+        checked = _as_names(names)
+        for name in checked:
+            if is_glob(name) and not name.startswith("event_"):
+                raise ValueError(f"a glob is for names of server events, event_...; {name!r} is none")
+        require_callable(cb, "handler", coroutines=True)
+        is_coroutine = False
+        for name in checked:
+            arguments = _arguments(name)
+            what = "handler" if arguments is None else f"a handler of {name!r}"
+            is_coroutine = require_callable(cb, what, arguments, coroutines=self._tasks is not None)
+        if max_tasks is not None and (isinstance(max_tasks, bool) or not isinstance(max_tasks, int)):
+            raise TypeError(f"max_tasks is a whole number, not {type(max_tasks).__name__}")
+        if max_tasks is not None and max_tasks < 1:
+            raise ValueError("max_tasks must be at least 1")
+        if not is_coroutine:
+            if in_order or max_tasks is not None:
+                raise TypeError("max_tasks and in_order are for coroutine functions; other handlers run at once anyway")
+            return checked, cb
+        assert self._tasks is not None
+        return checked, self._tasks.check(cb, "handler", max_tasks=1 if in_order else max_tasks)
+
+    def _add(self, name: str, handler: Callable[..., object]) -> None:
+        old = {one: one for one in self.listeners(name)}.get(handler)  # as pyee: by hash
+        if old is not None:
+            if not (isinstance(old, _Where) or isinstance(handler, _Where)):
+                return  # bound already, and keeps its place
+            self.remove_listener(name, old)
         BINDINGS.count += 1
-        return super().add_listener(event, f)
+        super().add_listener(name, handler)
+        if is_glob(name) and not name.startswith(USER_EVENT):
+            self._globs = (*self._globs, (name, compile_glob(name), handler))
 
     def listens_to(self, event: str) -> Callable[[Handler], Handler]:
         """pyee's decorator that binds to one name."""
@@ -148,11 +244,13 @@ class EventHandlers(EventEmitter, PHPNames):
         """pyee's :meth:`unbind` of one handler of one name. Raises KeyError if it is not bound."""
         BINDINGS.count += 1
         super().remove_listener(event, f)
+        self._globs = tuple(one for one in self._globs if one[0] != event or one[2] != f)
 
     def remove_all_listeners(self, event: Optional[str] = None) -> None:
         """pyee's :meth:`unbind` of all handlers, of one name or of all."""
         BINDINGS.count += 1
         super().remove_all_listeners(event)
+        self._globs = tuple(one for one in self._globs if event is not None and one[0] != event)
 
     def get_last_event_name(self) -> Optional[str]:
         """The name of the last emitted event; None before the first one."""
@@ -162,18 +260,16 @@ class EventHandlers(EventEmitter, PHPNames):
         """pyee's emit: call each handler with ``args`` unchanged. True if there was any handler."""
         if event != "new_listener":  # pyee emits it for each binding
             self._last_event_name = event
-        try:
-            return super().emit(event, *args, **kwargs)
-        except _ChainStopped:
-            return True
+        handlers = handlers_of(self, event)
+        if not handlers:
+            return super().emit(event, *args, **kwargs)  # pyee raises for an "error" that nobody handles
+        for handler in handlers:
+            if self._call(handler, *args, **kwargs) is True:
+                break
+        return True
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
         return call_guarded(cb, *args, **kwargs)
-
-    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # pyee's hook for calling one handler. pyee's own asyncio and threaded emitters override it too.
-        if self._call(f, *args, **kwargs) is True:
-            raise _ChainStopped
 
 
 class Emitter(Protocol):
@@ -181,6 +277,19 @@ class Emitter(Protocol):
 
     def emit(self, event: str, *args: object) -> bool:
         """As :meth:`EventHandlers.emit`."""
+
+
+def handlers_of(emitter: EventHandlers, name: str) -> list[Callable[..., object]]:
+    """All handlers of a name in calling order: those of UserEvents by their names, the name's own, those of globs."""
+    found = emitter.listeners(name)
+    if not name.startswith("event_"):
+        return found
+    if name == USER_EVENT[:-1]:
+        for bound in emitter.event_names():
+            if bound.startswith(USER_EVENT):
+                holds = condition({"userevent": bound[len(USER_EVENT) :]})
+                found[:0] = [_Where(one, holds) for one in emitter.listeners(bound)]
+    return found + [one for _, glob, one in emitter._globs if glob.fullmatch(name)]
 
 
 def overrides(emitter: object, name: str, base: type[object]) -> bool:
@@ -205,21 +314,11 @@ def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: o
     return emitter.emit(event, *args, **kwargs)
 
 
-def _as_names(names: Names) -> Iterable[str]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _as_names(names: Names) -> Sequence[str]:
+    several = (names,) if isinstance(names, str) else tuple(names)
+    return [name.lower() if isinstance(name, str) and name.startswith(USER_EVENT) else name for name in several]
 
 
-def _checked(names: Names, cb: object) -> Iterable[str]:
-    """Return the names as an iterable. Raise TypeError if ``cb`` cannot be bound to one of them."""
-    require_callable(cb, "handler")
-    checked = _as_names(names)
-    for name in checked:
-        _require_handler(name, cb)
-    return checked
-
-
-def _require_handler(name: str, cb: object) -> None:
-    arguments = ARGUMENTS.get(name)
-    if arguments is None and isinstance(name, str) and name.startswith("event_"):
-        arguments = CONN_PACKET
-    require_callable(cb, "handler" if arguments is None else f"a handler of {name!r}", arguments)
+def _arguments(name: str) -> Optional[Arguments]:
+    """The arguments of the library's own event of that name; None for any other name."""
+    return CONN_PACKET if name.startswith("event_") else ARGUMENTS.get(name)

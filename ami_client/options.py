@@ -12,6 +12,7 @@ from ._engine.framing import DEFAULT_MAX_PACKET
 from ._engine.packet import DEFAULT_MAX_LINES
 from ._engine.pending import DEFAULT_MAX_ANSWER
 from .callbacks import logger
+from .filters import Filter
 from .url import ServerURL
 
 if TYPE_CHECKING:
@@ -75,6 +76,16 @@ def _header(name: str, value: object) -> str:
     text = _text(name, value)
     encode_headers([(name, text)])  # raises for text that no login could hold
     return text
+
+
+def _filters(name: str, value: object) -> tuple[Filter, ...]:
+    if isinstance(value, (str, Filter)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} is a sequence of Filter objects, not {type(value).__name__}")
+    filters = tuple(value)
+    for one in filters:
+        if not isinstance(one, Filter):
+            raise TypeError(f"{name} is a sequence of Filter objects; {one!r} is none")
+    return filters
 
 
 def _authtype(name: str, value: object) -> str:
@@ -155,6 +166,9 @@ class Options:
     secret: str = _option("", _header, shown=False)
     #: The ``Events`` header of the login: ``on``, ``off`` or class names separated by commas.
     events: Union[str, bool] = _option("on", _events, in_url=True)
+    #: Which events arrive: see :class:`~ami_client.filters.Filter`. They are sent to a server that understands them
+    #: after each login, before ``login`` is emitted, and applied at our side in any case.
+    filters: Sequence[Filter] = _option((), _filters)
     #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
     connect_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
     #: Timeout from the connection to the answer to the login.

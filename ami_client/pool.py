@@ -26,6 +26,7 @@ from .options import Options, read_url, seconds
 from .reactor import Reactor
 from .signatures import ConnectionCallback, OneArgumentCallback, PacketCallback
 from .stats import PastStats, Stats
+from .tasks import Tasks
 
 SomePool = TypeVar("SomePool", bound="Pool")
 LoginHandler = TypeVar("LoginHandler", bound=ConnectionCallback[Connection])
@@ -120,6 +121,7 @@ class Pool(EventHandlers):
         self._default: Optional[Loop] = None  # the default reactor, once somebody has used it
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
+        self._tasks: Tasks = Tasks(self._get_reactor, self._guard)
         self._servers: dict[str, ServerPool] = {}
         self._past = PastStats()
         self._lock = Lock()  # held while counts move into _past, because other threads may read them
@@ -168,6 +170,9 @@ class Pool(EventHandlers):
                     "an asyncio loop runs here, and nobody runs ours: Pool(reactor=asyncio.get_running_loop())"
                 )
         return reactor
+
+    def _get_reactor(self) -> Loop:
+        return self.reactor
 
     def _time(self) -> float:
         return self.reactor.time()
@@ -260,7 +265,7 @@ class Pool(EventHandlers):
         if url is not None and not isinstance(url, str):
             raise TypeError(f"a URL is a str, not {type(url).__name__}")
         if cb is not None:
-            cb = trim_arguments(cb)
+            cb = self._tasks.check(trim_arguments(cb, coroutines=True))
         if before_connect is not None:
             require_callable(before_connect, "before_connect", CONN)
         if self.finished:
@@ -288,7 +293,7 @@ class Pool(EventHandlers):
         and before actions are sent again. ``packet`` is the server's answer to the login. A callback that takes one
         argument gets ``conn`` alone. This binds ``login``; ``pool.off("login", cb)`` unbinds it.
         """
-        self.bind("login", trim_arguments(cb))
+        self.bind("login", trim_arguments(cb, coroutines=True))
         return cb
 
     def finish(self, graceful: bool = False) -> None:

@@ -28,6 +28,7 @@ METRICS = {
     "dropped": ("dropped", "Pieces of the stream that belonged to nobody"),
     "suspects": ("suspect_lists", "List answers that may have lost parts"),
     "handler_errors": ("handler_errors", "Callbacks and handlers that raised"),
+    "held_calls": ("held_calls", "Calls of coroutine callbacks that waited because max_tasks were running"),
     "slow_handlers": ("slow_handlers", "Callbacks and handlers that took longer than slow_handler"),
 }
 

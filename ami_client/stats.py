@@ -44,6 +44,8 @@ class Stats:
     handler_errors: int = 0
     #: Callbacks and handlers that took longer than ``slow_handler``.
     slow_handlers: int = 0
+    #: Calls of coroutine callbacks that had to wait, because ``max_tasks`` earlier ones were running.
+    held_calls: int = 0
     #: List answers that may have lost parts.
     suspects: int = 0
     #: Open connections, logged in or on their way. A gauge.

@@ -38,8 +38,10 @@ from ..errors import (
     LoginTimeout,
     ProtocolError,
 )
+from ..filters import Filter
 from ..options import Options, seconds
 from ..stats import Stats
+from ..tasks import Tasks
 from .dispatch import Dispatch
 from .drain import drain
 from .timeouts import Deadlines, Watchdog
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from ..url import ServerURL
 
 AUTHLIMIT_HINT = " Or are there as many logins under way as authlimit in manager.conf allows?"
+
+FILTER_CRITERIA = 11  # AMI version (Asterisk 22) from which Filter surely knows MatchCriteria
 
 JUST_NOW = 1.0  # seconds: a list that ended this shortly before the server closed may have lost parts
 
@@ -151,6 +155,7 @@ class Driver:
         self.round_trip: Optional[float] = None
         self.counts = Stats(reconnects=int(reconnect))
         self.guard = Guard(loop.time, options.slow_handler, self.counts)
+        self.tasks = Tasks(lambda: loop, self.guard)
         self.transport = Transport(
             loop, address, options, on_open=self._opened, on_data=self.received, on_lost=self._lost
         )
@@ -178,7 +183,7 @@ class Driver:
         """Drive ``conn``. ``base`` is the class whose methods a subclass may override."""
         address, options = self.address, self.options
         self.conn = conn
-        self.dispatch = Dispatch(conn, base, self.pool, self.guard)
+        self.dispatch = Dispatch(conn, base, self.pool, self.guard, options.filters)
         self.session = Session(
             Login(
                 options.username if address.username is None else address.username,
@@ -262,8 +267,8 @@ class Driver:
             self.check_process()
         if self.session.state is FINISHED:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
-        if cb is not None:
-            require_callable(cb, "callback", CONN_PACKET)
+        if cb is not None and require_callable(cb, "callback", CONN_PACKET, coroutines=True):
+            cb = self.tasks.check(cb)
         limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
         try:
             if len(self.session.outgoing) >= self._room:
@@ -433,12 +438,51 @@ class Driver:
         self.error = packet.error
         if packet.error is not None:
             self._tell_ending()
+        if packet.error is None and self.options.filters and self._knows_criteria():
+            self._send_filters(packet)
+        else:
+            self._announce_login(packet)
+
+    def _announce_login(self, packet: Packet) -> None:
         self._outcome = packet
         steps: list[Callable[[], object]] = [self._tell_waiting]
         if packet.error is None:
             announce = partial(self.dispatch.announce, "login", packet)
             steps = [announce, self._tell_owner, *steps, self._tell_connected]
         self._tell_login(deque(steps))
+
+    def _knows_criteria(self) -> bool:
+        """Whether the server's Filter action surely knows MatchCriteria. Older ones ignore it and answer Success."""
+        major, _, _ = (self.session.ami_version or "").partition(".")
+        return major.isdigit() and int(major) >= FILTER_CRITERIA
+
+    def _send_filters(self, login: Packet) -> None:
+        """Send the filters; once all are answered, announce the login.
+
+        If the server refuses all, because the user may not filter, they are applied at our side alone. If it refused
+        some, it would keep events from us that these let pass, so that ends the connection.
+        """
+        filters = list(self.options.filters)
+        if any(one.action == "include" for one in filters):
+            filters.append(Filter(event="OriginateResponse"))  # it ends an Originate's on_result
+        answers: list[Packet] = []
+
+        def answered(conn: object, packet: Packet) -> None:
+            answers.append(packet)
+            if len(answers) < len(filters) or not self.is_connected:
+                return
+            refused = [one.error for one in answers if one.error is not None]
+            if refused:
+                logger.warning("%s: the server applies no filter: %s", self, printable(str(refused[0])))
+            if 0 < len(refused) < len(answers):
+                self.fail(refused[0])
+            else:
+                self._announce_login(login)
+
+        for one in filters:
+            params = [("Operation", "Add"), ("MatchCriteria", one.criteria), ("Filter", one.value)]
+            self._watch(self.session.send("Filter", params, answered, bounded=False), self.options.action_timeout)
+        self._flush()
 
     def _tell_login(self, steps: deque[Callable[[], object]]) -> None:
         complete = False

@@ -18,9 +18,9 @@ PACKAGE = Path(ami_client.__file__).parent
 
 # Bottom to top. A file imports what lies below its layer, and inside its layer nothing goes in circles.
 LAYERS = {
-    "ground": "_fork _version callbacks errors loop php stats url",
+    "ground": "_fork _version callbacks errors loop php stats tasks url",
     "protocol": "_engine",
-    "what users say and get": "options packet signatures",
+    "what users say and get": "filters options packet signatures",
     "transport": "_transport",
     "doors to one connection": "actions emitter reactor",
     "client": "_client",

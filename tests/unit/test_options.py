@@ -44,6 +44,7 @@ def test_the_defaults() -> None:
         "max_waiting": 1000,
         "max_callbacks": 100_000,
         "fold_case": True,
+        "filters": (),
         "ssl": False,
         "ssl_verify": True,
     }
@@ -236,7 +237,7 @@ def test_an_unknown_parameter_is_logged(
 def test_what_a_fragment_may_not_set() -> None:
     """What is of the pool, of all its connections, or a matter of trust."""
     not_in_url = {one.name for one in fields(Options) if not one.metadata["in_url"]}
-    assert not_in_url == {"port", "server", "servers", "maxconnperserv", "username", "secret", "ssl_verify"}
+    assert not_in_url == {"filters", "port", "server", "servers", "maxconnperserv", "username", "secret", "ssl_verify"}
 
 
 def test_every_option_is_declared_with_its_check() -> None:

@@ -25,7 +25,7 @@ def test_the_fields() -> None:
     assert {one.name for one in fields(Stats)} == {
         *("events", "responses", "bytes_in", "bytes_out", "pending", "buffered", "timeouts", "reconnects", "logins"),
         *("malformed", "dropped", "handler_errors", "slow_handlers", "suspects", "connections", "connected", "waiting"),
-        "limits",
+        *("held_calls", "limits"),
     }
     assert set(GAUGES) == {"pending", "buffered", "connections", "connected", "waiting"}
 

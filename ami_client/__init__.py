@@ -12,6 +12,7 @@ from .errors import (
     ActionFailed,
     ActionTimeout,
     AMIError,
+    Cancelled,
     ConnectFailed,
     ConnectionFinished,
     ConnectionLost,
@@ -25,6 +26,7 @@ from .errors import (
     Timeout,
     TLSFailed,
 )
+from .filters import Filter
 from .loop import Loop
 from .options import Options
 from .pool import Pool
@@ -37,6 +39,7 @@ __all__ = [
     "AMIError",
     "ActionFailed",
     "ActionTimeout",
+    "Cancelled",
     "ConnectFailed",
     "ConnectTimeout",
     "Connection",
@@ -45,6 +48,7 @@ __all__ = [
     "ConnectionLost",
     "EventHandler",
     "EventHandlers",
+    "Filter",
     "LimitReached",
     "ListCallback",
     "LoginRefused",

@@ -356,6 +356,15 @@ class PriorityQueueCallbacks(_Callbacks):
         heapq.heappush(self._heap, (-pri, place, cb))
         return place
 
+    def remove(self, cb: Callback) -> Optional[Callback]:
+        """Remove and return the first callback that equals ``cb``; None if there is none."""
+        found = min((one for one in self._heap if one[2] == cb), default=None)
+        if found is None:
+            return None
+        self._heap.remove(found)
+        heapq.heapify(self._heap)
+        return found[2]
+
     def pop(self) -> Callback:
         """Remove and return the callback that is next. Raises IndexError when there is none."""
         return heapq.heappop(self._heap)[2]

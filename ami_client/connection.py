@@ -166,6 +166,15 @@ class Connection(Actions, EventHandlers):
         """Whether it is acquired."""
         return self._driver.acquired
 
+    def cancel(self, action_id: str) -> bool:
+        """Give an action up: call its callbacks at once, with a failure packet whose ``error`` is
+        :class:`~ami_client.errors.Cancelled`. The server may carry it out all the same; its answer is then ignored.
+
+        Returns False if there is no such action, or it was answered already.
+        """
+        self._driver.check_process()
+        return self._driver.cancel(action_id)
+
     # -- lifecycle
 
     @overload

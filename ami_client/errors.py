@@ -11,6 +11,7 @@
     +-- ConnectionLost          the connection ended (also a ConnectionError)
     +-- LoginRefused            the server answered the login with an error
     +-- ActionFailed            the server answered an action with an error
+    +-- Cancelled               the caller gave an action or a wait for a connection up
     +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
     +-- Timeout                 something took too long (also a TimeoutError)
         +-- ConnectTimeout
@@ -132,6 +133,10 @@ def call_failed(reason: str) -> ActionFailed:
         words = _REASONS.get(number)
         shown = f"{number}: {words}" if words else f"{number}"
     return ActionFailed(f"the call was not answered (reason {shown})", reason=number)
+
+
+class Cancelled(AMIError):
+    """The caller gave up an action, or its wait for a connection. The server may have carried the action out."""
 
 
 class ProtocolError(AMIError):

@@ -13,14 +13,14 @@ from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast, overload
 
 from . import _fork
-from ._client.server_pool import ServerPool
+from ._client.server_pool import ServerPool, Sockets
 from ._client.waiter import Waiter
 from ._engine.line_cache import KEEP_CASE
 from ._engine.text import TRIMMED, ascii_lower
 from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
 from .connection import Connection
 from .emitter import EventHandlers
-from .errors import ConnectionFinished, NoServer
+from .errors import Cancelled, ConnectionFinished, NoServer
 from .loop import Loop
 from .options import Options, read_url, seconds
 from .reactor import Reactor
@@ -123,6 +123,7 @@ class Pool(EventHandlers):
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._tasks: Tasks = Tasks(self._get_reactor, self._guard)
         self._servers: dict[str, ServerPool] = {}
+        self._sockets = Sockets()
         self._past = PastStats()
         self._lock = Lock()  # held while counts move into _past, because other threads may read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
@@ -278,7 +279,9 @@ class Pool(EventHandlers):
             error = NoServer("no URL was given and no server is configured")
             waiter.fail(error, self.options, self, self._stats, self.connection_class)
             return False
-        server = self._servers.get(url) or ServerPool(url, self.options, self, self._forget, self.connection_class)
+        server = self._servers.get(url) or ServerPool(
+            url, self.options, self, self._forget, self._sockets, self.connection_class
+        )
         server.add(waiter)
         self._servers[url] = server
         server.serve()
@@ -296,12 +299,36 @@ class Pool(EventHandlers):
         self.bind("login", trim_arguments(cb, coroutines=True))
         return cb
 
-    def finish(self, graceful: bool = False) -> None:
-        """End all connections, each with a Logoff if ``graceful``, and fail waiting callbacks.
+    def cancel(self, cb: OnConnection) -> bool:
+        """Take back a callback that waits for a connection. It is called at once, with a placeholder connection whose
+        ``error`` is :class:`~ami_client.errors.Cancelled`.
 
-        The pool takes no more calls, and opens nothing again. Raises RuntimeError in a forked child.
+        A connection that is on its way for it goes to the next waiting callback, or becomes free. Returns False if
+        ``cb`` does not wait.
         """
         self._check_process()
+        for server in list(self._servers.values()):
+            waiter = server.take_back(cb)
+            if waiter is not None:
+                error = Cancelled("the wait for a connection was cancelled")
+                waiter.fail(error, self.options, self, self._stats, self.connection_class)
+                return True
+        return False
+
+    def is_reconnecting(self, url: str) -> bool:
+        """Whether a lost connection to this URL is being opened again, or will be."""
+        server = self._servers.get(url)
+        return server is not None and server.comes_soon
+
+    def finish(self, graceful: bool = False, on_closed: Optional[Callable[[], object]] = None) -> None:
+        """End all connections, each with a Logoff if ``graceful``, and fail waiting callbacks.
+
+        The pool takes no more calls, and opens nothing again. What was written is still sent, for 5 seconds at most.
+        ``on_closed()`` is called when the last socket is closed. Raises RuntimeError in a forked child.
+        """
+        self._check_process()
+        if on_closed is not None:
+            require_callable(on_closed, "on_closed", ())
         self.finished = True
         for server in self._servers.values():  # stop all servers before a callback can interrupt the end of one
             server.stop()
@@ -311,7 +338,9 @@ class Pool(EventHandlers):
                 self._forget(server)
         finally:
             if self._servers:  # after a KeyboardInterrupt, end the others if the loop runs on
-                self.reactor.call_soon(self.finish, graceful)
+                self.reactor.call_soon(self.finish, graceful, on_closed)
+        if on_closed is not None:
+            self._sockets.when_closed(on_closed)
 
     def _forget(self, server: ServerPool) -> None:
         if self._servers.get(server.url) is server:

@@ -32,6 +32,7 @@ from ..errors import (
     ActionFailed,
     ActionTimeout,
     AMIError,
+    Cancelled,
     ConnectionFinished,
     ConnectionLost,
     LimitReached,
@@ -104,6 +105,9 @@ class Owner(Protocol):
     def lost(self, driver: Driver) -> None:
         """The connection is finished, and its callbacks have been called."""
 
+    def closed(self, driver: Driver) -> None:
+        """The connection is finished, and its socket is closed. May be reported more than once."""
+
     def given_up(self, driver: Driver) -> None:
         """Do not open the connection again, whether it was lost or not."""
 
@@ -157,7 +161,13 @@ class Driver:
         self.guard = Guard(loop.time, options.slow_handler, self.counts)
         self.tasks = Tasks(lambda: loop, self.guard)
         self.transport = Transport(
-            loop, address, options, on_open=self._opened, on_data=self.received, on_lost=self._lost
+            loop,
+            address,
+            options,
+            on_open=self._opened,
+            on_data=self.received,
+            on_lost=self._lost,
+            on_closed=self._closed,
         )
         self.watchdog = Watchdog(
             loop,
@@ -327,6 +337,18 @@ class Driver:
             self.watchdog.doubt()
         elif self.is_finished and not self.has_retries:  # it was the last one to be sent again
             self._deadlines.clear()
+
+    def cancel(self, action_id: str) -> bool:
+        """Give an action up: call its callbacks with a failure. Return False if it was answered already."""
+        owed = [
+            Done(pending, result)
+            for pending in self.session.pending_of(action_id)
+            for result in [self.session.give_up(pending, Cancelled(f"{pending.action} was cancelled"))]
+            if result is not None
+        ]
+        self._answer_all(deque(owed))
+        self._answered = False  # it is ours
+        return bool(owed)
 
     # -- incoming
 
@@ -600,6 +622,10 @@ class Driver:
                 self._deadlines.clear()
             if self._owner is not None:
                 self._owner.lost(self)
+
+    def _closed(self) -> None:
+        if self._owner is not None:
+            self._owner.closed(self)
 
     # -- after a loss
 

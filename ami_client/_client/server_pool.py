@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Callable, Optional, cast
 
 from .._engine.text import printable
-from ..callbacks import Guard, PriorityQueueCallbacks, logger
+from ..callbacks import Guard, PriorityQueueCallbacks, StackCallbacks, logger
 from ..emitter import emit_on
 from ..errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
 from ..loop import Handle
@@ -49,6 +49,30 @@ def backoff_delay(attempt: int, base: float, longest: float) -> float:
     return random.uniform(0.0, min(longest, base * 2.0**doublings))
 
 
+class Sockets:
+    """The connections of a pool whose sockets are not closed yet."""
+
+    def __init__(self) -> None:
+        self._open: set[Driver] = set()
+        self._on_closed = StackCallbacks()
+
+    def opened(self, driver: Driver) -> None:
+        """A connection is about to be opened."""
+        self._open.add(driver)
+
+    def closed(self, driver: Driver) -> None:
+        """Its socket is closed."""
+        self._open.discard(driver)
+        if not self._open:
+            self._on_closed.execute_all()
+
+    def when_closed(self, cb: Callable[[], object]) -> None:
+        """Call ``cb()`` when all are closed; at once if they are."""
+        self._on_closed.push(cb)
+        if not self._open:
+            self._on_closed.execute_all()
+
+
 class ServerPool:
     """The connections to one URL, by their drivers. It is their ``Owner``: they report lifecycle changes to it.
 
@@ -61,9 +85,11 @@ class ServerPool:
         options: Options,
         pool: ConnectionPool,
         on_idle: Callable[[ServerPool], object],
+        sockets: Sockets,
         make: Callable[[Driver], object],
     ) -> None:
         self.url = url
+        self._sockets = sockets
         self.address, self._options = read_url(url, options)
         self._pool = pool
         self._on_idle = on_idle
@@ -106,6 +132,14 @@ class ServerPool:
             raise error
         waiter.place = self._waiting.insert(waiter, waiter.pri)
 
+    def take_back(self, cb: Callable[..., object]) -> Optional[Waiter]:
+        """Remove and return a callback that was added and not called yet, or None."""
+        waiter = cast(Optional[Waiter], self._waiting.remove(cb))
+        for slot in self._slots.at(Place.QUEUED, Place.STARTING, Place.OPENING):
+            if waiter is None and slot.caller is not None and slot.caller == cb and slot.driver.take_back(slot.caller):
+                waiter, slot.caller = slot.caller, None
+        return waiter
+
     def serve(self) -> None:
         """Give the free connections to waiting callbacks, and open new ones for the rest as far as allowed."""
         if self._serving or self._finished:
@@ -119,9 +153,9 @@ class ServerPool:
                 free = self._slots.first(Place.FREE)
                 if free is not None:
                     free.driver.tell(self._waiting.pop())
-                elif self._comes_soon():
+                elif self.comes_soon:
                     self._hasten()
-                    if self._comes_soon():  # check again: callbacks may do anything
+                    if self.comes_soon:  # check again: callbacks may do anything
                         break  # the next attempt will call them with its outcome
                 elif self._pause is None and self.size < self._options.maxconnperserv:
                     self._open(self._next_waiter())
@@ -164,6 +198,7 @@ class ServerPool:
         options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
         loop = self._pool.reactor
         driver = Driver(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
+        self._sockets.opened(driver)
         self._make(driver)
         slot = Slot(driver, attempt, waiter)
         self._slots.add(slot)
@@ -290,6 +325,9 @@ class ServerPool:
         finally:  # even on a KeyboardInterrupt
             self._settle(driver)
 
+    def closed(self, driver: Driver) -> None:
+        self._sockets.closed(driver)
+
     def given_up(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         if slot is None:
@@ -325,7 +363,8 @@ class ServerPool:
 
     # -- reconnects
 
-    def _comes_soon(self) -> bool:
+    @property
+    def comes_soon(self) -> bool:
         """Whether a reconnect attempt is on its way or due."""
         ending = self._slots.at(Place.ENDING)
         return bool(
@@ -340,7 +379,7 @@ class ServerPool:
             logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
             return False
         # If several new connections failed before their login, only one of them keeps trying.
-        others = self._comes_soon() or any(one.driver.is_connected for one in self._slots.at(*LIVE))
+        others = self.comes_soon or any(one.driver.is_connected for one in self._slots.at(*LIVE))
         return not others or slot.attempt > 0 or slot.driver.counts.logins > 0
 
     def _open_later(self, lost: Slot, delay: float, place: Optional[Place] = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional, Union
 
 from ..callbacks import Callback, Wrapper
-from ..errors import ConnectionFinished, NoServer
+from ..errors import Cancelled, ConnectionFinished, NoServer
 from ..options import Options
 from ..stats import Stats
 from ..url import ServerURL
@@ -41,7 +41,7 @@ class Waiter(Wrapper):
 
     def fail(
         self,
-        error: Union[NoServer, ConnectionFinished],
+        error: Union[NoServer, ConnectionFinished, Cancelled],
         options: Options,
         pool: ConnectionPool,
         stats: Stats,

@@ -81,6 +81,11 @@ class InFlight:
         if pending.fence_id:
             self._fences[ascii_lower(pending.fence_id)] = pending
 
+    def find(self, action_id: str) -> list[Pending]:
+        """The action with that ActionID, and the wait for its OriginateResponse, as far as they are open."""
+        key = ascii_lower(action_id)
+        return [table[key] for table in (self._pending, self._results) if key in table]
+
     def forget(self, pending: Pending) -> bool:
         """Remove an action. Return False if it was not there any more."""
         key = pending.key

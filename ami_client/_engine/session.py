@@ -180,6 +180,10 @@ class Session(Greeting):
         self._in_flight.add(result)
         return result
 
+    def pending_of(self, action_id: str) -> list[Pending]:
+        """The action with that ActionID, and the wait for its OriginateResponse, as far as they are open."""
+        return self._in_flight.find(action_id)
+
     def give_up(self, pending: Pending, error: AMIError) -> Optional[Result]:
         """Stop waiting for an answer. Return the failure for its callback, or None if it was answered already."""
         if not self._in_flight.forget(pending):

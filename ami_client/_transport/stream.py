@@ -48,6 +48,7 @@ class Stream:
     ``on_data(data)`` gets what arrives. The loop calls ``on_lost(error)`` once when the peer closed (``error`` is None)
     or the socket or TLS failed; no method of the stream calls it directly. After :meth:`close` or :meth:`abort` neither
     is called. :meth:`start` calls ``on_open()``; with a ``tls`` filter it is called after the handshake.
+    ``on_closed()`` is called once, at once when the socket is closed.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Stream:
         on_open: Callable[[], None],
         on_data: Callable[[bytes], None],
         on_lost: Callable[[Optional[BaseException]], None],
+        on_closed: Callable[[], object] = lambda: None,
         tls: Optional[TLSFilter] = None,
     ) -> None:
         self._loop = loop
@@ -65,6 +67,7 @@ class Stream:
         self._on_open = on_open
         self._on_data = on_data
         self._on_lost = on_lost
+        self._on_closed = on_closed
         self._tls = tls
         self._outgoing = bytearray()
         self._phase = _Phase.OPEN
@@ -127,6 +130,7 @@ class Stream:
         self._unwatch_room()
         self._outgoing.clear()
         self._sock.close()
+        self._on_closed()
 
     def _readable(self) -> None:
         self._corked = True

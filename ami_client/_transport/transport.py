@@ -28,6 +28,7 @@ class Transport:
 
     ``on_open()`` is called once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most
     once, when the connection failed or ended. The loop makes all these calls; none is made after :meth:`close`.
+    ``on_closed()`` is called once after :meth:`close`, as soon as there is no socket any more.
 
     Attributes: ``addr``, the peer as text; ``""`` until it is reached.
     """
@@ -41,6 +42,7 @@ class Transport:
         on_open: Callable[[], None],
         on_data: Callable[[bytes], None],
         on_lost: Callable[[AMIError], None],
+        on_closed: Callable[[], object] = lambda: None,
     ) -> None:
         self.addr = ""
         self._loop = loop
@@ -49,6 +51,7 @@ class Transport:
         self._on_open = on_open
         self._on_data = on_data
         self._on_lost = on_lost
+        self._on_closed = on_closed
         self._connector: Optional[Connector] = None
         self._stream: Optional[Stream] = None
         self._limit: Optional[Handle] = None  # timer of connect_timeout
@@ -89,11 +92,12 @@ class Transport:
         self._stop_limit()
         if self._connector is not None:
             self._connector.cancel()
-        if self._stream is not None:
-            if abort:
-                self._stream.abort()
-            else:
-                self._stream.close()
+        if self._stream is None:
+            self._on_closed()
+        elif abort:
+            self._stream.abort()
+        else:
+            self._stream.close()
 
     def _reached(self, sock: socket.socket, host: str, port: Optional[int]) -> None:
         self._connector = None
@@ -105,7 +109,13 @@ class Transport:
             self._lost(error)
             return
         self._stream = Stream(
-            self._loop, sock, on_open=self._opened, on_data=self._on_data, on_lost=self._lost, tls=tls
+            self._loop,
+            sock,
+            on_open=self._opened,
+            on_data=self._on_data,
+            on_lost=self._lost,
+            on_closed=self._on_closed,
+            tls=tls,
         )
         self._stream.start()
 

@@ -26,7 +26,8 @@ LAYERS = {
     "client": "_client",
     "doors to all connections": "connection pool",
     "front door": "__init__",
-    "built on top": "prometheus testing demo cli __main__",
+    "fronts": "_fronts",
+    "built on top": "aio blocking prometheus testing demo cli __main__",
 }
 RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
 

@@ -38,6 +38,13 @@ class Actions(ABC):
     is on its way, it fails like the others. The server may have carried it out already: a repeated Originate calls
     twice.
 
+    Methods that answer with a list take ``on_entry``. ``on_entry(conn, packet)`` is called for each entry as it
+    arrives, and ``cb`` once after the last one, with an answer without entries: ``packet.events`` is empty, or
+    ``packets`` has only the Response and the completing event. So the length of a list takes no memory, and
+    ``max_answer`` does not count the entries. After an error, a timeout or a loss no more entries come. With
+    ``retry=True`` they come again after the loss, from the first one. An ``on_entry`` that raises is logged, and gets
+    the next entry all the same. An answer that is no list has no entries. ``cb`` may be None.
+
     Every method raises :class:`~ami_client.errors.ConnectionFinished` on a finished connection,
     :class:`~ami_client.errors.LimitReached` when too much waits for the login, for answers or for the server to read,
     and ValueError or TypeError for what cannot be sent.
@@ -53,6 +60,7 @@ class Actions(ABC):
         timeout: Optional[float],
         retry: bool,
         quirk: Optional[Quirk] = None,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """As :meth:`action`; a list is complete as soon as any of ``assertions`` holds."""
 
@@ -75,6 +83,7 @@ class Actions(ABC):
         quirk: Union[str, Quirk, None] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str: ...
     @overload
     def action(
@@ -87,6 +96,7 @@ class Actions(ABC):
         quirk: Union[str, Quirk, None] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str: ...
     @overload
     def action(
@@ -99,6 +109,7 @@ class Actions(ABC):
         quirk: Union[str, Quirk, None] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str: ...
     def action(
         self,
@@ -110,6 +121,7 @@ class Actions(ABC):
         quirk: Union[str, Quirk, None] = None,
         timeout: Optional[float] = None,
         retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """Send any action.
 
@@ -128,26 +140,37 @@ class Actions(ABC):
         own actions are built in.
         """
         assertions = None if assertion is None else [assertion]
-        return self._send(action, cb, params, assertions, timeout, retry, None if quirk is None else as_quirk(quirk))
+        exception = None if quirk is None else as_quirk(quirk)
+        return self._send(action, cb, params, assertions, timeout, retry, exception, on_entry)
 
     def get_sip_peers(
-        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+        self,
+        cb: Optional[ListCallback[Self]],
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """List the peers of chan_sip (gone in Asterisk 21): ``cb(conn, packets)``, Response first, completing event
         last.
 
         Source: phpDaemon getSipPeers; Asterisk chan_sip.c, manager_sip_show_peers.
         """
-        return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
+        return self._send("SIPpeers", cb, None, [{"event": "peerlistcomplete"}], timeout, retry, on_entry=on_entry)
 
     def get_iax_peers(
-        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+        self,
+        cb: Optional[ListCallback[Self]],
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """List the peers of chan_iax2: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
         """
-        return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout, retry)
+        return self._send("IAXpeerlist", cb, None, [{"event": "peerlistcomplete"}], timeout, retry, on_entry=on_entry)
 
     def get_config(
         self, filename: str, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
@@ -191,14 +214,19 @@ class Actions(ABC):
         )
 
     def core_show_channels(
-        self, cb: Optional[ListCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
+        self,
+        cb: Optional[ListCallback[Self]],
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """List the channels: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
         """
         ends = [{"event": "coreshowchannelscomplete"}, {"eventlist": "complete"}]
-        return self._send("CoreShowChannels", cb, None, ends, timeout, retry)
+        return self._send("CoreShowChannels", cb, None, ends, timeout, retry, on_entry=on_entry)
 
     def status(
         self,
@@ -207,13 +235,14 @@ class Actions(ABC):
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
+        on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
         """Describe all channels, or one: ``cb(conn, packets)``, Response first, completing event last.
 
         Source: phpDaemon status; Asterisk manager.c, action_status.
         """
         params = None if channel is None else {"Channel": channel}
-        return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout, retry)
+        return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout, retry, on_entry=on_entry)
 
     def redirect(
         self,

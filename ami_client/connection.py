@@ -247,8 +247,9 @@ class Connection(Actions, EventHandlers):
         timeout: Optional[float],
         retry: bool,
         quirk: Optional[Quirk] = None,
+        on_entry: Optional[Callable[..., object]] = None,
     ) -> str:
-        return self._driver.send(action, cb, params, assertions, timeout, retry, quirk)
+        return self._driver.send(action, cb, params, assertions, timeout, retry, quirk, on_entry)
 
     def _checked(self, cb: PacketCallback[Self], what: str) -> PacketCallback[Self]:
         return self._driver.tasks.check(cb, what, CONN_PACKET)

@@ -190,8 +190,8 @@ class Options:
     #: Maximum number of header lines in a packet from the server. A longer one ends the connection.
     max_lines: int = _option(DEFAULT_MAX_LINES, _whole(1), in_url=True)
     #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as its length, or
-    #: 128 for each of its headers or 1,024, whichever is the most. The answer that exceeds the limit fails, and the
-    #: rest of it is discarded.
+    #: 128 for each of its headers or 1,024, whichever is the most. Entries that an action's ``on_entry`` gets do not
+    #: count. The answer that exceeds the limit fails, and the rest of it is discarded.
     max_answer: int = _option(DEFAULT_MAX_ANSWER, _whole(1024), in_url=True)
     #: Maximum number of bytes that wait for the server to read, per connection. Further actions raise LimitReached.
     max_outgoing: int = _option(16 * 1024 * 1024, _whole(1024), in_url=True)

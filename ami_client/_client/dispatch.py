@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Callable, Optional, Union
 
-from .._engine.in_flight import Done
+from .._engine.in_flight import Done, Entry
 from .._engine.line_cache import FIRST_LINES, Memo
 from .._engine.login import LoginDone
 from .._engine.packet import Packet
@@ -25,7 +25,7 @@ Chain = tuple[EventHandlers, str, list[Callable[..., object]]]
 
 
 Answer = Callable[[Done], object]
-Others = Callable[[Union[ListGoneOn, LoginDone]], object]
+Others = Callable[[Union[Entry, ListGoneOn, LoginDone]], object]
 
 
 class Dispatch:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union, cast
 from .. import _fork
 from .._engine.action_ids import RandomIDs
 from .._engine.encode import Params
-from .._engine.in_flight import Done
+from .._engine.in_flight import Done, Entry
 from .._engine.login import Login, LoginDone
 from .._engine.packet import Packet
 from .._engine.pending import Assertion, Pending
@@ -120,6 +120,10 @@ class Life(Protocol):
 
     def graceful_shutdown(self) -> None:
         """As :meth:`ami_client.Connection.graceful_shutdown`."""
+
+
+def _nobody(conn: object, packet: object) -> None:
+    """Ignore the answer."""
 
 
 class Driver:
@@ -271,6 +275,7 @@ class Driver:
         timeout: Optional[float],
         retry: bool,
         quirk: Optional[Quirk] = None,
+        on_entry: Optional[Callable[..., object]] = None,
     ) -> str:
         """Send an action and return its ActionID. See :class:`~ami_client.actions.Actions`."""
         if self._forks != _fork.forks:
@@ -279,11 +284,15 @@ class Driver:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
         if cb is not None and require_callable(cb, "callback", CONN_PACKET, coroutines=True):
             cb = self.tasks.check(cb)
+        if on_entry is not None:
+            on_entry = self.tasks.check(on_entry, "on_entry", CONN_PACKET)
+            if cb is None:
+                cb = _nobody  # only the answer to an action with a callback is awaited
         limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
         try:
             if len(self.session.outgoing) >= self._room:
                 self._make_room()
-            pending = self.session.send(action, params, cb, assertions, quirk=quirk, retry=retry)
+            pending = self.session.send(action, params, cb, assertions, quirk=quirk, retry=retry, on_entry=on_entry)
         except LimitReached as error:
             self.counts.count_error(error)
             raise
@@ -309,7 +318,7 @@ class Driver:
         if not self.is_connected or self.transport.buffered >= self.options.max_outgoing:
             return False
         # The callback keeps its answer from counting as dropped. It needs no timeout, because the watchdog has one.
-        self._watch(self.session.send("Ping", None, lambda conn, packet: None, bounded=False), None)
+        self._watch(self.session.send("Ping", None, _nobody, bounded=False), None)
         self._flush()
         return True
 
@@ -377,13 +386,21 @@ class Driver:
         if self.counts.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
 
-    def _take(self, outcome: Union[ListGoneOn, LoginDone]) -> None:
+    def _take(self, outcome: Union[Entry, ListGoneOn, LoginDone]) -> None:
         """Take an outcome that is neither an event nor an answer."""
-        if isinstance(outcome, ListGoneOn):
+        if isinstance(outcome, Entry):
+            self._hand_on(outcome)
+        elif isinstance(outcome, ListGoneOn):
             self.suspect = outcome.packet
             self._count_suspect("a list that went on behind its end")
         else:
             self._login_done(outcome.packet)
+
+    def _hand_on(self, entry: Entry) -> None:
+        on_entry = entry.pending.on_entry
+        # The callback for an earlier entry of the same packet may have ended the connection.
+        if on_entry is not None and not self.is_finished:
+            self.guard(on_entry, self.conn, entry.packet)
 
     def _answer(self, done: Done) -> None:
         self._answered = True

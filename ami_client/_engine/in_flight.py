@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 from weakref import ref
 
 from ..errors import LimitReached
@@ -43,6 +43,14 @@ class Done:
         return len(self.result) > 1 if isinstance(self.result, list) else self.result.complete is not None
 
 
+@dataclass
+class Entry:
+    """An entry of an incomplete answer: ``pending.on_entry(conn, packet)`` is due."""
+
+    pending: Pending
+    packet: Packet
+
+
 class InFlight:
     """Pending actions by ActionID, case-insensitive. Incomplete answers may take up to ``max_answer`` bytes."""
 
@@ -56,7 +64,8 @@ class InFlight:
             OrderedDict()
         )  # id of the Ping after a raw-text action, to that action
         self.collecting: dict[str, Pending] = {}  # actions with an open list, in order, including abandoned ones
-        self.early: list[Packet] = []  # events with an action's id that arrived before its Response
+        # What comes before the answers: events with an action's id that arrived before its Response, and entries.
+        self.early: list[Union[Packet, Entry]] = []
         self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of ended lists
 
     def __len__(self) -> int:
@@ -219,11 +228,18 @@ class InFlight:
         for part in pending.parts_of(packet) if pending.collecting else [packet]:
             result = pending.take(part)
             if result is not None:
+                if pending.on_entry is not None:
+                    self._hand_on(pending, complete=True)
                 self._kept += pending.size - size
                 return self._complete(pending, result)
+        if pending.on_entry is not None:
+            self._hand_on(pending, complete=False)
         if pending.collecting:
             self.collecting[pending.key] = pending
         return self._bound(pending, pending.size - size)
+
+    def _hand_on(self, pending: Pending, *, complete: bool) -> None:
+        self.early += [Entry(pending, entry) for entry in pending.take_entries(complete=complete)]
 
     def _bound(self, pending: Pending, size: int) -> list[Done]:
         """Count the memory of an answer. If it exceeds the limit, the answer fails and its rest is discarded."""

@@ -33,7 +33,7 @@ class Pending:
 
     Without assertions the answer is one Packet, with the entries of a list in its ``events``. With assertions the
     answer is the list of all packets up to the first that satisfies one of them. An assertion is a mapping of header to
-    value, compared without case.
+    value, compared without case. With ``on_entry`` the answer has no entries: see :meth:`take_entries`.
     """
 
     __slots__ = (
@@ -51,11 +51,13 @@ class Pending:
         "fence_id",
         "key",
         "limit",
+        "on_entry",
         "packets",
         "quirk",
         "request",
         "sent_at",
         "size",
+        "taken",
     )
 
     def __init__(
@@ -65,11 +67,13 @@ class Pending:
         callback: Optional[Callable[..., object]],
         assertions: Optional[Sequence[Assertion]] = None,
         quirk: Optional[Quirk] = None,
+        on_entry: Optional[Callable[..., object]] = None,
     ) -> None:
         self.action_id = action_id
         self.key = ascii_lower(action_id)
         self.action = action.strip(TRIMMED)
         self.callback = callback  # None after the call
+        self.on_entry = on_entry
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
         self.quirk = quirk_of(self.action) if quirk is None else quirk
         self.fence_id = ""  # ActionID of the Ping after a raw-text action
@@ -85,10 +89,10 @@ class Pending:
         """Discard what has arrived of the answer."""
         self.packets: list[Packet] = []  # of a composite answer, or raw text
         self.size = 0  # bytes kept of the answer
+        self.taken = 0  # number of entries that were taken out of the answer
         self._begun = False  # the Response has arrived; nothing before it is a part of the answer
         self.collecting = False  # a list is open
         self._response: Optional[Packet] = None  # the Response that opened it
-        self._single = False  # exactly one event follows it
         self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
 
     def is_answered_by(self, response: Packet) -> bool:
@@ -117,8 +121,10 @@ class Pending:
         """Whether a packet with our ActionID may be part of the answer. Packets before the Response are not.
 
         But phpDaemon's assertions need no Response, so their early packets are kept until one arrives: see
-        :meth:`take_early`.
+        :meth:`take_early`. An action with ``on_entry`` needs one: an event before it is no entry.
         """
+        if self.on_entry is not None:
+            return self._begun or packet.kind is Kind.RESPONSE
         return self._begun or self.assertions is not None or packet.kind is Kind.RESPONSE
 
     def take_early(self, response: Packet) -> list[Packet]:
@@ -128,6 +134,19 @@ class Pending:
         self._begun = True
         early, self.packets, self.size = self.packets, [], 0
         return early
+
+    def take_entries(self, complete: bool) -> list[Packet]:
+        """Remove and return the entries that have arrived, for ``on_entry``. ``complete``: the answer is complete."""
+        if self.assertions is None:
+            kept = [] if self._response is None else self._response.events
+        else:
+            kept = self.packets[1:-1] if complete else self.packets[1:]  # between the Response and the end
+            del self.packets[1 : 1 + len(kept)]
+        entries = kept[:]
+        kept.clear()
+        self.taken += len(entries)
+        self.size -= sum(memory_of(len(one.raw), len(one)) for one in entries)
+        return entries
 
     def is_ended_by(self, packet: Packet) -> bool:
         """Whether an end of list without an ActionID ends our list."""
@@ -178,7 +197,7 @@ class Pending:
         for assertion in self.assertions or ():
             if _holds(assertion, packet):
                 if not self.abandoned:
-                    self.packets[0].suspect = lacks_entries(packet, len(self.packets) - 2)
+                    self.packets[0].suspect = lacks_entries(packet, self.taken + len(self.packets) - 2)
                 return self.packets
         return None
 
@@ -190,11 +209,11 @@ class Pending:
             return packet
         self._begun = self.collecting = True
         self._response = packet
-        self._single = self.quirk.single_event and not opens_list
+        self._single = self.quirk.single_event and not opens_list  # exactly one event follows
         if not self.abandoned:
             self.size += memory_of(len(packet.raw), len(packet))
             ordinary = opens_list and not (self.quirk.gathers_events or self.quirk.anonymous_entry)
-            self.entries = packet.events if ordinary else None
+            self.entries = packet.events if ordinary and self.on_entry is None else None
         return None
 
     def _take_entry(self, packet: Packet) -> Optional[Result]:
@@ -207,7 +226,7 @@ class Pending:
             return packet
         if packet.list_marker in LIST_ENDS or (packet.event_name == self.quirk.ends_with != ""):
             response.complete = packet
-            response.suspect = lacks_entries(packet, len(response.events))
+            response.suspect = lacks_entries(packet, self.taken + len(response.events))
             return response
         self.keep(response.events, packet)
         return response if self._single else None

@@ -17,7 +17,7 @@ from ..stats import Stats
 from .action_ids import ActionIDs
 from .encode import Params, encode_action, encode_plain, take_action_id
 from .framing import DEFAULT_MAX_PACKET
-from .in_flight import Done, InFlight
+from .in_flight import Done, Entry, InFlight
 from .line_cache import FIRST_LINES
 from .login import Greeting, Login, LoginDone
 from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet
@@ -45,7 +45,8 @@ class ListGoneOn:
     packet: Packet
 
 
-Outcome = Union[LoginDone, Done, ListGoneOn, Packet]  # a Packet is an event that is not part of an answer
+# A Packet is an event that is not part of an answer.
+Outcome = Union[LoginDone, Done, Entry, ListGoneOn, Packet]
 
 _NO_LIST = None, 0
 
@@ -117,11 +118,13 @@ class Session(Greeting):
         quirk: Optional[Quirk] = None,
         retry: bool = False,
         bounded: bool = True,
+        on_entry: Optional[Callable[..., object]] = None,
     ) -> Pending:
         """Encode an action and remember its callback. Before login the action waits.
 
         If ``params`` has an ActionID, it is used. Without a callback the answer is not awaited. With ``retry`` another
-        session can send the action again: see :meth:`finish`. Raises ValueError and TypeError as
+        session can send the action again: see :meth:`finish`. With ``on_entry`` each entry of a list is an outcome of
+        its own, and no part of the answer. Raises ValueError and TypeError as
         :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is already in flight, and LimitReached
         when too many actions wait for the login or are in flight. ``bounded=False`` lifts the latter limit.
         """
@@ -130,19 +133,20 @@ class Session(Greeting):
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
         own_id, others = (None, None) if params is None else take_action_id(params)
-        pending = Pending(own_id or self._new_id(), action, callback, assertions, quirk)
+        pending = Pending(own_id or self._new_id(), action, callback, assertions, quirk, on_entry)
         quirk = pending.quirk
         if own_id or others:
             data = encode_action(pending.action, others, pending.action_id)
+            if own_id:
+                self._id_mark = b""
         else:
             data = encode_plain(pending.action, pending.action_id)
         if callback is not None and quirk.raw_text:
             pending.fence_id = self._new_id()
             data += encode_plain("Ping", pending.fence_id)
-        if own_id:
-            self._id_mark = b""
         self._queue(pending, data)
-        self._asked_to_log_off |= quirk.logs_off
+        if quirk.logs_off:
+            self._asked_to_log_off = True
         if callback is not None:
             self._in_flight.add(pending)
         if retry and not quirk.logs_off:
@@ -311,14 +315,15 @@ class Session(Greeting):
     def _may_be_ours(self, raw: bytes) -> bool:
         return self._id_mark in raw if self._id_mark else b"actionid" in raw.lower()
 
-    def _receive(self, packet: Packet) -> Iterator[Union[Done, ListGoneOn, Packet]]:
+    def _receive(self, packet: Packet) -> Iterator[Union[Done, Entry, ListGoneOn, Packet]]:
         if packet.kind is RESPONSE:
             self.stats.responses += 1
             self.stats.malformed += "event" in packet  # a blank line before an event is missing, or the event is forged
         done, owned = self._in_flight.receive(packet)
         while self._in_flight.early:
-            self.stats.events += 1
-            yield self._in_flight.early.pop(0)
+            early = self._in_flight.early.pop(0)
+            self.stats.events += isinstance(early, Packet)
+            yield early
         if packet.kind is RESPONSE and self._asked_to_log_off:
             self.logged_off |= first_is(packet, "response", "goodbye")
         self._last_list = _NO_LIST

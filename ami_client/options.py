@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
@@ -127,6 +128,20 @@ def _ssl(name: str, value: object) -> object:
     return value
 
 
+def _local_addr(name: str, value: object) -> Optional[tuple[str, int]]:
+    if value is None:
+        return None
+    host, port = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 0)
+    if not isinstance(host, str):
+        raise TypeError(f"{name} is an IP address or a pair of an address and a port, not {type(value).__name__}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host.partition("%")[0] if family == socket.AF_INET6 else host)
+    except (OSError, ValueError):
+        raise ValueError(f"{name} is an IP address, such as 192.0.2.9 or 2001:db8::9, not {host!r}") from None
+    return host, _whole(0, 65535)(f"the port of {name}", port)
+
+
 def _option(default: Any, check: Check, *, in_url: bool = False, shown: bool = True) -> Any:
     """Declare an option: its default, its check, and whether a URL's fragment may set it and ``repr`` show it."""
     return field(default=default, repr=shown, metadata={"check": check, "in_url": in_url})
@@ -171,6 +186,10 @@ class Options:
     filters: Sequence[Filter] = _option((), _filters)
     #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
     connect_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
+    #: Local address of the connections: an IP address, or a pair of address and port. Only the server's addresses of
+    #: the same family are tried. With a port of its own, a pool can have one connection at a time. A unix socket has no
+    #: local address: the option does not concern it. A URL's fragment sets an address without a port.
+    local_addr: Union[str, tuple[str, int], None] = _option(None, _local_addr, in_url=True)
     #: Timeout from the connection to the answer to the login.
     login_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
     #: Timeout from the call to the complete answer. Each action may set its own.
@@ -254,7 +273,7 @@ def _from_text(name: str, text: str, convert: Check) -> object:
         if text.lower() not in (*TRUE, *FALSE):
             raise ValueError(f"{name} in the URL's fragment is 1 or 0")
         return text.lower() in TRUE
-    if convert in (_authtype, _events):
+    if convert in (_authtype, _events, _local_addr):
         return text
     try:
         return float(text) if convert in (seconds, _finite, _reconnect) else int(text)

@@ -13,6 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .. import _fork
+from ..url import format_address
 from .resolver import Found, Query, resolver
 from .stream import Unwatchable
 
@@ -29,6 +30,7 @@ class Connector:
     The loop calls either ``on_connected(sock, host, port)`` or ``on_failed(error)``, once; ``error`` is the OSError of
     the last address. After :meth:`cancel` it calls neither. If ``port`` is None, ``host`` is the path of a unix socket.
     ``timeout`` (seconds, None for no limit) is divided among the addresses; the caller enforces the whole of it.
+    ``local`` is the IP address and port (0 for any) to connect from, over TCP. Only addresses of its family are tried.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Connector:
         port: Optional[int],
         *,
         timeout: Optional[float],
+        local: Optional[tuple[str, int]] = None,
         on_connected: Callable[[socket.socket, str, Optional[int]], None],
         on_failed: Callable[[OSError], None],
     ) -> None:
@@ -45,6 +48,7 @@ class Connector:
         self._host = host
         self._port = port
         self._deadline = None if timeout is None else loop.time() + timeout
+        self._local = local
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._addresses: list[Address] = []
@@ -85,8 +89,13 @@ class Connector:
         self._query = None
         if self._cancelled:
             return
+        error = error or OSError(errno.EADDRNOTAVAIL, "the host has no address")
+        if addresses and self._local is not None:
+            family = socket.AF_INET6 if ":" in self._local[0] else socket.AF_INET
+            addresses = [address for address in addresses if address[0] in (family, socket.AF_UNIX)]
+            error = OSError(errno.EADDRNOTAVAIL, f"the host has no address of the family of {self._local_text()}")
         self._addresses = list(addresses)
-        self._try_next(error or OSError(errno.EADDRNOTAVAIL, "the host has no address"))
+        self._try_next(error)
 
     def _try_next(self, error: OSError) -> None:
         self._drop_attempt()
@@ -99,6 +108,7 @@ class Connector:
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._bind(sock)
             code = sock.connect_ex(address)  # type: ignore[arg-type]  # str or tuple by family
         except OSError as failed:
             self._loop.call_soon(self._attempt_failed, self._sock, failed)
@@ -110,6 +120,25 @@ class Connector:
                 self._loop.call_soon(self._attempt_failed, sock, Unwatchable(refused))
         else:
             self._loop.call_soon(self._attempt_ended, sock, address, code)
+
+    def _bind(self, sock: socket.socket) -> None:
+        if self._local is None:
+            return
+        if self._local[1]:  # the port may be in use still by a connection that has just ended
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found = literal(*self._local)
+        if not found:  # the interface in fe80::1%eth0
+            raise OSError(errno.ENODEV, f"{self._local_text()}: there is no such interface")
+        _family, address = found[0]
+        try:
+            sock.bind(address)  # type: ignore[arg-type]  # a tuple
+        except OSError as error:
+            raise OSError(error.errno, f"{self._local_text()}: {error.strerror}") from None
+
+    def _local_text(self) -> str:
+        assert self._local is not None
+        host, port = self._local
+        return f"local_addr {format_address(host, port or None)}"
 
     def _watch(self, sock: socket.socket, address: object) -> None:
         self._loop.add_writer(sock.fileno(), self._writable, sock, address)

@@ -5,7 +5,7 @@ Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional, cast
 
 from ..callbacks import logger
 from ..errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
@@ -77,6 +77,7 @@ class Transport:
             self._server.host,
             self.port,
             timeout=timeout,
+            local=cast(Optional[tuple[str, int]], self._options.local_addr),  # as the option's check returns it
             on_connected=self._reached,
             on_failed=self._unreachable,
         )

@@ -42,6 +42,8 @@ class FakeSocket:
     by_fileno: ClassVar[WeakValueDictionary[int, FakeSocket]] = WeakValueDictionary()
     #: The address the client connected to, None before.
     address: object = None
+    #: The address the client has bound it to, None before.
+    bound: object = None
     read_size: Optional[int] = None
     write_size: Optional[int] = None
     room: Optional[int] = None
@@ -184,6 +186,11 @@ class FakeSocket:
             error, self._error = self._error, 0
             return error
         return self.options.get((level, option), 0)
+
+    def bind(self, address: object) -> None:
+        """Remember the address in ``bound``."""
+        self._check_open()
+        self.bound = address
 
     def connect_ex(self, address: object) -> int:
         """Begin to connect: EINPROGRESS, and it becomes writable when that has ended."""

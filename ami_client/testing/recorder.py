@@ -46,8 +46,8 @@ class Recorder:
     * ``host``, ``port``: where to listen, in plain TCP; port 0 is any free one;
     * ``on_lost(error)``: told when the real server cannot be reached, its connection is lost (an AMIError), or the file
       cannot be written (an OSError: what passes by is not recorded any more);
-    * ``options``: a Pool's, as far as they concern the way to the server (``connect_timeout ssl ssl_verify port``),
-      and ``username`` and ``secret`` for :attr:`url`.
+    * ``options``: a Pool's, as far as they concern the way to the server (``connect_timeout local_addr ssl
+      ssl_verify port``), and ``username`` and ``secret`` for :attr:`url`.
 
     Raises ValueError for a malformed URL, TypeError for an unknown option.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Optional, Protocol, TypeVar, Union, overload
 
@@ -241,9 +242,10 @@ class EventHandlers(EventEmitter, PHPNames):
         return partial(self.add_listener, event)
 
     def remove_listener(self, event: str, f: Callable[..., object]) -> None:
-        """pyee's :meth:`unbind` of one handler of one name. Raises KeyError if it is not bound."""
+        """pyee's :meth:`unbind` of one handler of one name. No effect if it is not bound, with any version of pyee."""
         BINDINGS.count += 1
-        super().remove_listener(event, f)
+        with suppress(KeyError):  # raised up to pyee 15
+            super().remove_listener(event, f)
         self._globs = tuple(one for one in self._globs if one[0] != event or one[2] != f)
 
     def remove_all_listeners(self, event: Optional[str] = None) -> None:
@@ -251,6 +253,11 @@ class EventHandlers(EventEmitter, PHPNames):
         BINDINGS.count += 1
         super().remove_all_listeners(event)
         self._globs = tuple(one for one in self._globs if event is not None and one[0] != event)
+
+    def event_names(self) -> set[str]:
+        """The names that have handlers."""
+        # Up to pyee 13, a name without its handlers stays after remove_all_listeners().
+        return {name for name in super().event_names() if self.listeners(name)}
 
     def get_last_event_name(self) -> Optional[str]:
         """The name of the last emitted event; None before the first one."""

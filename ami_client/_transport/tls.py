@@ -71,13 +71,14 @@ class TLSFilter:
 
 
 @cache
-def default_context(verify: bool) -> ssl.SSLContext:
+def default_context(verify: bool, named: bool) -> ssl.SSLContext:
     # All connections share it: a context takes most of a megabyte, and many milliseconds to load its certificates.
     import ssl  # a slow import (benchmark h): only for those who use TLS
 
     context = ssl.create_default_context()
-    if not verify:
+    if not (verify and named):  # a unix socket has no name, and Python 3.14 refuses to check none
         context.check_hostname = False
+    if not verify:
         context.verify_mode = ssl.CERT_NONE
     return context
 

@@ -124,11 +124,12 @@ class Transport:
         wanted = self._options.ssl
         if wanted is False and self._server.scheme != "tls":
             return None
+        named = self._server.scheme != "unix"
         if isinstance(wanted, bool):
-            wanted = default_context(self._options.ssl_verify)
-        if not (wanted.verify_mode and wanted.check_hostname):
+            wanted = default_context(self._options.ssl_verify, named)
+        if not wanted.verify_mode or (named and not wanted.check_hostname):
             logger.warning("%s: whoever answers is trusted: the certificate or its name is not checked", self._server)
-        return TLSFilter(wanted, None if self._server.scheme == "unix" else self._server.host)
+        return TLSFilter(wanted, self._server.host if named else None)
 
     def _opened(self) -> None:
         self._opened_once = True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pyee import PyeeError
 
 from ami_client.emitter import EventHandlers
 
@@ -240,6 +241,38 @@ def test_any_name_will_do(emitter: EventHandlers, log: Log, name: str) -> None:
     emitter.bind(name, noting(log, name))
     emitter.event(name)
     assert log == [name]
+
+
+# The same on each version of pyee
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_to_remove_what_is_not_bound_has_no_effect(emitter: EventHandlers, log: Log, others: int) -> None:
+    for _ in range(others):
+        emitter.bind("x", noting(log, "other"))
+    emitter.remove_listener("x", noting(log, "never bound"))
+    emitter.removeListener("x", print)
+    assert emitter.event("x") is bool(others)
+    assert log == ["other"] * others
+
+
+@pytest.mark.parametrize("name", ["x", None])
+def test_a_name_without_handlers_is_no_name(emitter: EventHandlers, name: str | None) -> None:
+    emitter.bind("x", print)
+    assert emitter.event_names() == {"x"}
+    emitter.remove_all_listeners(name)
+    assert emitter.event_names() == set() == set(emitter.listeners("x"))
+    emitter.remove_all_listeners("x")
+    assert emitter.event_names() == set()
+
+
+def test_an_error_that_nobody_handles_raises(emitter: EventHandlers) -> None:
+    with pytest.raises(ZeroDivisionError):
+        emitter.emit("error", ZeroDivisionError())
+    with pytest.raises(PyeeError):
+        emitter.emit("error", "no exception")
+    emitter.bind("error", print)
+    assert emitter.emit("error", "handled")
 
 
 # What handlers of the library's own events take

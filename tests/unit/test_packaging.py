@@ -21,7 +21,7 @@ def test_the_core_depends_on_pyee_alone() -> None:
     (only,) = at_run_time
     name, bounds = re.fullmatch(r"(\w+)\s*\(?([^)]*)\)?", only).groups()  # type: ignore[union-attr]
     assert name == "pyee"
-    assert set(bounds.split(",")) == {">=12", "<15"}
+    assert set(bounds.split(",")) == {">=12", "<17"}
 
 
 def test_the_oldest_supported_python_is_declared() -> None:

@@ -175,7 +175,7 @@ class Actions(ABC):
     def get_config(
         self, filename: str, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
     ) -> str:
-        """Read a configuration file: ``cb(conn, packet)`` with ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN`` headers.
+        """Read a configuration file as headers ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN``: ``cb(conn, packet)``.
 
         Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
         """

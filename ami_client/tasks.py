@@ -25,6 +25,11 @@ class Tasks:
         self._guard = guard
         self._kept: set[object] = set()
 
+    @property
+    def can_run(self) -> bool:
+        """Whether the loop runs tasks."""
+        return hasattr(self._get_loop(), "create_task")
+
     def check(
         self,
         cb: Callback,
@@ -41,7 +46,7 @@ class Tasks:
         is_coroutine = require_callable(cb, what, arguments, coroutines=True)
         if not is_coroutine:
             return cb
-        if not hasattr(self._get_loop(), "create_task"):
+        if not self.can_run:
             require_callable(cb, what, arguments)  # raises
         return TaskCallback(cb, self, MAX_TASKS if max_tasks is None else max_tasks)
 

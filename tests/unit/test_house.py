@@ -15,8 +15,8 @@ addr ami_version banner connected dropped error finished host last_received opti
 suspect timeout url username
 """
 METHODS = """
-acquire action cancel close core_show_channels extension_state finish get_config get_config_json get_iax_peers get_sip_peers
-graceful_shutdown is_busy is_connected is_finished logoff on_connected originate ping redirect release set_var status
+acquire action cancel close core_show_channels extension_state finish get_config get_config_json get_iax_peers
+get_sip_peers graceful_shutdown is_busy is_connected is_finished logoff on_connected originate ping redirect release set_var status
 """
 HANDLERS = """
 add_listener bind emit event event_names get_last_event_name listeners listens_to off on on_event once

@@ -1,0 +1,1 @@
+"""What ``aio`` and ``blocking`` share: a connection kept across reconnects, bounded streams of events, the actions."""

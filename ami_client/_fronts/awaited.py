@@ -1,0 +1,279 @@
+"""The documented actions as awaitable methods.
+
+Generated from ami_client/actions.py by ``python tools/fronts.py``: do not edit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Optional, Union, overload
+
+from .._engine.encode import Params
+from .._engine.pending import Assertion
+from .._engine.quirks import Quirk
+from ..connection import Connection
+from ..packet import Packet
+from ..signatures import PacketCallback
+
+
+class AwaitedActions(ABC):
+    """The documented actions, and :meth:`action` for all others.
+
+    Awaiting one returns the answer.
+    Each raises :class:`~ami_client.errors.ActionFailed` if the server answers with an error, and another
+    :class:`~ami_client.errors.AMIError` if no answer comes. ``timeout`` limits the wait for the complete answer, in
+    seconds: None means the option ``action_timeout``, infinity means no limit. During an outage that the option
+    ``reconnect`` bridges, the wait for the next login counts. With ``retry=True`` an action that is still open when the
+    connection is lost is sent again after the next login. ``on_entry(conn, packet)`` is called for each entry of a list
+    as it arrives; the answer then has no entries.
+    """
+
+    @abstractmethod
+    async def _ask(self, method: str, **kwargs: Any) -> Any:
+        """Call a method of the connection with these arguments. Return its answer, or raise its error."""
+
+    @overload
+    async def action(
+        self,
+        action: str,
+        params: Optional[Params] = None,
+        assertion: None = None,
+        *,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> Packet: ...
+
+    @overload
+    async def action(
+        self,
+        action: str,
+        params: Optional[Params],
+        assertion: Assertion,
+        *,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]: ...
+
+    @overload
+    async def action(
+        self,
+        action: str,
+        params: Optional[Params] = None,
+        *,
+        assertion: Assertion,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]: ...
+
+    async def action(
+        self,
+        action: str,
+        params: Optional[Params] = None,
+        assertion: Optional[Assertion] = None,
+        *,
+        quirk: Union[str, Quirk, None] = None,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> Union[Packet, list[Packet]]:
+        """Send any action. Return the server's answer.
+
+        When the server answers with a list, ``packet.events`` has the entries and ``packet.complete`` the event that
+        ended it. With ``assertion``, a mapping of header to value, the answer is the list of all packets of this
+        action, up to and including the first that has each of these values (compared without case).
+
+        ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
+        header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``.
+
+        ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
+        name of one of its flags.
+        """
+        answer: Union[Packet, list[Packet]] = await self._ask(
+            "action",
+            action=action,
+            params=params,
+            assertion=assertion,
+            quirk=quirk,
+            timeout=timeout,
+            retry=retry,
+            on_entry=on_entry,
+        )
+        return answer
+
+    async def get_sip_peers(
+        self,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]:
+        """List the peers of chan_sip (gone in Asterisk 21).
+
+        Returns all packets: the Response first, the completing event last.
+
+        Source: phpDaemon getSipPeers; Asterisk chan_sip.c, manager_sip_show_peers.
+        """
+        answer: list[Packet] = await self._ask("get_sip_peers", timeout=timeout, retry=retry, on_entry=on_entry)
+        return answer
+
+    async def get_iax_peers(
+        self,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]:
+        """List the peers of chan_iax2.
+
+        Returns all packets: the Response first, the completing event last.
+
+        Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
+        """
+        answer: list[Packet] = await self._ask("get_iax_peers", timeout=timeout, retry=retry, on_entry=on_entry)
+        return answer
+
+    async def get_config(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Read a configuration file as headers ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN``.
+
+        Returns the server's answer.
+
+        Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
+        """
+        answer: Packet = await self._ask("get_config", filename=filename, timeout=timeout, retry=retry)
+        return answer
+
+    async def get_config_json(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Read a configuration file as JSON; ``packet.json()`` has it parsed.
+
+        Returns the server's answer.
+
+        Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
+        """
+        answer: Packet = await self._ask("get_config_json", filename=filename, timeout=timeout, retry=retry)
+        return answer
+
+    async def set_var(
+        self,
+        channel: Optional[str],
+        variable: str,
+        value: object,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+    ) -> Packet:
+        """Set a channel's variable, or a global one if ``channel`` is None or empty.
+
+        Returns the server's answer.
+
+        Raises ValueError without a variable or a value; ``action("Setvar", ...)`` can send an empty value.
+
+        Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
+        """
+        answer: Packet = await self._ask(
+            "set_var", channel=channel, variable=variable, value=value, timeout=timeout, retry=retry
+        )
+        return answer
+
+    async def core_show_channels(
+        self,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]:
+        """List the channels.
+
+        Returns all packets: the Response first, the completing event last.
+
+        Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
+        """
+        answer: list[Packet] = await self._ask("core_show_channels", timeout=timeout, retry=retry, on_entry=on_entry)
+        return answer
+
+    async def status(
+        self,
+        channel: Optional[str] = None,
+        *,
+        timeout: Optional[float] = None,
+        retry: bool = False,
+        on_entry: Optional[PacketCallback[Connection]] = None,
+    ) -> list[Packet]:
+        """Describe all channels, or one.
+
+        Returns all packets: the Response first, the completing event last.
+
+        Source: phpDaemon status; Asterisk manager.c, action_status.
+        """
+        answer: list[Packet] = await self._ask(
+            "status", channel=channel, timeout=timeout, retry=retry, on_entry=on_entry
+        )
+        return answer
+
+    async def redirect(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Send a channel elsewhere in the dialplan.
+
+        Returns the server's answer.
+
+        ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
+
+        Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
+        """
+        answer: Packet = await self._ask("redirect", params=params, timeout=timeout, retry=retry)
+        return answer
+
+    async def originate(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Place a call. Return the OriginateResponse event when it was answered.
+
+        Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt, or the call was not
+        answered: then its ``reason`` is the number that says why, and the message says it in words. To go on as soon
+        as the server has accepted the attempt, send ``action("Originate", {..., "Async": True})``.
+
+        ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
+        Timeout (milliseconds to answer, 30,000 by default), ...
+
+        Source: phpDaemon originate; Asterisk manager.c, action_originate.
+        """
+        answer: Packet = await self._ask("originate", params=params, timeout=timeout, retry=retry)
+        return answer
+
+    async def extension_state(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Ask for the state of an extension's hint. ``params``: Exten, Context.
+
+        Returns the server's answer.
+
+        Source: phpDaemon extensionState; Asterisk manager.c, action_extensionstate.
+        """
+        answer: Packet = await self._ask("extension_state", params=params, timeout=timeout, retry=retry)
+        return answer
+
+    async def ping(self, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+        """Ask for a sign of life.
+
+        Returns the server's answer.
+
+        Source: phpDaemon ping; Asterisk manager.c, action_ping.
+        """
+        answer: Packet = await self._ask("ping", timeout=timeout, retry=retry)
+        return answer
+
+    async def logoff(self, *, timeout: Optional[float] = None) -> Packet:
+        """End the session. Return the server's Goodbye; then the server closes the connection.
+
+        Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
+        """
+        answer: Packet = await self._ask("logoff", timeout=timeout)
+        return answer
+
+    async def command(self, command: str, *, timeout: Optional[float] = None, retry: bool = False) -> list[str]:
+        """Run a command of the server's command line. Return the lines that it prints.
+
+        Source: Asterisk manager.c, action_command.
+        """
+        answer = await self.action("Command", {"Command": command}, timeout=timeout, retry=retry)
+        return answer.output

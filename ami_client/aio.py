@@ -1,0 +1,302 @@
+"""The client for programs on asyncio: actions to await, streams of events, handlers that are coroutines.
+
+::
+
+    async with Client("tcp://user:secret@pbx") as pbx:
+        for channel in await pbx.core_show_channels():
+            print(channel.get("channel"))
+
+It runs on the loop that is running, asyncio's or uvloop's, and needs no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Optional, Union
+
+from ._fronts.awaited import AwaitedActions
+from ._fronts.gaps import EventBuffer, Gap
+from ._fronts.link import Link, fresh
+from ._fronts.settings import PORT, event_names
+from .connection import Connection
+from .errors import AMIError
+from .filters import Condition, Where, condition
+from .loop import Loop
+from .packet import Packet
+from .pool import Pool
+from .tasks import Tasks
+
+__all__ = ["Client", "Events", "Gap"]
+
+
+class _Tasks(Tasks):
+    """Tasks of a loop that may not be running yet."""
+
+    @property
+    def can_run(self) -> bool:
+        return True
+
+
+class _Pool(Pool):
+    """A pool on the loop that is running when it is first used. The pool itself may be made before."""
+
+    _found: Optional[Loop] = None
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        super().__init__(config)
+        self._tasks = _Tasks(self._get_reactor, self._guard)
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop."""
+        if self._found is None:
+            self._found = asyncio.get_running_loop()
+        return self._found
+
+
+class Client(AwaitedActions):
+    """One logged-in connection, for ``await``.
+
+    ::
+
+        async with Client("tls://user:secret@pbx", reconnect=2) as pbx:
+            answer = await pbx.action("QueueStatus")
+            print(len(answer.events))
+
+    ``async with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. It leaves when the last
+    socket is closed. With the option ``reconnect`` a lost connection is opened again, and an action waits for the next
+    login meanwhile, within its timeout. Without it, an action after a loss raises the loss.
+
+    Cancelling an await gives the action up at once: its late answer belongs to nobody.
+
+    Arguments:
+        url: the server, as for :meth:`Pool.get_connection`; a URL without a port means 5038 here.
+        pool: take the connection from this pool, which must run on the same loop. It is given back by :meth:`close`.
+            Handlers and streams are the pool's then; streams still have only this connection's events.
+        options: those of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here: values
+            keep their case.
+
+    Attributes: ``on``, ``once`` and ``off`` bind handlers as :meth:`Pool.on` does; they may be coroutine functions, and
+    serve the connections after a reconnect too.
+    """
+
+    def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
+        if pool is not None and options:
+            raise TypeError(f"the options are the pool's already: {', '.join(options)}")
+        self._owns_pool = pool is None
+        self._pool = _Pool({"fold_case": False, "port": PORT, **options}) if pool is None else pool
+        self._link = Link(self._pool, url)
+        self._closing: Optional[asyncio.Future[None]] = None
+        self.on = self._pool.on
+        self.once = self._pool.once
+        self.off = self._pool.off
+
+    def __repr__(self) -> str:
+        return f"<Client {self._link}>"
+
+    # -- the connection
+
+    @property
+    def pool(self) -> Pool:
+        """The pool behind it."""
+        return self._pool
+
+    @property
+    def conn(self) -> Optional[Connection]:
+        """The connection while it is logged in, else None. After a reconnect it is another one."""
+        return self._link.conn
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is logged in."""
+        return self._link.conn is not None
+
+    @property
+    def error(self) -> Optional[AMIError]:
+        """Why there is no connection and none is coming; else None."""
+        return self._link.error
+
+    async def connect(self) -> None:
+        """Log in, once. ``async with`` calls it. Raises the AMIError that says why the login failed."""
+        await self._wait(None, keep_trying=False)
+
+    async def wait_connected(self, timeout: Optional[float] = None) -> None:
+        """Wait until it is logged in, with ``reconnect`` through failed attempts.
+
+        Raises ConnectTimeout after ``timeout`` seconds, and the AMIError of the last attempt if no other follows.
+        """
+        await self._wait(timeout, keep_trying=True)
+
+    async def close(self, graceful: bool = True) -> None:
+        """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
+
+        Open actions raise ConnectionFinished, and streams end. A shared pool goes on, and gets its connection back.
+        """
+        if self._closing is None:
+            self._closing = self._close(graceful)
+        await asyncio.shield(self._closing)
+
+    def _close(self, graceful: bool) -> asyncio.Future[None]:
+        closed = asyncio.get_running_loop().create_future()
+        self._link.close(
+            graceful=graceful,
+            finish_pool=self._owns_pool,
+            on_closed=lambda: None if closed.done() else closed.set_result(None),
+        )
+        return closed
+
+    async def __aenter__(self) -> Client:
+        try:
+            await self.connect()
+        except BaseException:
+            self._closing = self._closing or self._close(False)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.close()
+
+    # -- actions
+
+    async def _ask(self, method: str, **kwargs: Any) -> Any:
+        answer: asyncio.Future[tuple[Any, Optional[BaseException]]] = asyncio.get_running_loop().create_future()
+        # The future never holds an exception, or asyncio would log it for a task that was cancelled meanwhile.
+        request = self._link.ask(lambda result, error: _settle(answer, result, error), method, kwargs)
+        try:
+            result, error = await answer
+        except asyncio.CancelledError:
+            request.cancel()
+            raise
+        if error is not None:
+            raise error
+        return result
+
+    async def _wait(self, timeout: Optional[float], *, keep_trying: bool) -> None:
+        answer: asyncio.Future[tuple[Any, Optional[BaseException]]] = asyncio.get_running_loop().create_future()
+        request = self._link.when_connected(
+            lambda result, error: _settle(answer, result, error), timeout, keep_trying=keep_trying
+        )
+        try:
+            _, error = await answer
+        except asyncio.CancelledError:
+            request.cancel()
+            raise
+        if error is not None:
+            raise error
+
+    # -- events
+
+    def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
+        """A stream of the server's events.
+
+        ::
+
+            async with pbx.events("hangup", "queue*", where={"queue": "help*"}) as events:
+                async for event in events:
+                    print(event)
+
+        ``names`` are events' names without case, globs, or ``userevent:<name>``; without any, all events come.
+        ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events are missing: up to
+        ``limit`` events wait for their reader, and what does not fit is counted. The stream begins with the
+        ``async with``, or with the first item if there is none, and ends with it. It ends too when the client is
+        closed, and raises the connection's error if that is lost for good.
+        """
+        return Events(self._link, event_names(names), None if where is None else condition(where), limit)
+
+
+def _settle(
+    answer: asyncio.Future[tuple[Any, Optional[BaseException]]], result: Any, error: Optional[BaseException]
+) -> None:
+    if not answer.done():
+        answer.set_result((result, error))
+
+
+class Events(AsyncIterator[Union[Packet, Gap]]):
+    """A stream of events: see :meth:`Client.events`. One task may read it."""
+
+    def __init__(self, link: Link, names: list[str], holds: Optional[Condition], limit: int) -> None:
+        self._link = link
+        self._names = names
+        self._holds = holds
+        self._inbox = _Inbox(limit)
+        self._entered = False
+
+    async def __aenter__(self) -> Events:
+        self._entered = True
+        self._inbox.listen(self._link, self._names, self._holds)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream. What has arrived can still be read."""
+        self._link.unlisten(self._inbox)
+        self._inbox.end(None)
+
+    def __aiter__(self) -> AsyncIterator[Union[Packet, Gap]]:
+        return self if self._entered else self._until_left()
+
+    async def __anext__(self) -> Union[Packet, Gap]:
+        if not self._entered:
+            await self.__aenter__()
+        return await self._inbox.get()
+
+    async def _until_left(self) -> AsyncIterator[Union[Packet, Gap]]:
+        async with self:
+            try:
+                while True:
+                    yield await self._inbox.get()
+            except StopAsyncIteration:
+                return
+
+
+class _Inbox(EventBuffer):
+    """The listener of a stream."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._reader: Optional[asyncio.Future[None]] = None
+        self._ended = False
+        self._error: Optional[AMIError] = None
+
+    def listen(self, link: Link, names: list[str], holds: Optional[Condition]) -> None:
+        link.listen(self, names, holds)
+
+    def put(self, event: Packet) -> None:
+        super().put(event)
+        self._wake()
+
+    def put_gap(self, gap: Gap) -> None:
+        super().put_gap(gap)
+        self._wake()
+
+    def end(self, error: Optional[AMIError]) -> None:
+        self._ended, self._error = True, self._error or error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> Union[Packet, Gap]:
+        while not self:
+            if self._error is not None:
+                raise fresh(self._error)
+            if self._ended:
+                raise StopAsyncIteration
+            if self._reader is not None:
+                raise RuntimeError("another task reads this stream already; give each its own events()")
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self.pop()

@@ -1,0 +1,361 @@
+"""The client for programs that wait: scripts, Django, Celery.
+
+::
+
+    with Client("tcp://user:secret@pbx") as pbx:
+        for line in pbx.command("core show uptime"):
+            print(line)
+
+A thread of its own runs a reactor, so events are handled and Pings answered while the program does something else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from functools import partial
+from time import monotonic
+from typing import Any, Callable, Optional, TypeVar, Union, overload
+
+from . import _fork
+from ._fronts.gaps import EventBuffer, Gap
+from ._fronts.link import Done, Link, Request, fresh
+from ._fronts.plain import BlockingActions
+from ._fronts.settings import PORT, event_names
+from .connection import Connection
+from .emitter import Handler, Names
+from .errors import AMIError, ConnectionFinished
+from .filters import Condition, Where, condition
+from .options import read_url, seconds
+from .packet import Packet
+from .pool import Pool
+from .reactor import Reactor
+
+__all__ = ["Client", "Events", "Gap"]
+
+Result = TypeVar("Result")
+
+
+class Client(BlockingActions):
+    """One logged-in connection, for calls that wait for the answer. Any thread may use it.
+
+    ::
+
+        with Client("tls://user:secret@pbx", reconnect=2) as pbx:
+            answer = pbx.action("QueueStatus")
+            print(len(answer.events))
+
+    ``with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. It leaves when the last socket is
+    closed. With the option ``reconnect`` a lost connection is opened again, and an action waits for the next login
+    meanwhile, within its timeout. Without it, an action after a loss raises the loss.
+
+    Ctrl-C ends a wait at once, and the client can still be used and closed. The thread ends with the program. A forked
+    child needs a client of its own: there each method raises RuntimeError.
+
+    Arguments:
+        url: the server, as for :meth:`Pool.get_connection`; a URL without a port means 5038 here.
+        pool: take the connection from this pool, whose loop runs in another thread. It is given back by :meth:`close`.
+            Handlers and streams are the pool's then; streams still have only this connection's events.
+        options: those of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here: values
+            keep their case.
+    """
+
+    def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
+        if pool is not None and options:
+            raise TypeError(f"the options are the pool's already: {', '.join(options)}")
+        self._owns_pool = pool is None
+        self._pool = Pool({"fold_case": False, "port": PORT, **options}, reactor=Reactor()) if pool is None else pool
+        if url is not None:
+            read_url(url, self._pool.options)  # a malformed one raises here
+        self._loop = self._pool.reactor
+        self._link = Link(self._pool, url)
+        self._thread: Optional[threading.Thread] = None
+        self._lock = threading.Lock()  # held while something is handed to the loop, so that nothing is after the end
+        self._closed = False
+        self._forks = _fork.forks
+
+    def __repr__(self) -> str:
+        return f"<Client {self._link}>"
+
+    # -- the connection
+
+    @property
+    def pool(self) -> Pool:
+        """The pool behind it. Its methods belong to the loop's thread; ``pool.stats`` may be read from any thread."""
+        return self._pool
+
+    @property
+    def conn(self) -> Optional[Connection]:
+        """The connection while it is logged in, else None. Its methods belong to the loop's thread."""
+        return self._link.conn
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is logged in."""
+        return self._link.conn is not None
+
+    @property
+    def error(self) -> Optional[AMIError]:
+        """Why there is no connection and none is coming; else None."""
+        return self._link.error
+
+    def connect(self) -> None:
+        """Log in, once. ``with`` calls it. Raises the AMIError that says why the login failed."""
+        self._answer(partial(self._link.when_connected, timeout=None, keep_trying=False))
+
+    def wait_connected(self, timeout: Optional[float] = None) -> None:
+        """Wait until it is logged in, with ``reconnect`` through failed attempts.
+
+        Raises ConnectTimeout after ``timeout`` seconds, and the AMIError of the last attempt if no other follows.
+        """
+        self._answer(partial(self._link.when_connected, timeout=timeout, keep_trying=True))
+
+    def close(self, graceful: bool = True) -> None:
+        """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
+
+        Calls that wait in other threads raise ConnectionFinished, and streams end. A shared pool goes on, and gets its
+        connection back.
+        """
+        self._check_caller()
+        closed = threading.Event()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._hand_over(
+                partial(self._link.close, graceful=graceful, finish_pool=self._owns_pool, on_closed=closed.set)
+            )
+        closed.wait()
+        if self._owns_pool and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop)
+            self._thread.join()
+
+    def __enter__(self) -> Client:
+        try:
+            self.connect()
+        except BaseException:
+            self.close(graceful=False)
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # -- from the caller's thread to the loop's
+
+    def _ask(self, method: str, **kwargs: Any) -> Any:
+        return self._answer(partial(self._link.ask, method=method, kwargs=kwargs))
+
+    def _answer(self, start: Callable[[Done], Request]) -> Any:
+        """Call ``start(done)`` in the loop's thread. Wait for ``done(result, error)``; return the result or raise."""
+        self._check_caller()
+        answer = _Answer()
+        with self._lock:
+            if self._closed:
+                raise ConnectionFinished("the client is closed")
+            self._hand_over(answer.begin, start)
+        try:
+            answer.ready.acquire()
+        except BaseException:  # Ctrl-C
+            self._loop.call_soon_threadsafe(answer.cancel)
+            raise
+        if answer.error is not None:
+            raise answer.error
+        return answer.result
+
+    def _run(self, call: Callable[[], Result]) -> Result:
+        """Call something in the loop's thread. Return its result, or raise what it raises."""
+
+        def start(done: Done) -> Any:
+            done(call(), None)
+
+        return self._answer(start)  # type: ignore[no-any-return]
+
+    def _hand_over(self, call: Callable[..., object], *args: object) -> None:
+        if self._thread is None and self._owns_pool:
+            self._thread = threading.Thread(target=self._serve, name="ami_client", daemon=True)
+            self._thread.start()
+        self._loop.call_soon_threadsafe(call, *args)
+
+    def _serve(self) -> None:
+        assert isinstance(self._loop, Reactor)
+        with self._loop:
+            self._loop.run()
+
+    def _stop(self) -> None:
+        assert isinstance(self._loop, Reactor)
+        self._loop.stop()
+
+    def _check_caller(self) -> None:
+        if self._forks != _fork.forks:
+            _fork.refuse("client", "a Client")
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a handler runs in the client's own thread and cannot wait here: use conn and callbacks")
+
+    # -- events
+
+    @overload
+    def on(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    @overload
+    def on(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
+    def on(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+        """As :meth:`Pool.on`. The handler runs in the client's own thread, so it is to be quick, and may not wait."""
+        if cb is None:
+            return partial(self.on, names, where=where)
+        return self._run(lambda: self._pool.on(names, cb, where=where))
+
+    @overload
+    def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    @overload
+    def once(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
+    def once(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+        """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
+        if cb is None:
+            return partial(self.once, names, where=where)
+        return self._run(lambda: self._pool.once(names, cb, where=where))
+
+    def off(self, names: Names, cb: Optional[Handler] = None) -> None:
+        """As :meth:`Pool.off`."""
+        self._run(lambda: self._pool.off(names, cb))
+
+    def events(
+        self,
+        *names: str,
+        where: Optional[Where] = None,
+        timeout: Optional[float] = None,
+        limit: int = 10_000,
+    ) -> Events:
+        """A stream of the server's events.
+
+        ::
+
+            for event in pbx.events("hangup", "queue*", where={"queue": "help*"}, timeout=60):
+                print(event)
+
+        ``names`` are events' names without case, globs, or ``userevent:<name>``; without any, all events come.
+        ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events are missing: up to
+        ``limit`` events wait for their reader, and what does not fit is counted. The loop ends when ``timeout`` seconds
+        pass without an event. The stream begins with its ``with``, or with the first item if there is none, and ends
+        with it. It ends too when the client is closed, and raises the connection's error if that is lost for good.
+        """
+        holds = None if where is None else condition(where)
+        wait = None if timeout is None else seconds("timeout", timeout)
+        return Events(self, event_names(names), holds, wait, limit)
+
+    def _listen(self, inbox: _Inbox, names: list[str], holds: Optional[Condition]) -> None:
+        self._run(lambda: self._link.listen(inbox, names, holds))
+
+    def _unlisten(self, inbox: _Inbox) -> None:
+        # Nobody waits for it: a loop that was left early may be cleaned up in any thread.
+        with self._lock:
+            if not self._closed and self._forks == _fork.forks:
+                self._hand_over(self._link.unlisten, inbox)
+
+
+class _Answer:
+    """What one caller waits for."""
+
+    def __init__(self) -> None:
+        self.ready = threading.Lock()
+        self.ready.acquire()
+        self.result: Any = None
+        self.error: Optional[BaseException] = None
+        self._request: Optional[Request] = None
+
+    def begin(self, start: Callable[[Done], Request]) -> None:
+        """Called in the loop's thread."""
+        try:
+            self._request = start(self._done)
+        except Exception as error:
+            self._done(None, error)
+
+    def _done(self, result: Any, error: Optional[BaseException]) -> None:
+        self.result, self.error = result, error
+        if self.ready.locked():
+            self.ready.release()
+
+    def cancel(self) -> None:
+        """Give it up. Called in the loop's thread."""
+        if self._request is not None:
+            self._request.cancel()
+
+
+class Events(Iterator[Union[Packet, Gap]]):
+    """A stream of events: see :meth:`Client.events`. One thread may read it."""
+
+    def __init__(
+        self, client: Client, names: list[str], holds: Optional[Condition], timeout: Optional[float], limit: int
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._holds = holds
+        self._timeout = timeout
+        self._inbox = _Inbox(limit)
+        self._entered = False
+
+    def __enter__(self) -> Events:
+        self._entered = True
+        self._client._listen(self._inbox, self._names, self._holds)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream. What has arrived can still be read."""
+        self._client._unlisten(self._inbox)
+        self._inbox.end(None)
+
+    def __iter__(self) -> Iterator[Union[Packet, Gap]]:
+        return self if self._entered else self._until_left()
+
+    def __next__(self) -> Union[Packet, Gap]:
+        if not self._entered:
+            self.__enter__()
+        return self._inbox.get(self._timeout)
+
+    def _until_left(self) -> Generator[Union[Packet, Gap], None, None]:
+        with self:
+            while True:
+                try:
+                    item = self._inbox.get(self._timeout)
+                except StopIteration:
+                    return
+                yield item
+
+
+class _Inbox(EventBuffer):
+    """The listener of a stream. The loop's thread fills it, the reader's empties it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._changed = threading.Condition()
+        self._ended = False
+        self._error: Optional[AMIError] = None
+
+    def put(self, event: Packet) -> None:
+        with self._changed:
+            super().put(event)
+            self._changed.notify()
+
+    def put_gap(self, gap: Gap) -> None:
+        with self._changed:
+            super().put_gap(gap)
+            self._changed.notify()
+
+    def end(self, error: Optional[AMIError]) -> None:
+        with self._changed:
+            self._ended, self._error = True, self._error or error
+            self._changed.notify()
+
+    def get(self, timeout: Optional[float]) -> Union[Packet, Gap]:
+        deadline = None if timeout is None else monotonic() + timeout
+        with self._changed:
+            while not self:
+                if self._error is not None:
+                    raise fresh(self._error)
+                left = None if deadline is None else deadline - monotonic()
+                if self._ended or (left is not None and left <= 0):
+                    raise StopIteration
+                self._changed.wait(left)
+            return self.pop()

@@ -40,6 +40,7 @@ TYPED = (
     ("tests/live", "tests/live tests ."),
     ("tests/terminal", "tests/terminal tests ."),
     ("examples", "examples"),
+    ("tools", "tools tests/live tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
 )
 
@@ -106,7 +107,13 @@ def lint(args: list[str]) -> None:
     run(python, "-m", "ruff", "check", *args)
     run(python, "-m", "ruff", "format", "--check")
     run(python, "-m", "codespell_lib", *files_of_git())
+    run(python, "tools/fronts.py", "--check")
     blanks([])
+
+
+def fronts(args: list[str]) -> None:
+    """writes the actions of the awaited and the blocking client, from ami_client/actions.py"""
+    run(python_with("lint"), "tools/fronts.py", *args)
 
 
 def blanks(args: list[str]) -> None:
@@ -145,7 +152,7 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-_ALL = (demo, test, coverage, terminal, live, stress, fuzz, bench, types, lint, blanks, docs, build, tox)
+_ALL = (demo, test, coverage, terminal, fronts, live, stress, fuzz, bench, types, lint, blanks, docs, build, tox)
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Optional, Union
 
+from ._fronts.answer import Answer
 from ._fronts.awaited import AwaitedActions
 from ._fronts.gaps import EventBuffer, Gap
 from ._fronts.link import Link, fresh
@@ -24,11 +25,12 @@ from .connection import Connection
 from .errors import AMIError
 from .filters import Condition, Where, condition
 from .loop import Loop
+from .options import read_url
 from .packet import Packet
 from .pool import Pool
 from .tasks import Tasks
 
-__all__ = ["Client", "Events", "Gap"]
+__all__ = ["Answer", "Client", "Events", "Gap"]
 
 
 class _Tasks(Tasks):
@@ -87,6 +89,8 @@ class Client(AwaitedActions):
             raise TypeError(f"the options are the pool's already: {', '.join(options)}")
         self._owns_pool = pool is None
         self._pool = _Pool({"fold_case": False, "port": PORT, **options}) if pool is None else pool
+        if url is not None:
+            read_url(url, self._pool.options)  # a malformed one raises here
         self._link = Link(self._pool, url)
         self._closing: Optional[asyncio.Future[None]] = None
         self.on = self._pool.on
@@ -120,14 +124,19 @@ class Client(AwaitedActions):
 
     async def connect(self) -> None:
         """Log in, once. ``async with`` calls it. Raises the AMIError that says why the login failed."""
-        await self._wait(None, keep_trying=False)
+        await self._login(None, keep_trying=False)
 
     async def wait_connected(self, timeout: Optional[float] = None) -> None:
         """Wait until it is logged in, with ``reconnect`` through failed attempts.
 
         Raises ConnectTimeout after ``timeout`` seconds, and the AMIError of the last attempt if no other follows.
         """
-        await self._wait(timeout, keep_trying=True)
+        await self._login(timeout, keep_trying=True)
+
+    def _login(self, timeout: Optional[float], *, keep_trying: bool) -> Answer[None]:
+        answer: Answer[None] = Answer(self._link)
+        self._link.when_connected(answer, timeout, keep_trying=keep_trying)
+        return answer
 
     async def close(self, graceful: bool = True) -> None:
         """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
@@ -165,31 +174,10 @@ class Client(AwaitedActions):
 
     # -- actions
 
-    async def _ask(self, method: str, **kwargs: Any) -> Any:
-        answer: asyncio.Future[tuple[Any, Optional[BaseException]]] = asyncio.get_running_loop().create_future()
-        # The future never holds an exception, or asyncio would log it for a task that was cancelled meanwhile.
-        request = self._link.ask(lambda result, error: _settle(answer, result, error), method, kwargs)
-        try:
-            result, error = await answer
-        except asyncio.CancelledError:
-            request.cancel()
-            raise
-        if error is not None:
-            raise error
-        return result
-
-    async def _wait(self, timeout: Optional[float], *, keep_trying: bool) -> None:
-        answer: asyncio.Future[tuple[Any, Optional[BaseException]]] = asyncio.get_running_loop().create_future()
-        request = self._link.when_connected(
-            lambda result, error: _settle(answer, result, error), timeout, keep_trying=keep_trying
-        )
-        try:
-            _, error = await answer
-        except asyncio.CancelledError:
-            request.cancel()
-            raise
-        if error is not None:
-            raise error
+    def _ask(self, method: str, **kwargs: Any) -> Answer[Any]:
+        answer: Answer[Any] = Answer(self._link)
+        self._link.ask(answer, method, kwargs)
+        return answer
 
     # -- events
 
@@ -209,13 +197,6 @@ class Client(AwaitedActions):
         closed, and raises the connection's error if that is lost for good.
         """
         return Events(self._link, event_names(names), None if where is None else condition(where), limit)
-
-
-def _settle(
-    answer: asyncio.Future[tuple[Any, Optional[BaseException]]], result: Any, error: Optional[BaseException]
-) -> None:
-    if not answer.done():
-        answer.set_result((result, error))
 
 
 class Events(AsyncIterator[Union[Packet, Gap]]):

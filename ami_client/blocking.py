@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, Callable, Optional, TypeVar, Union, overload
 
 from . import _fork
 from ._fronts.gaps import EventBuffer, Gap
-from ._fronts.link import Done, Link, Request, fresh
+from ._fronts.link import Link, Request, fresh
 from ._fronts.plain import BlockingActions
 from ._fronts.settings import PORT, event_names
+from ._fronts.thread import ReactorThread
 from .connection import Connection
 from .emitter import Handler, Names
 from .errors import AMIError, ConnectionFinished
@@ -29,7 +31,6 @@ from .filters import Condition, Where, condition
 from .options import read_url, seconds
 from .packet import Packet
 from .pool import Pool
-from .reactor import Reactor
 
 __all__ = ["Client", "Events", "Gap"]
 
@@ -63,13 +64,15 @@ class Client(BlockingActions):
     def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
         if pool is not None and options:
             raise TypeError(f"the options are the pool's already: {', '.join(options)}")
-        self._owns_pool = pool is None
-        self._pool = Pool({"fold_case": False, "port": PORT, **options}, reactor=Reactor()) if pool is None else pool
+        self._host: Optional[ReactorThread] = None
+        if pool is None:
+            self._host = ReactorThread("ami_client")
+            pool = Pool({"fold_case": False, "port": PORT, **options}, reactor=self._host.reactor)
         if url is not None:
-            read_url(url, self._pool.options)  # a malformed one raises here
-        self._loop = self._pool.reactor
-        self._link = Link(self._pool, url)
-        self._thread: Optional[threading.Thread] = None
+            read_url(url, pool.options)  # a malformed one raises here
+        self._pool = pool
+        self._loop = pool.reactor
+        self._link = Link(pool, url)
         self._lock = threading.Lock()  # held while something is handed to the loop, so that nothing is after the end
         self._closed = False
         self._forks = _fork.forks
@@ -118,17 +121,17 @@ class Client(BlockingActions):
         """
         self._check_caller()
         closed = threading.Event()
+        close = partial(self._link.close, graceful=graceful, finish_pool=self._host is not None, on_closed=closed.set)
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            self._hand_over(
-                partial(self._link.close, graceful=graceful, finish_pool=self._owns_pool, on_closed=closed.set)
-            )
+            if self._host is not None:
+                self._host.start()
+            self._loop.call_soon_threadsafe(close)
         closed.wait()
-        if self._owns_pool and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join()
+        if self._host is not None:
+            self._host.stop()
 
     def __enter__(self) -> Client:
         try:
@@ -146,50 +149,44 @@ class Client(BlockingActions):
     def _ask(self, method: str, **kwargs: Any) -> Any:
         return self._answer(partial(self._link.ask, method=method, kwargs=kwargs))
 
-    def _answer(self, start: Callable[[Done], Request]) -> Any:
-        """Call ``start(done)`` in the loop's thread. Wait for ``done(result, error)``; return the result or raise."""
+    def _answer(self, begin: Callable[[Request], object]) -> Any:
+        """Call ``begin(request)`` while the loop stands still. Wait for the request's answer; return or raise it."""
         self._check_caller()
         answer = _Answer()
-        with self._lock:
-            if self._closed:
-                raise ConnectionFinished("the client is closed")
-            self._hand_over(answer.begin, start)
+        self._hand_over(answer.begin, begin)
         try:
             answer.ready.acquire()
         except BaseException:  # Ctrl-C
-            self._loop.call_soon_threadsafe(answer.cancel)
+            with suppress(ConnectionFinished):
+                self._hand_over(self._link.cancel, answer)
             raise
         if answer.error is not None:
             raise answer.error
         return answer.result
 
     def _run(self, call: Callable[[], Result]) -> Result:
-        """Call something in the loop's thread. Return its result, or raise what it raises."""
-
-        def start(done: Done) -> Any:
-            done(call(), None)
-
-        return self._answer(start)  # type: ignore[no-any-return]
+        """Call something while the loop stands still. Return its result, or raise what it raises."""
+        result: Result = self._answer(lambda request: request.deliver(call(), None))
+        return result
 
     def _hand_over(self, call: Callable[..., object], *args: object) -> None:
-        if self._thread is None and self._owns_pool:
-            self._thread = threading.Thread(target=self._serve, name="ami_client", daemon=True)
-            self._thread.start()
-        self._loop.call_soon_threadsafe(call, *args)
+        """Call ``call(*args)`` while the loop stands still: here, or in the loop's thread as soon as it can.
 
-    def _serve(self) -> None:
-        assert isinstance(self._loop, Reactor)
-        with self._loop:
-            self._loop.run()
-
-    def _stop(self) -> None:
-        assert isinstance(self._loop, Reactor)
-        self._loop.stop()
+        Raises ConnectionFinished if the client is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ConnectionFinished("the client is closed")
+            if self._host is not None:
+                self._host.start()
+                if self._host.run_here(call, *args):
+                    return
+            self._loop.call_soon_threadsafe(call, *args)
 
     def _check_caller(self) -> None:
         if self._forks != _fork.forks:
             _fork.refuse("client", "a Client")
-        if threading.current_thread() is self._thread:
+        if self._host is not None and self._host.is_current:
             raise RuntimeError("a handler runs in the client's own thread and cannot wait here: use conn and callbacks")
 
     # -- events
@@ -247,12 +244,12 @@ class Client(BlockingActions):
 
     def _unlisten(self, inbox: _Inbox) -> None:
         # Nobody waits for it: a loop that was left early may be cleaned up in any thread.
-        with self._lock:
-            if not self._closed and self._forks == _fork.forks:
+        if self._forks == _fork.forks:
+            with suppress(ConnectionFinished):
                 self._hand_over(self._link.unlisten, inbox)
 
 
-class _Answer:
+class _Answer(Request):
     """What one caller waits for."""
 
     def __init__(self) -> None:
@@ -260,24 +257,17 @@ class _Answer:
         self.ready.acquire()
         self.result: Any = None
         self.error: Optional[BaseException] = None
-        self._request: Optional[Request] = None
 
-    def begin(self, start: Callable[[Done], Request]) -> None:
-        """Called in the loop's thread."""
+    def begin(self, begin: Callable[[Request], object]) -> None:
         try:
-            self._request = start(self._done)
+            begin(self)
         except Exception as error:
-            self._done(None, error)
+            self.deliver(None, error)
 
-    def _done(self, result: Any, error: Optional[BaseException]) -> None:
+    def deliver(self, result: Any, error: Optional[BaseException]) -> None:
         self.result, self.error = result, error
         if self.ready.locked():
             self.ready.release()
-
-    def cancel(self) -> None:
-        """Give it up. Called in the loop's thread."""
-        if self._request is not None:
-            self._request.cancel()
 
 
 class Events(Iterator[Union[Packet, Gap]]):

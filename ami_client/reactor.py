@@ -234,6 +234,10 @@ class Reactor:
         with self._iterations():
             return self._iterate(limit)
 
+    def next_due(self) -> Optional[float]:
+        """When the next callback is due, on the reactor's clock: now if one is ready, None if none is scheduled."""
+        return self._clock() if self._ready else self._timers.next_time()
+
     def stop(self) -> None:
         """Make :meth:`run` return at the end of the current iteration, or of its first one if it is not running yet.
 

@@ -1,7 +1,7 @@
 """Writes the actions of the two clients without callbacks, awaited and blocking, from ``ami_client/actions.py``.
 
-    python tools/fronts.py            write ami_client/_fronts/awaited.py and plain.py
-    python tools/fronts.py --check    fail if they are not what would be written
+    python tasks.py fronts            write ami_client/_fronts/awaited.py and plain.py
+    python tasks.py fronts --check    fail if they are not what would be written
 
 So each action's name, parameters and defaults stand once, and type checkers, editors and ``help()`` see them all.
 """
@@ -21,7 +21,7 @@ FRONTS = ROOT / "ami_client" / "_fronts"
 
 HEAD = '''"""The documented actions as {kind} methods.
 
-Generated from ami_client/actions.py by ``python tools/fronts.py``: do not edit.
+Generated from ami_client/actions.py by ``python tasks.py fronts``: do not edit.
 """
 
 from __future__ import annotations
@@ -50,9 +50,12 @@ class {name}(ABC):
     """
 
     @abstractmethod
-    {prefix}def _ask(self, method: str, **kwargs: Any) -> Any:
+    def _ask(self, method: str, **kwargs: Any) -> {answer}:
         """Call a method of the connection with these arguments. Return its answer, or raise its error."""
 '''
+
+# Only the awaited methods know what an Answer is.
+AWAITED_HEAD = HEAD.replace("import PacketCallback\n", "import PacketCallback\nfrom .answer import Answer\n")
 
 COMMAND = '''
     {prefix}def command(self, command: str, *, timeout: Optional[float] = None, retry: bool = False) -> list[str]:
@@ -114,14 +117,18 @@ def front_method(method: ast.FunctionDef, *, awaited: bool) -> str:
     names = [one.arg for one in [*arguments.args, *arguments.kwonlyargs] if one.arg != "self"]
     given = ", ".join([repr(method.name), *(f"{name}={name}" for name in names)])
     lines = ["    @overload"] if is_overload else []
-    lines.append(f"    {'async ' if awaited else ''}def {method.name}({signature}) -> {result}:")
+    returned = result
+    if awaited:
+        returned = "Answer[Any]" if result.startswith("Union") else f"Answer[{result}]"
+    lines.append(f"    def {method.name}({signature}) -> {returned}:")
     if is_overload:
         lines.append("        ...")
     else:
         lines.append(f'        """{docstring(method, result)}"""')
-        wait = "await " if awaited else ""
-        lines.append(f"        answer: {result} = {wait}self._ask({given})")
-        lines.append("        return answer")
+        if awaited:
+            lines.append(f"        return self._ask({given})")
+        else:
+            lines += [f"        answer: {result} = self._ask({given})", "        return answer"]
     return "\n".join(lines) + "\n"
 
 
@@ -163,10 +170,10 @@ def docstring(method: ast.FunctionDef, result: str) -> str:
 
 def front(*, awaited: bool) -> str:
     """The whole module."""
-    head = HEAD.format(
+    head = (AWAITED_HEAD if awaited else HEAD).format(
         kind="awaitable" if awaited else "blocking",
         name="AwaitedActions" if awaited else "BlockingActions",
-        prefix="async " if awaited else "",
+        answer="Answer[Any]" if awaited else "Any",
         returns="Awaiting one returns the answer." if awaited else "Each returns the answer.",
     )
     command = COMMAND.format(prefix="async " if awaited else "", wait="await " if awaited else "")
@@ -188,7 +195,7 @@ def main() -> int:
             if not check:
                 path.write_text(text, encoding="utf-8")
     if check and stale:
-        print(f"out of date: {', '.join(stale)}; run python tools/fronts.py", file=sys.stderr)
+        print(f"out of date: {', '.join(stale)}; run python tasks.py fronts", file=sys.stderr)
         return 1
     return 0
 

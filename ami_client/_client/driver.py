@@ -191,6 +191,10 @@ class Driver:
         self._ending = False  # the owner has been told of the end
         self._handling = False  # received bytes are being handled; a flush follows
         self._answered = False  # the received bytes answered an action
+        # Tasks that send in the same iteration, one action each, share a system call but for the first (benchmark
+        # await100: a third of the time).
+        self._runs_tasks = self.tasks.can_run
+        self._batching = False
         self._room = 0  # bytes that may surely be sent before the transport's buffer must be checked again
 
     def attach(self, conn: EventHandlers, base: type[EventHandlers]) -> None:
@@ -298,9 +302,16 @@ class Driver:
             raise
         if cb is not None:
             self._watch(pending, limit)
-        if not self._handling:
+        if not self._handling and not self._batching:
             self._flush()
+            if self._runs_tasks:
+                self._batching = True
+                self._loop.call_soon(self._end_batch)
         return pending.action_id
+
+    def _end_batch(self) -> None:
+        self._batching = False
+        self._flush()
 
     def expect_result(self, action_id: str, on_result: Callable[..., object], timeout: float) -> None:
         """Call ``on_result(conn, packet)`` with the OriginateResponse of an action that was just sent."""

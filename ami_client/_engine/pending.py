@@ -18,6 +18,9 @@ Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]
 
 
+# The status of a plain answer, folded and as sent.
+SUCCESS = ("success", "Success")
+
 DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
 # Approximate memory, in bytes, of a packet at least, and of each header.
 MIN_PACKET_SIZE = 1024
@@ -101,7 +104,7 @@ class Pending:
         The Response has our ActionID and no repeated headers.
         """
         return (
-            response.get("response") == "success"
+            response.get("response") in SUCCESS
             and "eventlist" not in response
             and "event" not in response
             and not self._begun

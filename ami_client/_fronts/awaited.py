@@ -1,6 +1,6 @@
 """The documented actions as awaitable methods.
 
-Generated from ami_client/actions.py by ``python tools/fronts.py``: do not edit.
+Generated from ami_client/actions.py by ``python tasks.py fronts``: do not edit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .._engine.quirks import Quirk
 from ..connection import Connection
 from ..packet import Packet
 from ..signatures import PacketCallback
+from .answer import Answer
 
 
 class AwaitedActions(ABC):
@@ -29,11 +30,11 @@ class AwaitedActions(ABC):
     """
 
     @abstractmethod
-    async def _ask(self, method: str, **kwargs: Any) -> Any:
+    def _ask(self, method: str, **kwargs: Any) -> Answer[Any]:
         """Call a method of the connection with these arguments. Return its answer, or raise its error."""
 
     @overload
-    async def action(
+    def action(
         self,
         action: str,
         params: Optional[Params] = None,
@@ -43,10 +44,10 @@ class AwaitedActions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> Packet: ...
+    ) -> Answer[Packet]: ...
 
     @overload
-    async def action(
+    def action(
         self,
         action: str,
         params: Optional[Params],
@@ -56,10 +57,10 @@ class AwaitedActions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]: ...
+    ) -> Answer[list[Packet]]: ...
 
     @overload
-    async def action(
+    def action(
         self,
         action: str,
         params: Optional[Params] = None,
@@ -69,9 +70,9 @@ class AwaitedActions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]: ...
+    ) -> Answer[list[Packet]]: ...
 
-    async def action(
+    def action(
         self,
         action: str,
         params: Optional[Params] = None,
@@ -81,7 +82,7 @@ class AwaitedActions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> Union[Packet, list[Packet]]:
+    ) -> Answer[Any]:
         """Send any action. Return the server's answer.
 
         When the server answers with a list, ``packet.events`` has the entries and ``packet.complete`` the event that
@@ -94,7 +95,7 @@ class AwaitedActions(ABC):
         ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
         name of one of its flags.
         """
-        answer: Union[Packet, list[Packet]] = await self._ask(
+        return self._ask(
             "action",
             action=action,
             params=params,
@@ -104,61 +105,56 @@ class AwaitedActions(ABC):
             retry=retry,
             on_entry=on_entry,
         )
-        return answer
 
-    async def get_sip_peers(
+    def get_sip_peers(
         self,
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]:
+    ) -> Answer[list[Packet]]:
         """List the peers of chan_sip (gone in Asterisk 21).
 
         Returns all packets: the Response first, the completing event last.
 
         Source: phpDaemon getSipPeers; Asterisk chan_sip.c, manager_sip_show_peers.
         """
-        answer: list[Packet] = await self._ask("get_sip_peers", timeout=timeout, retry=retry, on_entry=on_entry)
-        return answer
+        return self._ask("get_sip_peers", timeout=timeout, retry=retry, on_entry=on_entry)
 
-    async def get_iax_peers(
+    def get_iax_peers(
         self,
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]:
+    ) -> Answer[list[Packet]]:
         """List the peers of chan_iax2.
 
         Returns all packets: the Response first, the completing event last.
 
         Source: phpDaemon getIaxPeers; Asterisk chan_iax2.c, manager_iax2_show_peer_list.
         """
-        answer: list[Packet] = await self._ask("get_iax_peers", timeout=timeout, retry=retry, on_entry=on_entry)
-        return answer
+        return self._ask("get_iax_peers", timeout=timeout, retry=retry, on_entry=on_entry)
 
-    async def get_config(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def get_config(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
         """Read a configuration file as headers ``category-NNNNNN`` and ``line-NNNNNN-NNNNNN``.
 
         Returns the server's answer.
 
         Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
         """
-        answer: Packet = await self._ask("get_config", filename=filename, timeout=timeout, retry=retry)
-        return answer
+        return self._ask("get_config", filename=filename, timeout=timeout, retry=retry)
 
-    async def get_config_json(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def get_config_json(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
         """Read a configuration file as JSON; ``packet.json()`` has it parsed.
 
         Returns the server's answer.
 
         Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
         """
-        answer: Packet = await self._ask("get_config_json", filename=filename, timeout=timeout, retry=retry)
-        return answer
+        return self._ask("get_config_json", filename=filename, timeout=timeout, retry=retry)
 
-    async def set_var(
+    def set_var(
         self,
         channel: Optional[str],
         variable: str,
@@ -166,7 +162,7 @@ class AwaitedActions(ABC):
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
-    ) -> Packet:
+    ) -> Answer[Packet]:
         """Set a channel's variable, or a global one if ``channel`` is None or empty.
 
         Returns the server's answer.
@@ -175,47 +171,40 @@ class AwaitedActions(ABC):
 
         Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
         """
-        answer: Packet = await self._ask(
-            "set_var", channel=channel, variable=variable, value=value, timeout=timeout, retry=retry
-        )
-        return answer
+        return self._ask("set_var", channel=channel, variable=variable, value=value, timeout=timeout, retry=retry)
 
-    async def core_show_channels(
+    def core_show_channels(
         self,
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]:
+    ) -> Answer[list[Packet]]:
         """List the channels.
 
         Returns all packets: the Response first, the completing event last.
 
         Source: phpDaemon coreShowChannels; Asterisk manager.c, action_coreshowchannels.
         """
-        answer: list[Packet] = await self._ask("core_show_channels", timeout=timeout, retry=retry, on_entry=on_entry)
-        return answer
+        return self._ask("core_show_channels", timeout=timeout, retry=retry, on_entry=on_entry)
 
-    async def status(
+    def status(
         self,
         channel: Optional[str] = None,
         *,
         timeout: Optional[float] = None,
         retry: bool = False,
         on_entry: Optional[PacketCallback[Connection]] = None,
-    ) -> list[Packet]:
+    ) -> Answer[list[Packet]]:
         """Describe all channels, or one.
 
         Returns all packets: the Response first, the completing event last.
 
         Source: phpDaemon status; Asterisk manager.c, action_status.
         """
-        answer: list[Packet] = await self._ask(
-            "status", channel=channel, timeout=timeout, retry=retry, on_entry=on_entry
-        )
-        return answer
+        return self._ask("status", channel=channel, timeout=timeout, retry=retry, on_entry=on_entry)
 
-    async def redirect(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def redirect(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
         """Send a channel elsewhere in the dialplan.
 
         Returns the server's answer.
@@ -224,10 +213,9 @@ class AwaitedActions(ABC):
 
         Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
         """
-        answer: Packet = await self._ask("redirect", params=params, timeout=timeout, retry=retry)
-        return answer
+        return self._ask("redirect", params=params, timeout=timeout, retry=retry)
 
-    async def originate(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def originate(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
         """Place a call. Return the OriginateResponse event when it was answered.
 
         Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt, or the call was not
@@ -239,36 +227,34 @@ class AwaitedActions(ABC):
 
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
-        answer: Packet = await self._ask("originate", params=params, timeout=timeout, retry=retry)
-        return answer
+        return self._ask("originate", params=params, timeout=timeout, retry=retry)
 
-    async def extension_state(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def extension_state(
+        self, params: Params, *, timeout: Optional[float] = None, retry: bool = False
+    ) -> Answer[Packet]:
         """Ask for the state of an extension's hint. ``params``: Exten, Context.
 
         Returns the server's answer.
 
         Source: phpDaemon extensionState; Asterisk manager.c, action_extensionstate.
         """
-        answer: Packet = await self._ask("extension_state", params=params, timeout=timeout, retry=retry)
-        return answer
+        return self._ask("extension_state", params=params, timeout=timeout, retry=retry)
 
-    async def ping(self, *, timeout: Optional[float] = None, retry: bool = False) -> Packet:
+    def ping(self, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
         """Ask for a sign of life.
 
         Returns the server's answer.
 
         Source: phpDaemon ping; Asterisk manager.c, action_ping.
         """
-        answer: Packet = await self._ask("ping", timeout=timeout, retry=retry)
-        return answer
+        return self._ask("ping", timeout=timeout, retry=retry)
 
-    async def logoff(self, *, timeout: Optional[float] = None) -> Packet:
+    def logoff(self, *, timeout: Optional[float] = None) -> Answer[Packet]:
         """End the session. Return the server's Goodbye; then the server closes the connection.
 
         Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
         """
-        answer: Packet = await self._ask("logoff", timeout=timeout)
-        return answer
+        return self._ask("logoff", timeout=timeout)
 
     async def command(self, command: str, *, timeout: Optional[float] = None, retry: bool = False) -> list[str]:
         """Run a command of the server's command line. Return the lines that it prints.

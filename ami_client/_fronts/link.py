@@ -6,6 +6,7 @@ Everything here runs in the loop's thread, and calls back.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Protocol
 
@@ -18,9 +19,6 @@ from ..options import seconds
 from ..packet import Packet
 from ..pool import Pool
 from .gaps import Gap
-
-#: ``done(result, error)``: one of them is None.
-Done = Callable[[Any, Optional[BaseException]], object]
 
 
 def fresh(error: BaseException) -> BaseException:
@@ -43,80 +41,38 @@ class Listener(Protocol):
         """Nothing follows: because of ``error``, or because the client was closed."""
 
 
-class Request:
-    """An action that is asked for, or a wait for the connection. ``done`` is called once, unless it is cancelled."""
+class Request(ABC):
+    """An action that a caller asks for, or a wait for the connection. :meth:`deliver` may be called more than once.
 
-    def __init__(
-        self, link: Link, done: Done, method: Optional[str], kwargs: dict[str, Any], *, keep_trying: bool = True
-    ) -> None:
-        self.keeps_trying = keep_trying  # or ends with the first attempt that fails
-        self._link = link
-        self._done: Optional[Done] = done
-        self._method = method  # of the connection; None to wait for the connection alone
-        self._kwargs = kwargs
-        self._conn: Optional[Connection] = None
-        self._action_id = ""
-        self._limit: Optional[Handle] = None
-        self._deadline: Optional[float] = None
+    Attributes: ``conn`` and ``action_id``, where it was sent; None and ``""`` before.
+    """
 
-    def send(self, conn: Connection) -> None:
-        """Send it. Raises what the connection's method raises for bad arguments."""
-        if self._method is None:
-            self.finish(None, None)
-            return
-        self._conn = conn
-        callback = "on_result" if self._method == "originate" else "cb"
-        self._kwargs[callback] = self._answered
-        if callback == "on_result":
-            self._kwargs["cb"] = None
-        self._action_id = getattr(conn, self._method)(**self._kwargs)
+    conn: Optional[Connection] = None
+    action_id = ""
 
-    def wait(self, limit: Optional[float]) -> None:
-        """Wait for the login, for ``limit`` seconds at most."""
-        if limit is not None:
-            loop = self._link.pool.reactor
-            self._deadline = loop.time() + limit
-            self._limit = loop.call_later(limit, self._late, limit)
+    @abstractmethod
+    def deliver(self, result: Any, error: Optional[BaseException]) -> None:
+        """Take the answer, or the error, which is the caller's to raise."""
 
-    def connected(self, conn: Connection) -> None:
-        """The login that it waited for is there."""
-        if self._limit is not None:
-            self._limit.cancel()
-        if self._deadline is not None and self._method is not None:
-            self._kwargs["timeout"] = max(0.001, self._deadline - self._link.pool.reactor.time())
-        try:
-            self.send(conn)
-        except Exception as error:  # the caller's mistake, or a limit
-            self.finish(None, error)
+    def answered(self, conn: Connection, result: Any) -> None:
+        """The action's callback."""
+        error = (result[-1] if isinstance(result, list) else result).error
+        self.deliver(result, None if error is None else fresh(error))
 
-    def cancel(self) -> None:
-        """Give it up. ``done`` is not called any more."""
-        self._done = None
-        if self._limit is not None:
-            self._limit.cancel()
-        self._link.forget(self)
-        for conn in (self._conn, self._link.conn):  # with retry=True it may be another's now
-            if conn is not None and self._action_id and conn.cancel(self._action_id):
-                return
 
-    def finish(self, result: Any, error: Optional[BaseException]) -> None:
-        """Call ``done``, once."""
-        done, self._done = self._done, None
-        if self._limit is not None:
-            self._limit.cancel()
-        if done is not None:
-            done(result, None if error is None else fresh(error))
+class _Wait:
+    """What a request waits for the login with.
 
-    def _answered(self, conn: Connection, result: Any) -> None:
-        last = result[-1] if isinstance(result, list) else result
-        self.finish(result, last.error)
+    Attributes: ``method`` and ``kwargs`` of the connection; ``method`` is None to wait for the connection alone.
+    ``keeps_trying``: it goes on waiting after an attempt that failed. ``deadline`` and ``timer``: its time limit.
+    """
 
-    def _late(self, limit: float) -> None:
-        self._link.forget(self)
-        if self._method is None:
-            self.finish(None, ConnectTimeout(f"not logged in within {limit:g} s"))
-        else:
-            self.finish(None, ActionTimeout(f"no login within {limit:g} s, so {self._method} was not sent"))
+    def __init__(self, method: Optional[str], kwargs: dict[str, Any], keeps_trying: bool) -> None:
+        self.method = method
+        self.kwargs = kwargs
+        self.keeps_trying = keeps_trying
+        self.deadline: Optional[float] = None
+        self.timer: Optional[Handle] = None
 
 
 class Link:
@@ -136,7 +92,7 @@ class Link:
         self._lost = False  # listeners have been told of a loss, and not that it is over
         self._coming_back = False  # the pool opens a connection again
         self._closed = False
-        self._requests: dict[Request, None] = {}  # those that wait for the login, in order
+        self._waiting: dict[Request, _Wait] = {}  # for the login, in order
         self._hub = Hub(self)
         self._listeners: dict[Listener, None] = {}
         pool.bind("login", self._logged_in)
@@ -182,10 +138,9 @@ class Link:
             self._lost = False
             for listener in self._listeners:
                 listener.put_gap(Gap(None, "back"))
-        while self._requests and self.conn is not None:
-            request = next(iter(self._requests))
-            del self._requests[request]
-            request.connected(conn)
+        while self._waiting and self.conn is not None:
+            request = next(iter(self._waiting))
+            self._send_late(request, self._stop_waiting(request), conn)
 
     def _logged_in(self, conn: Connection, packet: Packet) -> None:
         if self._coming_back and conn.url == self._url and not conn.is_busy():
@@ -208,16 +163,16 @@ class Link:
         if not self._coming_back:
             self._fail(error)
             return
-        for request in [one for one in self._requests if not one.keeps_trying]:
-            del self._requests[request]
-            request.finish(None, error)
+        for request in [one for one, wait in self._waiting.items() if not wait.keeps_trying]:
+            self._stop_waiting(request)
+            request.deliver(None, fresh(error))
 
     def _fail(self, error: AMIError) -> None:
         """No connection is coming."""
         self.error = error
-        requests, self._requests = self._requests, {}
-        for request in requests:
-            request.finish(None, error)
+        for request in list(self._waiting):
+            self._stop_waiting(request)
+            request.deliver(None, fresh(error))
         self._end_listeners(error)
 
     def close(self, *, graceful: bool, finish_pool: bool, on_closed: Callable[[], object]) -> None:
@@ -239,46 +194,85 @@ class Link:
 
     # -- requests
 
-    def ask(self, done: Done, method: str, kwargs: dict[str, Any]) -> Request:
-        """Call a method of the connection, or wait for the login to call it. ``done(result, error)`` gets the answer.
+    def ask(self, request: Request, method: str, kwargs: dict[str, Any]) -> None:
+        """Call a method of the connection, or wait for the login to call it. ``request`` gets the answer.
 
         Raises what the method raises for bad arguments, and the link's error if no connection is there or coming.
         """
-        request = Request(self, done, method, kwargs)
         if self.conn is not None:
-            request.send(self.conn)
-        else:
+            self._send(request, self.conn, method, kwargs)
+        elif self._opening or self._coming_back:
             timeout = kwargs.get("timeout")
-            self._wait(request, self.pool.options.action_timeout if timeout is None else seconds("timeout", timeout))
-        return request
-
-    def when_connected(self, done: Done, timeout: Optional[float], *, keep_trying: bool) -> Request:
-        """Open the connection, and call ``done(None, error)`` when it is logged in, or ``timeout`` seconds are over.
-
-        ``error`` says why not. With ``keep_trying`` the wait goes on while the pool opens other connections.
-        """
-        request = Request(self, done, None, {}, keep_trying=keep_trying)
-        limit = None if timeout is None else seconds("timeout", timeout)
-        if self.conn is not None:
-            request.finish(None, None)
-            return request
-        self._requests[request] = None
-        request.wait(limit)
-        self.open()  # which may call back at once
-        return request
-
-    def _wait(self, request: Request, limit: Optional[float]) -> None:
-        if self._opening or self._coming_back:
-            self._requests[request] = None
-            request.wait(limit)
+            limit = self.pool.options.action_timeout if timeout is None else seconds("timeout", timeout)
+            self._wait(request, _Wait(method, kwargs, True), limit)
         elif self.error is not None:
             raise fresh(self.error)
         else:
             raise RuntimeError("the client is not connected: use it in a with statement, or call connect() first")
 
-    def forget(self, request: Request) -> None:
-        """Remove a request that waits."""
-        self._requests.pop(request, None)
+    def when_connected(self, request: Request, timeout: Optional[float], *, keep_trying: bool) -> None:
+        """Open the connection. ``request`` gets None when it is logged in, or the error.
+
+        With ``keep_trying`` the wait goes on while the pool opens other connections.
+        """
+        limit = None if timeout is None else seconds("timeout", timeout)
+        if self.conn is not None:
+            request.deliver(None, None)
+            return
+        self._wait(request, _Wait(None, {}, keep_trying), limit)
+        try:
+            self.open()
+        except BaseException:
+            self._stop_waiting(request)
+            raise
+
+    def cancel(self, request: Request) -> None:
+        """Give a request up: its late answer belongs to nobody."""
+        if request in self._waiting:
+            self._stop_waiting(request)
+            return
+        for conn in (request.conn, self.conn):  # with retry=True it may be the new one's
+            if conn is not None and conn.cancel(request.action_id):
+                return
+
+    def _send(self, request: Request, conn: Connection, method: str, kwargs: dict[str, Any]) -> None:
+        if method == "originate":
+            kwargs["cb"], kwargs["on_result"] = None, request.answered
+        else:
+            kwargs["cb"] = request.answered
+        request.conn = conn
+        request.action_id = getattr(conn, method)(**kwargs)
+
+    def _send_late(self, request: Request, wait: _Wait, conn: Connection) -> None:
+        if wait.method is None:
+            request.deliver(None, None)
+            return
+        if wait.deadline is not None:
+            wait.kwargs["timeout"] = max(0.001, wait.deadline - self.pool.reactor.time())
+        try:
+            self._send(request, conn, wait.method, wait.kwargs)
+        except Exception as error:  # the caller's mistake, or a limit
+            request.deliver(None, error)
+
+    def _wait(self, request: Request, wait: _Wait, limit: Optional[float]) -> None:
+        self._waiting[request] = wait
+        if limit is not None:
+            loop = self.pool.reactor
+            wait.deadline = loop.time() + limit
+            wait.timer = loop.call_later(limit, self._late, request, limit)
+
+    def _stop_waiting(self, request: Request) -> _Wait:
+        wait = self._waiting.pop(request)
+        if wait.timer is not None:
+            wait.timer.cancel()
+        return wait
+
+    def _late(self, request: Request, limit: float) -> None:
+        method = self._stop_waiting(request).method
+        if method is None:
+            request.deliver(None, ConnectTimeout(f"not logged in within {limit:g} s"))
+        else:
+            request.deliver(None, ActionTimeout(f"no login within {limit:g} s, so {method} was not sent"))
 
     # -- events
 

@@ -1,6 +1,6 @@
 """The documented actions as blocking methods.
 
-Generated from ami_client/actions.py by ``python tools/fronts.py``: do not edit.
+Generated from ami_client/actions.py by ``python tasks.py fronts``: do not edit.
 """
 
 from __future__ import annotations

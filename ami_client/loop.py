@@ -6,7 +6,8 @@ Its names are asyncio's, so asyncio and uvloop loops satisfy it unchanged. So do
 
 from __future__ import annotations
 
-from typing import Callable, Protocol, Union, runtime_checkable
+from types import ModuleType
+from typing import Callable, Protocol, Union, cast, runtime_checkable
 
 
 class Handle(Protocol):
@@ -18,35 +19,59 @@ class Handle(Protocol):
 
 @runtime_checkable
 class Loop(Protocol):
-    """The part of asyncio's event loop that connections use.
+    """The part of asyncio's event loop that connections use: eight methods.
 
-    :class:`Reactor`, ``asyncio.AbstractEventLoop`` and uvloop's loops satisfy it unchanged.
-    Only ``call_soon_threadsafe`` may be called from other threads than the loop's.
+    :class:`Reactor`, ``asyncio.AbstractEventLoop`` and uvloop's loops satisfy it unchanged. For another library's loop,
+    write an object with these methods. Callbacks run one at a time, in one thread, and never inside the call that
+    schedules them. One that raises is logged, and the loop goes on. Only ``call_soon_threadsafe`` may be called from
+    other threads.
     """
 
     def time(self) -> float:
-        """Return the time on the loop's clock, in seconds."""
+        """Return the time on the loop's clock, in seconds. It never goes back."""
 
     def call_soon(self, callback: Callable[..., object], /, *args: object) -> Handle:
-        """Call ``callback(*args)`` in the next iteration."""
+        """Call ``callback(*args)`` once, in the next iteration. Calls are made in the order of asking."""
 
     def call_soon_threadsafe(self, callback: Callable[..., object], /, *args: object) -> Handle:
-        """As ``call_soon``, from any thread."""
+        """As ``call_soon``, from any thread, and wake the loop. Raises RuntimeError if the loop is closed."""
 
     def call_later(self, delay: float, callback: Callable[..., object], /, *args: object) -> Handle:
-        """Call ``callback(*args)`` after ``delay`` seconds."""
+        """Call ``callback(*args)`` once, ``delay`` seconds from now. The delay may be 0."""
 
     def add_reader(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever ``fd`` is readable. Replaces an earlier callback."""
+        """Call ``callback(*args)`` in each iteration in which ``fd`` is readable, has ended or has failed.
+
+        Replaces an earlier callback. Raises OSError or ValueError if the loop cannot watch ``fd``.
+        """
 
     def remove_reader(self, fd: int, /) -> object:
-        """Stop watching ``fd`` for reading."""
+        """Stop watching ``fd`` for reading. No error if it is not watched. ``fd`` is open still."""
 
     def add_writer(self, fd: int, callback: Callable[..., object], /, *args: object) -> object:
-        """Call ``callback(*args)`` whenever ``fd`` is writable. Replaces an earlier callback."""
+        """Call ``callback(*args)`` in each iteration in which ``fd`` is writable or has failed.
+
+        Replaces an earlier callback; a reader of the same ``fd`` stays. Raises as ``add_reader``.
+        """
 
     def remove_writer(self, fd: int, /) -> object:
-        """Stop watching ``fd`` for writing."""
+        """Stop watching ``fd`` for writing. No error if it is not watched. ``fd`` is open still."""
+
+
+METHODS = tuple(name for name in vars(Loop) if not name.startswith("_"))
+
+
+def require_loop(given: object) -> Loop:
+    """Return what was given as a loop. Raise TypeError if it is none: a module, a class, or without our methods."""
+    missing = [name for name in METHODS if not callable(getattr(given, name, None))]
+    if missing or isinstance(given, type):
+        shown = f"module {given.__name__}" if isinstance(given, ModuleType) else repr(given)[:100]
+        why = f"it has no {missing[-1]}()" if missing else "it is a class"
+        raise TypeError(
+            f"reactor={shown} is no event loop ({why}): leave it out for our own, or give asyncio's running loop, "
+            "uvloop's, or an object with the methods of ami_client.Loop"
+        )
+    return cast(Loop, given)
 
 
 class HasFileno(Protocol):

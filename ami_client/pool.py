@@ -21,7 +21,7 @@ from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
 from .connection import Connection
 from .emitter import EventHandlers
 from .errors import Cancelled, ConnectionFinished, NoServer
-from .loop import Loop
+from .loop import Loop, require_loop
 from .options import Options, read_url, seconds
 from .reactor import Reactor
 from .signatures import ConnectionCallback, OneArgumentCallback, PacketCallback
@@ -99,7 +99,7 @@ class Pool(EventHandlers):
 
     ``config`` is a mapping of options, and ``options`` are the same as keywords: see
     :class:`~ami_client.options.Options`. ``reactor`` is the loop: ours, asyncio's or uvloop's; the default is
-    :meth:`Reactor.instance`. Raises TypeError for an unknown option, ValueError for a bad value.
+    :meth:`Reactor.instance`. Raises TypeError for an unknown option or what is no loop, ValueError for a bad value.
 
     The pool emits every event of its connections too, after the connection's own handlers and with the same arguments.
     So handlers bound here serve every connection.
@@ -116,7 +116,7 @@ class Pool(EventHandlers):
         super().__init__()
         self.options = Options.make(config, **options)
         self.finished = False
-        self._reactor = reactor
+        self._reactor = None if reactor is None else require_loop(reactor)
         self._forks = _fork.forks
         self._default: Optional[Loop] = None  # the default reactor, once somebody has used it
         self._stats = Stats()

@@ -95,7 +95,7 @@ def run_until_received(pbx: FakeAsterisk, reactor: Reactor, action: str, count: 
 # -- all of them
 
 
-@pytest.mark.parametrize("name", [*DAEMONS, "click_to_call", "wallboard"])
+@pytest.mark.parametrize("name", [*DAEMONS, "click_to_call", "twisted_pbx", "wallboard"])
 def test_each_takes_the_url_of_a_server(name: str, start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
     start(name, pbx.url)
     run_until_received(pbx, reactor, "Login")
@@ -123,7 +123,7 @@ def test_a_daemon_ends_when_its_login_is_refused(name: str, start: Any, pbx: Fak
 
 def test_every_example_is_tested_and_listed() -> None:
     programs = {path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("test_")}
-    assert programs == {*DAEMONS, "click_to_call", "wallboard", "web_app"}
+    assert programs == {*DAEMONS, "click_to_call", "twisted_pbx", "wallboard", "web_app"}
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert [path.name for path in EXAMPLES.iterdir() if path.is_file() and path.name not in listed] == ["README.md"]
 

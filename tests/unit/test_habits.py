@@ -97,7 +97,8 @@ def test_the_hosted_tests_run_on_every_python_that_is_supported(settings: config
     classifiers = settings["metadata"]["classifiers"]
     supported = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", classifiers, re.M)
     (matrix,) = re.findall(r"python: \[(.*)\]", read(".github/workflows/ci.yml"))
-    assert re.findall(r'"([^"]+)"', matrix) == supported
+    free_threaded = supported[-1] + "t"
+    assert re.findall(r'"([^"]+)"', matrix) == [*supported, free_threaded]
 
 
 def test_every_hosted_check_is_a_task(program: dict[str, Any]) -> None:

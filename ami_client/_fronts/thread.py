@@ -9,7 +9,6 @@ from typing import Callable, Optional
 
 from ..reactor import Reactor
 
-
 # Seconds. A reactor that has just answered a caller is about to wait again; one with much to do is left alone.
 PATIENCE = 0.001
 

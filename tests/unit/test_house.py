@@ -16,7 +16,8 @@ suspect timeout url username
 """
 METHODS = """
 acquire action cancel close core_show_channels extension_state finish get_config get_config_json get_iax_peers
-get_sip_peers graceful_shutdown is_busy is_connected is_finished logoff on_connected originate ping redirect release set_var status
+get_sip_peers graceful_shutdown is_busy is_connected is_finished logoff on_connected originate ping redirect release
+set_var status
 """
 HANDLERS = """
 add_listener bind emit event event_names get_last_event_name listeners listens_to off on on_event once

@@ -155,7 +155,10 @@ class Client(BlockingActions):
         answer = _Answer()
         self._hand_over(answer.begin, begin)
         try:
-            answer.ready.acquire()
+            if self._host is None:
+                answer.ready.acquire()
+            else:
+                self._host.wait(answer.ready)
         except BaseException:  # Ctrl-C
             with suppress(ConnectionFinished):
                 self._hand_over(self._link.cancel, answer)
@@ -199,6 +202,7 @@ class Client(BlockingActions):
         """As :meth:`Pool.on`. The handler runs in the client's own thread, so it is to be quick, and may not wait."""
         if cb is None:
             return partial(self.on, names, where=where)
+        self._keep_thread()
         return self._run(lambda: self._pool.on(names, cb, where=where))
 
     @overload
@@ -209,7 +213,13 @@ class Client(BlockingActions):
         """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         if cb is None:
             return partial(self.once, names, where=where)
+        self._keep_thread()
         return self._run(lambda: self._pool.once(names, cb, where=where))
+
+    def _keep_thread(self) -> None:
+        """From now on only the client's own thread runs the loop, and so the handlers."""
+        if self._host is not None:
+            self._host.shares = False
 
     def off(self, names: Names, cb: Optional[Handler] = None) -> None:
         """As :meth:`Pool.off`."""

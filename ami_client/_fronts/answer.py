@@ -56,6 +56,5 @@ class Answer(Request, asyncio.Future[Result], Coroutine[Any, Any, Result]):
         return self._steps.throw(*error)
 
     def close(self) -> None:
-        """As a coroutine's."""
-        if self._steps is not None:
-            self._steps.close()
+        """As a coroutine's: give the action up."""
+        self.cancel()

@@ -151,12 +151,9 @@ class Link:
             self.conn, self._lost, self._coming_back = None, True, True
             for listener in self._listeners:
                 listener.put_gap(Gap(None, "lost"))
-        if self._coming_back and conn.url == self._url:  # the pool decides after this event if it opens another one
-            self.pool.reactor.call_soon(self._look, conn.error)
-
-    def _look(self, error: AMIError) -> None:
-        if self._coming_back:
-            self._attempt_failed(error)
+        if self._coming_back and conn.url == self._url:
+            assert conn.error is not None
+            self._attempt_failed(conn.error)
 
     def _attempt_failed(self, error: AMIError) -> None:
         self._coming_back = self._url is not None and self.pool.is_reconnecting(self._url)

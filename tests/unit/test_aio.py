@@ -58,7 +58,7 @@ async def until(done: Callable[[], object]) -> None:
 
 async def error_of(awaited: Awaitable[Any]) -> BaseException:
     """What awaiting it raises."""
-    with pytest.raises(BaseException) as caught:  # noqa: PT011
+    with pytest.raises(BaseException) as caught:
         await awaited
     return caught.value
 
@@ -328,7 +328,7 @@ def test_a_client_can_be_made_before_there_is_a_loop(run: Any) -> None:
         ({"pool": Pool(), "reconnect": 2}, TypeError, "pool's already: reconnect"),
     ],
 )
-def test_a_mistake_is_told_when_the_client_is_made(arguments: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_a_mistake_is_told_when_the_client_is_made(arguments: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Client(**arguments)
 
@@ -535,8 +535,9 @@ def named(item: Any) -> Any:
 def test_a_stream_has_the_events_it_asks_for(run: Any, names: Any, where: Any, heard: list[str]) -> None:
     async def test(pbx: FakeAsterisk) -> None:
         async with Client(pbx.url) as client, client.events(*names, where=where) as stream:
-            for event in (HANGUP, {"Event": "QueueCallerJoin", "Queue": "help"}, {"Event": "UserEvent", "UserEvent": "Door"}):
-                pbx.push(event)
+            pbx.push(HANGUP)
+            pbx.push({"Event": "QueueCallerJoin", "Queue": "help"})
+            pbx.push({"Event": "UserEvent", "UserEvent": "Door"})
             await client.ping()
             stream.close()
             assert [named(item) async for item in stream if named(item) != "FullyBooted"] == heard
@@ -554,7 +555,8 @@ def test_what_does_not_fit_is_counted_where_it_is_missing(run: Any) -> None:
             pbx.push({"Event": "Hangup", "Number": "5"})
             await client.ping()
             rest = await items(stream, 3)
-            assert [first["number"], rest[0]["number"], named(rest[1]), rest[2]["number"]] == ["0", "1", (3, "overflow"), "5"]
+            assert [first["number"], rest[0]["number"], rest[2]["number"]] == ["0", "1", "5"]
+            assert named(rest[1]) == (3, "overflow")
 
     run(test)
 

@@ -145,7 +145,7 @@ def test_four_threads_share_a_client(client: Client) -> None:
         (lambda server: Client(server.url.replace("secret", "wrong")), ami_client.LoginRefused),
         (lambda server: Client("tcp://u:s@127.0.0.1:1"), ami_client.ConnectFailed),
         (lambda server: Client(), ami_client.NoServer),
-        (lambda server: (server.do(server.pbx.mute), Client(server.url, login_timeout=0.01))[1], ami_client.LoginTimeout),
+        (lambda server: (server.do(server.pbx.mute), Client(server.url, login_timeout=0.01))[1], ami_client.Timeout),
     ],
 )
 def test_entering_raises_why_there_is_no_login(server: Server, make: Any, error: type[Exception]) -> None:
@@ -293,7 +293,7 @@ def test_gaps_stand_where_events_are_missing(server: Server, expect_log: Any) ->
 def test_a_loss_for_good_is_raised_behind_its_gap(server: Server) -> None:
     with Client(server.url) as client:
         heard: list[Any] = []
-        with pytest.raises(ami_client.ConnectionLost), client.events("hangup") as stream:  # noqa: PT012
+        with pytest.raises(ami_client.ConnectionLost), client.events("hangup") as stream:
             server.do(server.pbx.drop)
             heard.extend(named(item) for item in iter(lambda: next(stream), None))
         with pytest.raises(ami_client.ConnectionLost), client.events("hangup") as stream:

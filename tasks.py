@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 DIST = ROOT / "dist"
+CATALOGUE = ROOT / "ami_client" / "catalogue"
 # In an activated environment sys.executable belongs to it, and it may be the .venv to be replaced.
 PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
@@ -72,6 +73,28 @@ def live(args: list[str]) -> None:
     python = python_with("test")
     run(python, "tests/live/install.py")
     run(python, "-m", "pytest", "tests/live", *args)
+
+
+def catalogue(args: list[str]) -> None:
+    """makes the catalogue of actions and events anew, from Asterisk 16 and 22; --check compares only"""
+    python = python_with("test")
+    run(python, "tests/live/install.py")
+    with tempfile.TemporaryDirectory() as made:
+        run(python, "tools/catalogue.py", made, PYTHONPATH="tests/live")
+        run(python_with("lint"), "-m", "ruff", "format", "--quiet", "--config", "pyproject.toml", made)
+        files = sorted(Path(made).iterdir())
+        changed = [file for file in files if not is_same(file, CATALOGUE / file.name)]
+        if args != ["--check"]:
+            for file in changed:
+                shutil.copyfile(file, CATALOGUE / file.name)
+        elif changed:
+            names = ", ".join(file.name for file in changed)
+            raise TaskError(f"the servers say something else than ami_client/catalogue: {names}")
+
+
+def is_same(some: Path, other: Path) -> bool:
+    """Whether both files are there, with the same content."""
+    return other.exists() and some.read_bytes() == other.read_bytes()
 
 
 def stress(args: list[str]) -> None:
@@ -152,7 +175,10 @@ def tox(args: list[str]) -> None:
     run(python_with("dev"), "-m", "tox", *args)
 
 
-_ALL = (demo, test, coverage, terminal, fronts, live, stress, fuzz, bench, types, lint, blanks, docs, build, tox)
+_ALL = (
+    *(demo, test, coverage, terminal, live, fronts, catalogue, stress, fuzz, bench, types, lint, blanks, docs),
+    *(build, tox),
+)
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Union, overload
 from ._engine.encode import Params, first_value, fold_name, pairs_of
 from ._engine.pending import Assertion
 from ._engine.quirks import Quirk, as_quirk
+from .messages import Action
 from .signatures import ListCallback, PacketCallback
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Actions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         cb: Optional[PacketCallback[Self]] = None,
         params: Optional[Params] = None,
         assertion: None = None,
@@ -88,7 +89,7 @@ class Actions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         cb: Optional[ListCallback[Self]],
         params: Optional[Params],
         assertion: Assertion,
@@ -101,7 +102,7 @@ class Actions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         cb: Optional[ListCallback[Self]] = None,
         params: Optional[Params] = None,
         *,
@@ -113,7 +114,7 @@ class Actions(ABC):
     ) -> str: ...
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         cb: Union[PacketCallback[Self], ListCallback[Self], None] = None,
         params: Optional[Params] = None,
         assertion: Optional[Assertion] = None,
@@ -123,7 +124,7 @@ class Actions(ABC):
         retry: bool = False,
         on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
-        """Send any action.
+        """Send any action: by its name, or as an object of :mod:`ami_client.catalogue.actions`.
 
         Without ``assertion``: ``cb(conn, packet)`` once. When the server answers with a list, ``packet`` is the
         Response, ``packet.events`` the entries and ``packet.complete`` the event that ended it.
@@ -133,12 +134,15 @@ class Actions(ABC):
 
         ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
         header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``. An
-        ActionID of your own, of at most 67 bytes, is used as the id.
+        ActionID of your own, of at most 67 bytes, is used as the id. With an object they come behind its own.
 
         ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
         name of one of its flags, ``"raw_text"``, ``"single_event"`` or ``"merged_entries"``. The quirks of Asterisk's
         own actions are built in.
         """
+        if isinstance(action, Action):
+            params = [*action.params.items(), *pairs_of(params)]
+            action = action.ami_name
         assertions = None if assertion is None else [assertion]
         exception = None if quirk is None else as_quirk(quirk)
         return self._send(action, cb, params, assertions, timeout, retry, exception, on_entry)

@@ -9,17 +9,26 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Callable, Optional, Protocol, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypedDict, TypeVar, Union, overload
 
 from pyee import EventEmitter
 
+from ._engine.text import ascii_lower
 from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
 from .filters import USER_EVENT, Condition, Where, compile_glob, condition, is_glob
+from .messages import Event
 from .php import PHPNames
-from .signatures import EventHandler, PacketCallback
+from .signatures import EventDecorator, EventHandler, PacketCallback, Result, SomeEvent, TypedHandler
 from .tasks import Tasks
 
-Names = Union[str, Iterable[str]]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+#: A name, or a class of the catalogue, which stands for the name ``event_<name>`` of its event.
+Name = Union[str, type[Event[Any]]]
+# What is not one class: type checkers compare a class with the event that its handler takes.
+SomeNames = Union[str, Iterable[Name]]
+Names = Union[Name, SomeNames]
 Handler = TypeVar("Handler", bound=EventHandler)
 
 # The library's own events, besides event_<name>, and the arguments of their handlers. Users may emit any other name.
@@ -30,6 +39,14 @@ ARGUMENTS: dict[str, Arguments] = {
     "event": CONN_PACKET,
     "reconnecting": ("url", "delay", "attempt"),
 }
+
+
+class How(TypedDict, total=False):
+    """How a handler is bound: see :meth:`EventHandlers.bind`."""
+
+    where: Optional[Where]
+    max_tasks: Optional[int]
+    in_order: bool
 
 
 class _Bindings:
@@ -98,6 +115,8 @@ class EventHandlers(EventEmitter, PHPNames):
     ) -> None:
         """Call ``cb(sender, *args)`` for each event of that name or those names, or of names that match a glob.
 
+        A class of :mod:`ami_client.catalogue.events` stands for the name of its event.
+
         Where the loop is asyncio's or uvloop's, ``cb`` may be a coroutine function. Each call of it runs as a task,
         which is kept until it is done. Its errors are logged. What it returns is ignored.
 
@@ -131,30 +150,20 @@ class EventHandlers(EventEmitter, PHPNames):
 
     @overload  # type: ignore[override,unused-ignore]  # names may be a list; else as pyee's
     def on(
-        self,
-        names: Names,
-        cb: Handler,
-        *,
-        where: Optional[Where] = None,
-        max_tasks: Optional[int] = None,
-        in_order: bool = False,
-    ) -> Handler: ...
+        self, names: type[SomeEvent], cb: TypedHandler[SomeEvent, Result], **how: Unpack[How]
+    ) -> TypedHandler[SomeEvent, Result]: ...
     @overload
-    def on(
-        self,
-        names: Names,
-        cb: None = None,
-        *,
-        where: Optional[Where] = None,
-        max_tasks: Optional[int] = None,
-        in_order: bool = False,
-    ) -> Callable[[Handler], Handler]: ...
-    def on(self, names: Names, cb: Optional[Handler] = None, **how: Any) -> Any:
-        """As :meth:`bind`, but return the handler. Without ``cb`` it is a decorator.
+    def on(self, names: type[SomeEvent], cb: None = None, **how: Unpack[How]) -> EventDecorator[SomeEvent]: ...
+    @overload
+    def on(self, names: SomeNames, cb: Handler, **how: Unpack[How]) -> Handler: ...
+    @overload
+    def on(self, names: SomeNames, cb: None = None, **how: Unpack[How]) -> Callable[[Handler], Handler]: ...
+    def on(self, names: Names, cb: Optional[Callable[..., object]] = None, **how: Unpack[How]) -> Any:
+        """As :meth:`bind`, with its ``where``, ``max_tasks`` and ``in_order``; returns the handler.
 
-        ::
+        Without ``cb`` it is a decorator::
 
-            @pool.on("event_hangup")
+            @pool.on("event_hangup", where={"cause": "16"})
             def hung_up(conn, packet): ...
         """
         if cb is None:
@@ -163,10 +172,22 @@ class EventHandlers(EventEmitter, PHPNames):
         return cb
 
     @overload  # type: ignore[override,unused-ignore]  # as on()
-    def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    def once(
+        self, names: type[SomeEvent], cb: TypedHandler[SomeEvent, Result], *, where: Optional[Where] = None
+    ) -> TypedHandler[SomeEvent, Result]: ...
     @overload
-    def once(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
-    def once(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+    def once(
+        self, names: type[SomeEvent], cb: None = None, *, where: Optional[Where] = None
+    ) -> EventDecorator[SomeEvent]: ...
+    @overload
+    def once(self, names: SomeNames, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    @overload
+    def once(
+        self, names: SomeNames, cb: None = None, *, where: Optional[Where] = None
+    ) -> Callable[[Handler], Handler]: ...
+    def once(
+        self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None
+    ) -> Any:
         """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         if cb is None:
             return partial(self.once, names, where=where)
@@ -207,7 +228,7 @@ class EventHandlers(EventEmitter, PHPNames):
         """The names as a sequence, and what is to be called. Raises as :meth:`bind`."""
         checked = _as_names(names)
         for name in checked:
-            if is_glob(name) and not name.startswith("event_"):
+            if isinstance(name, str) and is_glob(name) and not _is_server_event(name):
                 raise ValueError(f"a glob is for names of server events, event_...; {name!r} is none")
         require_callable(cb, "handler", coroutines=True)
         is_coroutine = False
@@ -234,7 +255,7 @@ class EventHandlers(EventEmitter, PHPNames):
             self.remove_listener(name, old)
         BINDINGS.count += 1
         super().add_listener(name, handler)
-        if is_glob(name) and not name.startswith(USER_EVENT):
+        if _is_server_event(name) and is_glob(name) and not _is_user_event(name):
             self._globs = (*self._globs, (name, compile_glob(name), handler))
 
     def listens_to(self, event: str) -> Callable[[Handler], Handler]:
@@ -289,11 +310,11 @@ class Emitter(Protocol):
 def handlers_of(emitter: EventHandlers, name: str) -> list[Callable[..., object]]:
     """All handlers of a name in calling order: those of UserEvents by their names, the name's own, those of globs."""
     found = emitter.listeners(name)
-    if not name.startswith("event_"):
+    if not _is_server_event(name):
         return found
     if name == USER_EVENT[:-1]:
         for bound in emitter.event_names():
-            if bound.startswith(USER_EVENT):
+            if _is_user_event(bound):
                 holds = condition({"userevent": bound[len(USER_EVENT) :]})
                 found[:0] = [_Where(one, holds) for one in emitter.listeners(bound)]
     return found + [one for _, glob, one in emitter._globs if glob.fullmatch(name)]
@@ -322,10 +343,24 @@ def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: o
 
 
 def _as_names(names: Names) -> Sequence[str]:
-    several = (names,) if isinstance(names, str) else tuple(names)
-    return [name.lower() if isinstance(name, str) and name.startswith(USER_EVENT) else name for name in several]
+    return [_as_name(name) for name in ((names,) if isinstance(names, (str, type)) else names)]
+
+
+def _as_name(name: Name) -> str:
+    # Only classes and texts are looked at: a name of the user's own may be of any type that pyee takes.
+    if isinstance(name, type):
+        return f"event_{ascii_lower(name.ami_name)}"
+    return name.lower() if _is_user_event(name) else name
+
+
+def _is_user_event(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(USER_EVENT)
+
+
+def _is_server_event(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("event_")
 
 
 def _arguments(name: str) -> Optional[Arguments]:
     """The arguments of the library's own event of that name; None for any other name."""
-    return CONN_PACKET if name.startswith("event_") else ARGUMENTS.get(name)
+    return CONN_PACKET if _is_server_event(name) else ARGUMENTS.get(name)

@@ -6,19 +6,18 @@ handlers: one that returns True stops those after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Callable, Protocol, TypeVar, Union
 
 from ._engine.packet import Packet
+from .messages import Event
 
 # The layers below the connection do not know its class: a signature says ``PacketCallback[Self]``. For a user's own
 # annotations the bare name is enough, as type checkers know the default.
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
-    Conn = TypeVar("Conn", contravariant=True, default=Any)
+    Conn = TypeVarWithDefault("Conn", contravariant=True, default=Any)
 else:
-    from typing import TypeVar
-
     Conn = TypeVar("Conn", contravariant=True)
 
 
@@ -51,3 +50,15 @@ class EventHandler(Protocol):
 
 #: A callback that gets ``(conn, packet)`` or, with room for one argument, ``(conn)``.
 ConnectionCallback = Union[PacketCallback[Conn], OneArgumentCallback[Conn]]
+
+SomeEvent = TypeVar("SomeEvent", bound=Event[Any])
+Result = TypeVar("Result")
+
+#: A handler that is bound with a class of the catalogue: it takes that event, or any packet.
+TypedHandler = Callable[[Any, SomeEvent], Result]
+
+
+class EventDecorator(Protocol[SomeEvent]):
+    """What ``@pool.on(events.Hangup)`` decorates with: it leaves the handler as it is."""
+
+    def __call__(self, cb: Callable[[Any, SomeEvent], Result], /) -> Callable[[Any, SomeEvent], Result]: ...

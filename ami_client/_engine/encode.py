@@ -68,6 +68,18 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
+def encode_event(event: str, headers: Iterable[tuple[str, object]]) -> bytes:
+    """Encode an event as a server sends it, without the blank line: the server has no limits.
+
+    Values are as in :func:`encode_action`. Raises ValueError for CR LF in a name or value, which would end its line.
+    """
+    pairs: list[tuple[str, object]] = [("Event", event), *headers]
+    lines = [f"{_text('header name', name)}: {text}" for name, value in pairs for text in _values(name, value)]
+    if any("\r\n" in line for line in lines):
+        raise ValueError("CR LF in a header: it would forge other headers")
+    return "\r\n".join(lines).encode(ENCODING, ENCODING_ERRORS)
+
+
 def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
     """``params`` in order as ``(name, value)`` pairs. Raises TypeError if it is neither a mapping nor pairs."""
     if params is None:

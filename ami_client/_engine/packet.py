@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
-from typing import Callable, NamedTuple, Optional, Union, overload
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union, overload
 
 from ..errors import AMIError, ProtocolError
+from . import values
 from .encode import encode_action
 from .framing import DEFAULT_MAX_PACKET, Cutter
 from .line_cache import MEMOS, fold_value, split_line
-from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, unescape
+from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, unescape, whole_number
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
@@ -242,6 +246,50 @@ class Packet(dict[str, str]):
         For the few actions that answer with raw text (IAXnetstats), the lines of that text.
         """
         return _text_lines(self._body) if self._body else self.originals("output")
+
+    def number(self, name: str) -> Optional[int]:
+        """The whole number in a header; None if there is none, as in the methods below."""
+        return whole_number(self.get(ascii_lower(name), ""))
+
+    def flag(self, name: str) -> Optional[bool]:
+        """Whether a header says yes (``1``, ``true``, ``on``...) or no; None for what is neither."""
+        return values.flag(self.get(ascii_lower(name), ""))
+
+    def seconds(self, name: str) -> Optional[float]:
+        """The duration in a header, in seconds: sent as seconds, or as ``1:02`` or ``00:01:02``."""
+        return values.seconds(self.get(ascii_lower(name), ""))
+
+    def words(self, name: str) -> Optional[list[str]]:
+        """The words in a header, between commas, or between blanks if it has no comma. None without the header."""
+        text = self.get(ascii_lower(name))
+        return None if text is None else values.words(text)
+
+    def time(self, name: str) -> Optional[datetime]:
+        """The point in time in a header; None also for 0, Asterisk's word for never.
+
+        It is aware, unless the server sent a date without a zone (CDR, CEL): that is naive, the server's local time.
+        """
+        return values.time(self.get(ascii_lower(name), ""))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the event's channel that the server was told to send (``channelvars`` in manager.conf).
+
+        Names and values are as sent. An event on several channels has those of the others too: :meth:`variables_of`.
+        """
+        return self.variables_of("")
+
+    def variables_of(self, prefix: str) -> dict[str, str]:
+        """As :attr:`variables`, of the channel whose headers begin with ``prefix``: ``Dest``, ``LocalOne``, ..."""
+        wanted = ascii_lower(prefix) + "chanvariable"
+        found = {}
+        for header, value in self.headers:
+            name = ascii_lower(header.strip(TRIMMED))
+            # OriginateResponse has the channel behind it: ChanVariable(PJSIP/100-00000001).
+            if name == wanted or name.startswith(wanted + "("):
+                variable, _, content = value.strip(TRIMMED).partition("=")
+                found[variable] = content
+        return found
 
     def split_events(self, starts_one: Optional[Callable[[Packet], bool]] = None) -> list[Packet]:
         """Split a packet in which the server forgot the blank lines between events (Skinny's lists on 16).

@@ -20,14 +20,14 @@ PACKAGE = Path(ami_client.__file__).parent
 LAYERS = {
     "ground": "_fork _version callbacks errors loop php stats tasks url",
     "protocol": "_engine",
-    "what users say and get": "filters options packet signatures",
+    "what users say and get": "filters messages options packet signatures",
     "transport": "_transport",
     "doors to one connection": "actions emitter reactor",
     "client": "_client",
     "doors to all connections": "connection pool",
     "front door": "__init__",
     "fronts": "_fronts",
-    "built on top": "aio blocking prometheus testing demo cli __main__",
+    "built on top": "aio blocking catalogue prometheus testing demo cli __main__",
 }
 RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
 

@@ -1,0 +1,77 @@
+"""What header values mean: switches, durations, lists of words, points in time. None for all that does not parse.
+
+Nothing here raises, whatever the text is. Whole numbers are in :mod:`.text`. No I/O here.
+
+Sources: Asterisk main/utils.c (ast_true, ast_false), main/stdtime/localtime.c; recordings of 16 and 22.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Optional
+
+from .text import MAX_DIGITS, ascii_lower
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+FLAGS = {
+    **dict.fromkeys(("yes", "true", "y", "t", "1", "on"), True),
+    **dict.fromkeys(("no", "false", "n", "f", "0", "off"), False),
+}
+
+_DECIMAL = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
+_CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,2}):([0-9]{2})")
+_DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[ t]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?"
+    r"(?:(z)|([+-])([0-9]{2}):?([0-9]{2}))?"
+)
+
+
+def flag(text: str) -> Optional[bool]:
+    """What Asterisk takes for true or false, without case."""
+    return FLAGS.get(ascii_lower(text))
+
+
+def seconds(text: str) -> Optional[float]:
+    """A duration: seconds (``12``, ``0.5``) or a clock's time (``1:02``, ``00:01:02``)."""
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        return None
+    hours, minutes, rest = (int(part or 0) for part in clock.groups())
+    return float(hours * 3600 + minutes * 60 + rest)
+
+
+def words(text: str) -> list[str]:
+    """Words between commas, or between blanks if there is no comma."""
+    parts = text.split(",") if "," in text else text.split(" ")
+    return [part for part in map(str.strip, parts) if part]
+
+
+def time(text: str) -> Optional[datetime]:
+    """A point in time: seconds since 1970, or a date and a time of day.
+
+    It is aware where the server tells the zone, or seconds since 1970, and else naive: the server's local time. 0 is
+    Asterisk's word for never, and so None.
+    """
+    from datetime import datetime, timedelta, timezone  # few programs need it
+
+    try:
+        if _DECIMAL.fullmatch(text):
+            since = float(text)
+            return datetime.fromtimestamp(since, timezone.utc) if since else None
+        date = _DATE.fullmatch(ascii_lower(text))
+        if date is None:
+            return None
+        year, month, day, hour, minute, second = map(int, date.group(1, 2, 3, 4, 5, 6))
+        parsed = datetime(year, month, day, hour, minute, second, int((date[7] or "").ljust(6, "0")))
+        if date[8]:
+            return parsed.replace(tzinfo=timezone.utc)
+        if date[9]:
+            offset = timedelta(hours=int(date[9] + date[10]), minutes=int(date[9] + date[11]))
+            return parsed.replace(tzinfo=timezone(offset))
+        return parsed
+    except (ValueError, OverflowError, OSError):  # no such day, or too far from now
+        return None

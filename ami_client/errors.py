@@ -114,7 +114,7 @@ class ActionFailed(AMIError):
 
 # Reason is the control frame that ended the attempt, or 0 if there was none (Asterisk frame.h,
 # ast_control_frame_type; pbx.c, ast_pbx_outgoing_exten).
-_REASONS = {
+ORIGINATE_REASONS = {
     0: "no such extension, or not reachable",
     1: "hangup",
     3: "ring time-out",
@@ -130,7 +130,7 @@ def call_failed(reason: str) -> ActionFailed:
     if number is None:
         shown = ascii(reason[:20]) if reason else "unknown"  # may be any text, and goes to logs
     else:
-        words = _REASONS.get(number)
+        words = ORIGINATE_REASONS.get(number)
         shown = f"{number}: {words}" if words else f"{number}"
     return ActionFailed(f"the call was not answered (reason {shown})", reason=number)
 

@@ -1,4 +1,4 @@
-"""Every action and event that Asterisk 16 or 22 documents, by name; and codes in words.
+"""Every action and event that Asterisk 16 or 22 documents, by name; and Asterisk's codes in words.
 
 ::
 
@@ -13,6 +13,6 @@ Classes are made when they are first asked for, from facts that are generated ou
 Nothing needs them: an action, an event or a header that is not here works as ever.
 """
 
-from . import actions, events
+from . import actions, codes, events
 
-__all__ = ["actions", "events"]
+__all__ = ["actions", "codes", "events"]

@@ -89,9 +89,9 @@ class Message(NamedTuple):
         return "; ".join(parts) + "."
 
     def knows(self, header: str) -> bool:
-        """Whether servers send such a header with this event, as far as anybody knows."""
+        """Whether servers send such a header with this event, as far as the catalogue knows. A UserEvent has any."""
         folded = _fold(header)
-        if folded in COMMON or _CHANNEL_VARIABLE.fullmatch(folded):
+        if self.name == "UserEvent" or folded in COMMON or _CHANNEL_VARIABLE.fullmatch(folded):
             return True
         return any(_fold(one.name) == folded for one in self.headers)
 

@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Optional, Union
 from urllib.parse import quote
 
+from ..packet import Packet
 from . import housekeeping, listings, telephony
 from .actions import ACTIONS, Turn
 from .calls import Exchange
+from .known import as_sent
 from .link import Listener
 from .matching import MAX_RECEIVED, Pattern, Received, Wanted
 from .office import Office
@@ -264,8 +266,13 @@ class FakeAsterisk:
         ``event`` is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
         (``call,all``) only those get it whose event mask lets it through. Bytes or text are sent
         as they are.
+
+        An event of the catalogue, ``events.Hangup(Channel="PJSIP/100", Cause=16)``, has the Privilege that servers send
+        with it, and a header that none sends is warned of.
         """
-        if isinstance(event, str):
+        if isinstance(event, Packet):
+            event = as_sent(event)
+        elif isinstance(event, str):
             event = encode_event(event)
         return sum([session.deliver(event) for session in list(self._sessions)])
 
@@ -273,6 +280,7 @@ class FakeAsterisk:
         """Let things happen in time: ``sequel`` has pairs of seconds from now and an event, as for :meth:`push`.
 
         A function in place of an event is called: ``play([(0.0, ringing), (2.5, hangup), (3.0, server.drop)])``.
+        Events of the catalogue may stand without a time, and come at once: ``play([events.Hangup(Channel="A")])``.
         """
         self._timeline.play(sequel)
 

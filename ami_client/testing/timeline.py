@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Callable, Union
 
+from ..packet import Packet
+from .known import as_sent
 from .script import Headers, encode_event
 
 if TYPE_CHECKING:
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 
 #: An event, or a function that is called.
 Happening = Union[bytes, str, Headers, Callable[[], object]]
-#: Pairs of seconds since the beginning and what happens then.
-Sequel = Iterable[tuple[float, Happening]]
+#: Pairs of seconds since the beginning and what happens then. An event of the catalogue alone happens at once.
+Sequel = Iterable[Union[tuple[float, Happening], Packet]]
 
 
 class Timeline:
@@ -55,10 +57,12 @@ class Timeline:
 def check_sequel(sequel: Sequel) -> list[tuple[float, Happening]]:
     """Return a sequel as a list; TypeError for what is none."""
     steps: list[tuple[float, Happening]] = []
-    for step in sequel:
+    for given in sequel:
+        step = (0.0, given) if isinstance(given, Packet) else given
         if not (isinstance(step, (tuple, list)) and len(step) == 2 and isinstance(step[0], (int, float))):
             raise TypeError(f"to be played are pairs of seconds and an event, or a function to call; not {step!r}")
-        if not callable(step[1]):
-            encode_event(step[1])
-        steps.append((step[0], step[1]))
+        happening = as_sent(step[1]) if isinstance(step[1], Packet) else step[1]
+        if not callable(happening):
+            encode_event(happening)
+        steps.append((step[0], happening))
     return steps

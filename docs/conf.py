@@ -20,7 +20,8 @@ author = "ami_client contributors"
 copyright = f"2026, {author}"
 version = release = __version__
 
-# docs/state_diagram.py, docs/dialogue_diagram.py, docs/ways_diagram.py, docs/command_reference.py
+# docs/state_diagram.py, docs/dialogue_diagram.py, docs/ways_diagram.py, docs/command_reference.py,
+# docs/catalogue_tables.py
 sys.path.insert(0, str(Path(__file__).parent))
 extensions = [
     "sphinx.ext.autodoc",
@@ -30,6 +31,7 @@ extensions = [
     "dialogue_diagram",
     "ways_diagram",
     "command_reference",
+    "catalogue_tables",
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
@@ -43,7 +45,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 
-TYPE_VARIABLES = ("emitter.Handler", "pool.LoginHandler", "pool.SomePool", "signatures.Conn")
+TYPE_VARIABLES = (
+    *("emitter.Handler", "pool.LoginHandler", "pool.SomePool"),
+    *("signatures.Conn", "signatures.Result", "signatures.SomeEvent"),
+)
 nitpicky = True
 # Names of others (the standard library's, pyee's) have no page here; ours must have one.
 nitpick_ignore = [("py:class", f"ami_client.{name}") for name in TYPE_VARIABLES]

@@ -42,6 +42,11 @@ class Access:
         )
         _log_to_stderr(options["verbose"] or 0)
 
+    @property
+    def knows_server(self) -> bool:
+        """Whether anything says which server is meant."""
+        return target.is_known(self.given, os.environ)
+
     def target(self, server: Optional[str] = None, *, login: bool = True) -> Target:
         """The server that is meant, unless ``server`` is; asks for what a login lacks if somebody sits there."""
         given = self.given if server is None else replace(self.given, server=server)

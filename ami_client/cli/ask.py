@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
+from ..catalogue.facts import ACTIONS
 from .access import Access, asks_server
 from .failures import CommandError, Ended, Status, explain
-from .names import ACTIONS
 from .text import clean, clean_line, packet_object, plural
 
 TIMEOUT = 60.0  # seconds

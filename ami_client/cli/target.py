@@ -74,8 +74,7 @@ def find(
     ``ask(what, hide)`` asks for a text, ``warn(text)`` tells of a secret that others can read. Raises CommandError.
     """
     file = config.load(given.config, environ)
-    server = given.server if given.server is not None else environ.get("AMI_URL") or file.default
-    profile = _profile(server, file)
+    profile = _profile(_server(given, environ, file), file)
     url = _parsed(profile.url, file)
     verify = profile.verify and not given.insecure
     ca_file = given.ca_file or (str(file.path.parent / Path(profile.ca_file).expanduser()) if profile.ca_file else "")
@@ -101,6 +100,15 @@ def find(
             raise _missing("secret", account, "by AMI_SECRET, --secret-file FILE or the config file's secret_file")
         secret = ask(f"Secret of {account}", True)
     return replace(target, username=username, secret=secret)
+
+
+def is_known(given: Given, environ: Mapping[str, str]) -> bool:
+    """Whether command line, environment or configuration file say which server is meant. Raises CommandError."""
+    return bool(_server(given, environ, config.load(given.config, environ)))
+
+
+def _server(given: Given, environ: Mapping[str, str], file: Config) -> str:
+    return given.server if given.server is not None else environ.get("AMI_URL") or file.default
 
 
 def _profile(server: str, file: Config) -> Profile:

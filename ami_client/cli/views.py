@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from .._engine.text import whole_number
+from ..catalogue.codes import QueueMemberStatus
 from ..errors import AMIError
 from ..packet import Packet
 from .client import Client
@@ -16,19 +17,6 @@ from .text import duration
 
 # What the server sends where there is nothing.
 NOTHING = {"<unknown>", "unknown", "(null)", "-none-", "<none>"}
-
-# Asterisk's device states, as QueueMember has them (devicestate.h).
-MEMBER_STATES = {
-    "0": "unknown",
-    "1": "not in use",
-    "2": "in use",
-    "3": "busy",
-    "4": "invalid",
-    "5": "unavailable",
-    "6": "ringing",
-    "7": "in use, ringing",
-    "8": "on hold",
-}
 
 _GOOD = ("up", "ok", "not in use", "reachable")
 _BUSY = ("ring", "in use", "busy", "on hold", "lagged", "paused")
@@ -180,7 +168,8 @@ def group_queues(entries: Sequence[Packet]) -> list[Queue]:
 def _member_state(packet: Packet) -> str:
     if packet.get("paused") == "1":
         return f"paused: {value(packet, 'pausedreason')}".rstrip(": ")
-    return MEMBER_STATES.get(packet.get("status", ""), packet.get("status", ""))
+    state = QueueMemberStatus.of(packet.get("status"))
+    return packet.get("status", "") if state is None else state.words
 
 
 def _waiting_style(text: str) -> str:

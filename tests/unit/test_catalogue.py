@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import lzma
+import re
 import subprocess
 import sys
 import tarfile
@@ -309,13 +310,18 @@ def test_which_headers_are_known(event: str, header: str, known: bool) -> None:
 
 
 @cache
-def recorded() -> list[Packet]:
-    """The events of all recordings of both servers, folded as in a pool."""
-    texts = [lzma.decompress((DATA / "events-22.bin.xz").read_bytes())]
+def recorded_by(version: str) -> list[Packet]:
+    """The events of all recordings of a server, folded as in a pool."""
     with tarfile.open(DATA / "transcripts.tar.xz") as archive:
-        members = [member for member in archive.getmembers() if member.name.endswith(".bin")]
-        texts += [archive.extractfile(member).read() for member in members]  # type: ignore[union-attr]
+        members = [member for member in archive.getmembers() if member.name.endswith(f".{version}.bin")]
+        texts = [archive.extractfile(member).read() for member in members]  # type: ignore[union-attr]
+    if version == "22":
+        texts.append(lzma.decompress((DATA / "events-22.bin.xz").read_bytes()))
     return [packet for text in texts for packet in read(text) if packet.kind is Kind.EVENT]
+
+
+def recorded() -> list[Packet]:
+    return recorded_by("16") + recorded_by("22")
 
 
 def read(text: bytes) -> Iterator[Packet]:
@@ -350,3 +356,18 @@ def test_recorded_values_are_of_the_kind_that_is_documented() -> None:
             if reader and value not in NOTHING and getattr(event, reader)(header.name) is None:
                 wrong[f"{event.event_name}.{header.name}"] = value
     assert wrong == {}
+
+
+@for_each("version", ["16", "22"])
+def test_the_manual_says_how_much_of_what_was_recorded_is_known(version: str) -> None:
+    events_of_all = recorded_by(version)
+    known = [(event, facts.EVENTS.find(event.event_name)) for event in events_of_all]
+    documented = [(event, message) for event, message in known if message is not None]
+    # The headers of a UserEvent are its sender's.
+    headers = [
+        message.knows(name) for event, message in documented if event.event_name != "userevent" for name in event
+    ]
+    share = 100 * len(documented) / len(events_of_all)
+    row = rf"Asterisk {version} {len(events_of_all):,} {share:.1f} % {100 * sum(headers) / len(headers):.2f} %"
+    page = (FACTS.parents[1] / "docs" / "catalogue.rst").read_text(encoding="utf-8")
+    assert row in re.sub(" +", " ", page)

@@ -511,6 +511,7 @@ def test_without_a_command_the_help_is_an_error(ami: Ami) -> None:
     [
         ("ami-client ch", ["plain,channels"]),
         ("ami-client action QueueP", ["plain,QueuePause", "plain,QueuePenalty"]),
+        ("ami-client describe queuemembers", ["plain,QueueMemberStatus"]),
         ("ami-client action -s pbx2", ["plain,pbx2"]),
     ],
 )

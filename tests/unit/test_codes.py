@@ -50,10 +50,9 @@ def test_a_code_is_found_by_what_servers_send(kind: type[Code], value: Any, expe
 
 
 def test_a_code_is_its_number_and_has_words() -> None:
-    assert HangupCause.USER_BUSY == 17
+    assert HangupCause.USER_BUSY == HangupCause(17) == int("17")
     assert int(HangupCause.USER_BUSY) == 17
     assert HangupCause.USER_BUSY.words == "user busy"
-    assert HangupCause(17) is HangupCause.USER_BUSY
     assert DeviceState.RINGINUSE.words == "ringing and in use"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from driver import Client
 
@@ -109,6 +112,17 @@ def test_a_number_without_a_name_has_none_at_the_server(client: Client) -> None:
 
     client.until(lambda: told().keys() == wanted, what="all hangups")
     assert set(told().values()) == {"unknown"}
+
+
+def test_describe_shows_the_server_s_words_below_the_facts(client: Client) -> None:
+    command = [sys.executable, "-m", "ami_client", "describe", "Hangup", client.server.url]
+    said = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert said.stderr == ""
+    facts_on, _, words = said.stdout.partition("\nThe server on the action Hangup:\n")
+    assert "action Hangup\n" in facts_on and "event Hangup\n" in facts_on
+    of_action, _, of_event = words.partition("\nThe server on the event Hangup:\n")
+    assert "[Synopsis]" in of_action and "Action: Hangup" in of_action
+    assert "[Synopsis]" in of_event and "Cause-txt" in of_event
 
 
 def command(client: Client, text: str) -> Packet:

@@ -20,7 +20,7 @@ def sent(conn: Connection) -> None:
     actions.QueueAdd(Queue="help")  # type: ignore[call-arg]
     actions.QueueAdd(Queue="help", Interface="PJSIP/1", Penalt=1)  # type: ignore[call-arg]
     actions.QueueAdd(queue="help", Interface="PJSIP/1")  # type: ignore[call-arg]
-    actions.QueueAdd("help", "PJSIP/1")  # type: ignore[call-arg]
+    actions.QueueAdd("help", "PJSIP/1")  # type: ignore[call-arg, misc, unused-ignore]
     actions.QueueAdd(Queue=None, Interface="PJSIP/1")  # type: ignore[arg-type]
     actions.QueueAdd(Queue="help", Interface=object())  # type: ignore[arg-type]
     actions.QueueAdd(Queue="help", Interface="PJSIP/1", Penalty=[1])  # type: ignore[arg-type]

@@ -369,5 +369,5 @@ def test_the_manual_says_how_much_of_what_was_recorded_is_known(version: str) ->
     ]
     share = 100 * len(documented) / len(events_of_all)
     row = rf"Asterisk {version} {len(events_of_all):,} {share:.1f} % {100 * sum(headers) / len(headers):.2f} %"
-    page = (FACTS.parents[1] / "docs" / "catalogue.rst").read_text(encoding="utf-8")
+    page = (DATA.parents[1] / "docs" / "catalogue.rst").read_text(encoding="utf-8")
     assert row in re.sub(" +", " ", page)

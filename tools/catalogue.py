@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import undocumented
 from documentation import Documentation, Header, Message, joined
 from driver import Client
 from install import chroot_directory
@@ -32,16 +33,6 @@ MODULES_OF_16 = (
     (r"FilterList$", "builtin"),
 )
 
-#: What both servers send and neither documents: by event, seen in recordings.
-UNDOCUMENTED = {
-    "AttendedTransfer": "IsExternal",
-    "CEL": "Channel",
-    "ConfbridgeList": "EndMarkedAny",
-    "EndpointDetail": "FollowRedirectMethods",
-    "QueueParams": "Queue ServiceLevel Weight",
-    "Status": "Variable",
-}
-
 
 class Known(NamedTuple):
     """A message as the servers together know it."""
@@ -49,6 +40,7 @@ class Known(NamedTuple):
     message: Message
     servers: tuple[str, ...]
     headers: dict[str, tuple[str, ...]]  # name in lower case to the servers that document it
+    is_documented: bool = True
 
 
 def merged(of_servers: dict[str, dict[str, Message]]) -> dict[str, Known]:
@@ -76,14 +68,21 @@ def module_of_16(name: str) -> tuple[str, ...]:
 
 
 def with_undocumented(events: dict[str, Known]) -> dict[str, Known]:
-    """The events with :data:`UNDOCUMENTED` headers, which no server documents."""
-    for event, names in UNDOCUMENTED.items():
-        more = {name.lower(): Header(name, repeated=name == "Variable") for name in names.split()}
-        documented = more.keys() & events[event].message.headers.keys()
-        assert not documented, f"{event} documents {documented} by now"
-        message = events[event].message
-        events[event] = events[event]._replace(message=message._replace(headers={**message.headers, **more}))
-    return events
+    """The events with those, and with those headers, that servers send and do not document."""
+    found = dict(events)
+    for name, text in undocumented.HEADERS.items():
+        message = events[name].message
+        more = headers_of(text)
+        assert not more.keys() & message.headers.keys(), f"{name} is documented by now"
+        found[name] = events[name]._replace(message=message._replace(headers={**message.headers, **more}))
+    for name, (modules, servers, text) in undocumented.EVENTS.items():
+        assert name not in events, f"{name} is documented by now"
+        found[name] = Known(Message(name, headers_of(text), tuple(modules.split())), servers, {}, is_documented=False)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def headers_of(names: str) -> dict[str, Header]:
+    return {name.lower(): Header(name, repeated=name == "Variable") for name in names.split()}
 
 
 def privileges(version: str) -> dict[str, tuple[str, ...]]:
@@ -103,17 +102,18 @@ def facts_of(known: Known, required: bool) -> dict[str, object]:
     """What is written of a message; what is empty is left out."""
     message = known.message
     facts: dict[str, object] = {
+        "documented": None if known.is_documented else False,
         "servers": list(known.servers),
         "modules": list(message.modules),
         "privilege": list(message.privilege),
         "since": list(message.since),
         "headers": [header_facts(known, key, header, required) for key, header in message.headers.items()],
     }
-    return {name: value for name, value in facts.items() if value or name == "headers"}
+    return {name: value for name, value in facts.items() if value or value is False or name == "headers"}
 
 
 def header_facts(known: Known, key: str, header: Header, required: bool) -> dict[str, object]:
-    servers = known.headers.get(key, ())
+    servers = known.headers.get(key, ()) if known.is_documented else known.servers
     facts: dict[str, object] = {
         "name": header.name,
         "kind": None if header.kind == "text" else header.kind,

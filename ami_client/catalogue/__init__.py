@@ -1,4 +1,4 @@
-"""Every action and event that Asterisk 16 or 22 documents, by name; and Asterisk's codes in words.
+"""Every action and event of Asterisk 16 and 22, by name; and Asterisk's codes in words.
 
 ::
 

@@ -59,12 +59,13 @@ class Message(NamedTuple):
 
     Attributes:
         name: as servers write it.
-        servers: the versions of Asterisk that document it: ``16``, ``22``.
+        servers: the versions of Asterisk that have it: ``16``, ``22``.
         modules: the modules of Asterisk that it belongs to.
         privilege: the classes of manager.conf: an action needs one of them, an event is of all of them. Empty where no
             server said so.
         since: the versions of Asterisk that it came with, of each series.
         headers: its parameters or headers.
+        documented: False for an event that servers were seen to send, and none documents.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Message(NamedTuple):
     privilege: tuple[str, ...] = ()
     since: tuple[str, ...] = ()
     headers: tuple[Header, ...] = ()
+    documented: bool = True
 
     @property
     def class_name(self) -> str:
@@ -83,6 +85,7 @@ class Message(NamedTuple):
     def summary(self) -> str:
         """The facts on it, but for its headers, in one line."""
         parts = [f"Asterisk {' and '.join(self.servers)}"]
+        parts += ["undocumented"] * (not self.documented)
         parts += [f"since {', '.join(self.since)}"] * bool(self.since)
         parts += [f"module {', '.join(self.modules)}"] * bool(self.modules)
         parts += [f"class {', '.join(self.privilege)}"] * bool(self.privilege)

@@ -126,6 +126,7 @@ def _object(one: Described, lines: list[str]) -> dict[str, object]:
         "Type": one.kind,
         "Name": message.name,
         "Asterisk": message.servers,
+        "Documented": message.documented,
         "Since": message.since,
         "Modules": message.modules,
         "Privilege": message.privilege,

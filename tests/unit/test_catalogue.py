@@ -176,7 +176,7 @@ def test_an_event_of_ones_own(peer: Peer) -> None:
 
 def test_the_modules_list_what_they_have() -> None:
     assert len(dir(actions)) >= 165 and {"Originate", "SIPpeers", "CoreShowChannelMap"} <= set(dir(actions))
-    assert len(dir(events)) >= 180 and {"Hangup", "AOC_D", "SessionTimeout", "Wink"} <= set(dir(events))
+    assert len(dir(events)) >= 220 and {"QueueMember", "Hangup", "AOC_D", "SessionTimeout", "Wink"} <= set(dir(events))
 
 
 @for_each("name", dir(events))
@@ -279,6 +279,8 @@ def test_facts_are_facts() -> None:
     assert facts.ACTIONS["SIPpeers"].servers == ("16",) and facts.ACTIONS["SIPpeers"].modules == ("chan_sip",)
     assert facts.EVENTS.find("newexten") is facts.EVENTS["NewExten"]
     assert facts.EVENTS.find("nothing") is None
+    member = facts.EVENTS["QueueMember"]
+    assert not member.documented and member.summary == "Asterisk 16 and 22; undocumented; module app_queue."
     assert {one.kind for name in facts.EVENTS for one in facts.EVENTS[name].headers} == {
         *("text", "number", "flag", "seconds", "milliseconds", "time", "words")
     }

@@ -38,6 +38,7 @@ def test_remarks_tell_what_is_special(ami: Ami) -> None:
     assert "may be repeated" in ami("describe", "Originate").out
     assert "numbered; NewCat, RenameCat" in ami("describe", "UpdateConfig").out
     assert "undocumented" in ami("describe", "QueueParams").out
+    assert "Asterisk 16 and 22; undocumented; module app_queue." in ami("describe", "QueueMember").lines
     assert "load, unload, reload" in ami("describe", "ModuleLoad").out
 
 

@@ -16,7 +16,7 @@ from pyee import EventEmitter
 from ._engine.text import ascii_lower
 from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
 from .filters import USER_EVENT, Condition, Where, compile_glob, condition, is_glob
-from .messages import Event
+from .messages import Event, ami_name_of
 from .php import PHPNames
 from .signatures import EventDecorator, EventHandler, PacketCallback, Result, SomeEvent, TypedHandler
 from .tasks import Tasks
@@ -349,7 +349,7 @@ def _as_names(names: Names) -> Sequence[str]:
 def _as_name(name: Name) -> str:
     # Only classes and texts are looked at: a name of the user's own may be of any type that pyee takes.
     if isinstance(name, type):
-        return f"event_{ascii_lower(name.ami_name)}"
+        return f"event_{ascii_lower(ami_name_of(name))}"
     return name.lower() if _is_user_event(name) else name
 
 

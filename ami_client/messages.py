@@ -77,7 +77,7 @@ class _EventType(type):
     def __instancecheck__(cls, thing: object) -> bool:
         if not isinstance(thing, Packet) or thing.kind is not Kind.EVENT:
             return False
-        name = vars(cls).get("ami_name")
+        name = getattr(cls, "ami_name", None)
         return name is None or thing.event_name == ascii_lower(name)
 
 
@@ -104,7 +104,8 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
 
     def __new__(cls, headers: Optional[Params] = None, /, **more: object) -> Self:
         """A packet with these headers behind ``Event``. Raises ValueError for what would not stay in its line."""
-        return Packet.parse(encode_event(cls.ami_name, [*pairs_of(headers), *more.items()]))  # type: ignore[return-value]
+        data = encode_event(ami_name_of(cls), [*pairs_of(headers), *more.items()])
+        return Packet.parse(data)  # type: ignore[return-value]
 
     if TYPE_CHECKING:
         # A name is any str. The overloads are for editors, which complete the literals of the first one. The second has
@@ -144,3 +145,11 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
         @overload
         def time(self, name: SomeName, /) -> Optional[datetime]: ...
         def time(self, name: str, /) -> Optional[datetime]: ...
+
+
+def ami_name_of(event: type) -> str:
+    """The name of an event class. Raises TypeError for any other class."""
+    name = getattr(event, "ami_name", None) if issubclass(event, Event) else None
+    if name is None:
+        raise TypeError(f"{event.__name__} is no event; ami_client.catalogue.events has those of Asterisk")
+    return str(name)

@@ -84,6 +84,13 @@ def test_a_wrong_or_missing_parameter_is_named_with_the_right_one(params: dict[s
     assert str(caught.value).startswith(complaint)
 
 
+def test_what_is_no_action_is_refused(peer: Peer) -> None:
+    for wrong in (actions.Ping, events.Hangup(), events.Hangup):
+        with pytest.raises(TypeError):
+            peer.conn.action(wrong)  # type: ignore[call-overload]
+    assert peer.sock.take() == b""
+
+
 def test_an_action_object_shows_no_secret() -> None:
     assert "hush" not in repr(actions.Login(Username="joe", Secret="hush"))
 
@@ -135,6 +142,16 @@ def test_a_typed_handler_is_bound_as_an_untyped_one() -> None:
 def test_a_handler_of_a_class_is_checked_as_one_of_its_name() -> None:
     with pytest.raises(TypeError, match="event_hangup"):
         EventHandlers().on(events.Hangup, lambda: None)  # type: ignore[arg-type,misc]
+
+
+@for_each("cls", [Packet, Event, actions.Hangup, int])
+def test_a_class_that_is_no_event_is_refused_and_nothing_bound(cls: Any) -> None:
+    emitter = EventHandlers()
+    with pytest.raises(TypeError, match=f"{cls.__name__} is no event"):
+        emitter.bind(["x", cls], print)
+    assert emitter.event_names() == set()
+    with pytest.raises(TypeError, match="is no event"):
+        emitter.unbind(cls)
 
 
 def test_a_packet_is_an_instance_of_the_class_of_its_event() -> None:

@@ -61,7 +61,7 @@ def describe(access: Access, name: str) -> None:
     if not output.json:
         for one in found:
             _show(output, one)
-        output.flush()  # even if the server cannot be reached
+        output.flush()  # before the server is waited for
     words = _ask(access, found) if access.knows_server else {}
     for one in found:
         lines = words.get(one, [])

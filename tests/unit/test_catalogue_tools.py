@@ -36,8 +36,14 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
 <managerEvent name="Called" module="app_other">
   <managerEventInstance class="EVENT_FLAG_CLASS">
     <syntax>
-      <xi:include xpointer="xpointer(/docs/managerEvent[@name='Called']/managerEventInstance/syntax/parameter[contains(@name, 'ReportX')])" />
       <parameter name="More"/>
+    </syntax>
+  </managerEventInstance>
+</managerEvent>
+<managerEvent name="Recalled" module="app_call">
+  <managerEventInstance class="EVENT_FLAG_CALL">
+    <syntax>
+      <xi:include xpointer="xpointer(/docs/managerEvent[@name='Called']/managerEventInstance/syntax/parameter[contains(@name, 'ReportX')])" />
     </syntax>
   </managerEventInstance>
 </managerEvent>
@@ -80,6 +86,7 @@ def test_an_event_that_several_modules_describe_is_one(documentation: Any) -> No
     assert {"destchannel", "destlinkedid", "report0ssrc", "more"} <= set(called.headers)
     assert called.headers["destchannelstate"].kind == "number"
     assert called.headers["report0ssrc"].numbered
+    assert set(documentation.events()["Recalled"].headers) == {"report0ssrc"}
 
 
 @for_each(

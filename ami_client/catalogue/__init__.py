@@ -1,4 +1,4 @@
-"""Every action and event of Asterisk 16 and 22, by name; and Asterisk's codes in words.
+"""Every action and event of Asterisk 16 and 22, by name; and, in ``codes``, Asterisk's codes in words.
 
 ::
 
@@ -13,6 +13,6 @@ Classes are made when they are first asked for, from facts that are generated ou
 Nothing needs them: an action, an event or a header that is not here works as ever.
 """
 
-from . import actions, codes, events
+from . import actions, events
 
-__all__ = ["actions", "codes", "events"]
+__all__ = ["actions", "events"]

@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Optional, Union
+from typing import Any, Optional, TypeVar, Union, overload
 
 from ._fronts.answer import Answer
 from ._fronts.awaited import AwaitedActions
 from ._fronts.gaps import EventBuffer, Gap
 from ._fronts.link import Link, fresh
-from ._fronts.settings import PORT, event_names
+from ._fronts.settings import PORT, EventName, event_names
 from .connection import Connection
 from .errors import AMIError
 from .filters import Condition, Where, condition
@@ -28,9 +28,12 @@ from .loop import Loop
 from .options import read_url
 from .packet import Packet
 from .pool import Pool
+from .signatures import SomeEvent
 from .tasks import Tasks
 
 __all__ = ["Answer", "Client", "Events", "Gap"]
+
+AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
 
 
 class _Tasks(Tasks):
@@ -181,7 +184,13 @@ class Client(AwaitedActions):
 
     # -- events
 
-    def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
+    @overload
+    def events(
+        self, *names: type[SomeEvent], where: Optional[Where] = None, limit: int = 10_000
+    ) -> Events[SomeEvent]: ...
+    @overload
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Packet]: ...
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
         """A stream of the server's events.
 
         ::
@@ -190,16 +199,17 @@ class Client(AwaitedActions):
                 async for event in events:
                     print(event)
 
-        ``names`` are events' names without case, globs, or ``userevent:<name>``; without any, all events come.
-        ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events are missing: up to
-        ``limit`` events wait for their reader, and what does not fit is counted. The stream begins with the
-        ``async with``, or with the first item if there is none, and ends with it. It ends too when the client is
-        closed, and raises the connection's error if that is lost for good.
+        ``names`` are events' names without case, globs, ``userevent:<name>``, or classes of the catalogue; without
+        any, all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events
+        are missing: up to ``limit`` events wait for their reader, and what does not fit is counted.
+
+        The stream begins with the ``async with``, or with the first item if there is none, and ends with it. It ends
+        too when the client is closed, and raises the connection's error if that is lost for good.
         """
         return Events(self._link, event_names(names), None if where is None else condition(where), limit)
 
 
-class Events(AsyncIterator[Union[Packet, Gap]]):
+class Events(AsyncIterator[Union[AnyEvent, Gap]]):
     """A stream of events: see :meth:`Client.events`. One task may read it."""
 
     def __init__(self, link: Link, names: list[str], holds: Optional[Condition], limit: int) -> None:
@@ -209,7 +219,7 @@ class Events(AsyncIterator[Union[Packet, Gap]]):
         self._inbox = _Inbox(limit)
         self._entered = False
 
-    async def __aenter__(self) -> Events:
+    async def __aenter__(self) -> Events[AnyEvent]:
         self._entered = True
         self._inbox.listen(self._link, self._names, self._holds)
         return self
@@ -222,15 +232,16 @@ class Events(AsyncIterator[Union[Packet, Gap]]):
         self._link.unlisten(self._inbox)
         self._inbox.end(None)
 
-    def __aiter__(self) -> AsyncIterator[Union[Packet, Gap]]:
+    def __aiter__(self) -> AsyncIterator[Union[AnyEvent, Gap]]:
         return self if self._entered else self._until_left()
 
-    async def __anext__(self) -> Union[Packet, Gap]:
+    async def __anext__(self) -> Union[AnyEvent, Gap]:
         if not self._entered:
             await self.__aenter__()
-        return await self._inbox.get()
+        item: Union[AnyEvent, Gap] = await self._inbox.get()
+        return item
 
-    async def _until_left(self) -> AsyncIterator[Union[Packet, Gap]]:
+    async def _until_left(self) -> AsyncIterator[Union[AnyEvent, Gap]]:
         async with self:
             try:
                 while True:
@@ -267,7 +278,7 @@ class _Inbox(EventBuffer):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    async def get(self) -> Union[Packet, Gap]:
+    async def get(self) -> Any:
         while not self:
             if self._error is not None:
                 raise fresh(self._error)

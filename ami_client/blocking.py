@@ -22,19 +22,22 @@ from . import _fork
 from ._fronts.gaps import EventBuffer, Gap
 from ._fronts.link import Link, Request, fresh
 from ._fronts.plain import BlockingActions
-from ._fronts.settings import PORT, event_names
+from ._fronts.settings import PORT, EventName, event_names
 from ._fronts.thread import ReactorThread
 from .connection import Connection
-from .emitter import Handler, Names
+from .emitter import Handler, Names, SomeNames
 from .errors import AMIError, ConnectionFinished
 from .filters import Condition, Where, condition
 from .options import read_url, seconds
 from .packet import Packet
 from .pool import Pool
+from .signatures import EventDecorator, SomeEvent, TypedHandler
+from .signatures import Result as Returned
 
 __all__ = ["Client", "Events", "Gap"]
 
 Result = TypeVar("Result")
+AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
 
 
 class Client(BlockingActions):
@@ -195,43 +198,65 @@ class Client(BlockingActions):
     # -- events
 
     @overload
-    def on(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    def on(
+        self, names: type[SomeEvent], cb: TypedHandler[SomeEvent, Returned], *, where: Optional[Where] = None
+    ) -> TypedHandler[SomeEvent, Returned]: ...
     @overload
-    def on(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
-    def on(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+    def on(
+        self, names: type[SomeEvent], cb: None = None, *, where: Optional[Where] = None
+    ) -> EventDecorator[SomeEvent]: ...
+    @overload
+    def on(self, names: SomeNames, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
+    @overload
+    def on(
+        self, names: SomeNames, cb: None = None, *, where: Optional[Where] = None
+    ) -> Callable[[Handler], Handler]: ...
+    def on(self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None) -> Any:
         """As :meth:`Pool.on`. The handler runs in the client's own thread, so it is to be quick, and may not wait."""
         if cb is None:
             return partial(self.on, names, where=where)
         self._keep_thread()
-        return self._run(lambda: self._pool.on(names, cb, where=where))
+        self._run(lambda: self._pool.bind(names, cb, where=where))
+        return cb
 
-    @overload
-    def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler: ...
-    @overload
-    def once(self, names: Names, cb: None = None, *, where: Optional[Where] = None) -> Callable[[Handler], Handler]: ...
-    def once(self, names: Names, cb: Optional[Handler] = None, *, where: Optional[Where] = None) -> Any:
+    def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler:
         """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
-        if cb is None:
-            return partial(self.once, names, where=where)
         self._keep_thread()
-        return self._run(lambda: self._pool.once(names, cb, where=where))
+        self._run(lambda: self._pool.once(names, cb, where=where))
+        return cb
 
     def _keep_thread(self) -> None:
         """From now on only the client's own thread runs the loop, and so the handlers."""
         if self._host is not None:
             self._host.shares = False
 
-    def off(self, names: Names, cb: Optional[Handler] = None) -> None:
+    def off(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
         """As :meth:`Pool.off`."""
         self._run(lambda: self._pool.off(names, cb))
 
+    @overload
     def events(
         self,
-        *names: str,
+        *names: type[SomeEvent],
         where: Optional[Where] = None,
         timeout: Optional[float] = None,
         limit: int = 10_000,
-    ) -> Events:
+    ) -> Events[SomeEvent]: ...
+    @overload
+    def events(
+        self,
+        *names: EventName,
+        where: Optional[Where] = None,
+        timeout: Optional[float] = None,
+        limit: int = 10_000,
+    ) -> Events[Packet]: ...
+    def events(
+        self,
+        *names: EventName,
+        where: Optional[Where] = None,
+        timeout: Optional[float] = None,
+        limit: int = 10_000,
+    ) -> Events[Any]:
         """A stream of the server's events.
 
         ::
@@ -239,11 +264,13 @@ class Client(BlockingActions):
             for event in pbx.events("hangup", "queue*", where={"queue": "help*"}, timeout=60):
                 print(event)
 
-        ``names`` are events' names without case, globs, or ``userevent:<name>``; without any, all events come.
-        ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events are missing: up to
-        ``limit`` events wait for their reader, and what does not fit is counted. The loop ends when ``timeout`` seconds
-        pass without an event. The stream begins with its ``with``, or with the first item if there is none, and ends
-        with it. It ends too when the client is closed, and raises the connection's error if that is lost for good.
+        ``names`` are events' names without case, globs, ``userevent:<name>``, or classes of the catalogue; without
+        any, all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events
+        are missing: up to ``limit`` events wait for their reader, and what does not fit is counted.
+
+        The loop ends when ``timeout`` seconds pass without an event. The stream begins with its ``with``, or with the
+        first item if there is none, and ends with it. It ends too when the client is closed, and raises the
+        connection's error if that is lost for good.
         """
         holds = None if where is None else condition(where)
         wait = None if timeout is None else seconds("timeout", timeout)
@@ -280,7 +307,7 @@ class _Answer(Request):
             self.ready.release()
 
 
-class Events(Iterator[Union[Packet, Gap]]):
+class Events(Iterator[Union[AnyEvent, Gap]]):
     """A stream of events: see :meth:`Client.events`. One thread may read it."""
 
     def __init__(
@@ -293,7 +320,7 @@ class Events(Iterator[Union[Packet, Gap]]):
         self._inbox = _Inbox(limit)
         self._entered = False
 
-    def __enter__(self) -> Events:
+    def __enter__(self) -> Events[AnyEvent]:
         self._entered = True
         self._client._listen(self._inbox, self._names, self._holds)
         return self
@@ -306,15 +333,16 @@ class Events(Iterator[Union[Packet, Gap]]):
         self._client._unlisten(self._inbox)
         self._inbox.end(None)
 
-    def __iter__(self) -> Iterator[Union[Packet, Gap]]:
+    def __iter__(self) -> Iterator[Union[AnyEvent, Gap]]:
         return self if self._entered else self._until_left()
 
-    def __next__(self) -> Union[Packet, Gap]:
+    def __next__(self) -> Union[AnyEvent, Gap]:
         if not self._entered:
             self.__enter__()
-        return self._inbox.get(self._timeout)
+        item: Union[AnyEvent, Gap] = self._inbox.get(self._timeout)
+        return item
 
-    def _until_left(self) -> Generator[Union[Packet, Gap], None, None]:
+    def _until_left(self) -> Generator[Union[AnyEvent, Gap], None, None]:
         with self:
             while True:
                 try:
@@ -348,7 +376,7 @@ class _Inbox(EventBuffer):
             self._ended, self._error = True, self._error or error
             self._changed.notify()
 
-    def get(self, timeout: Optional[float]) -> Union[Packet, Gap]:
+    def get(self, timeout: Optional[float]) -> Any:
         deadline = None if timeout is None else monotonic() + timeout
         with self._changed:
             while not self:

@@ -185,9 +185,7 @@ class EventHandlers(EventEmitter, PHPNames):
     def once(
         self, names: SomeNames, cb: None = None, *, where: Optional[Where] = None
     ) -> Callable[[Handler], Handler]: ...
-    def once(
-        self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None
-    ) -> Any:
+    def once(self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None) -> Any:
         """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         if cb is None:
             return partial(self.once, names, where=where)

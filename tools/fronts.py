@@ -33,6 +33,7 @@ from .._engine.encode import Params
 from .._engine.pending import Assertion
 from .._engine.quirks import Quirk
 from ..connection import Connection
+from ..messages import Action
 from ..packet import Packet
 from ..signatures import PacketCallback
 

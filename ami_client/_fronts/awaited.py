@@ -12,6 +12,7 @@ from .._engine.encode import Params
 from .._engine.pending import Assertion
 from .._engine.quirks import Quirk
 from ..connection import Connection
+from ..messages import Action
 from ..packet import Packet
 from ..signatures import PacketCallback
 from .answer import Answer
@@ -36,7 +37,7 @@ class AwaitedActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         assertion: None = None,
         *,
@@ -49,7 +50,7 @@ class AwaitedActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params],
         assertion: Assertion,
         *,
@@ -62,7 +63,7 @@ class AwaitedActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         *,
         assertion: Assertion,
@@ -74,7 +75,7 @@ class AwaitedActions(ABC):
 
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         assertion: Optional[Assertion] = None,
         *,

@@ -12,6 +12,7 @@ from .._engine.encode import Params
 from .._engine.pending import Assertion
 from .._engine.quirks import Quirk
 from ..connection import Connection
+from ..messages import Action
 from ..packet import Packet
 from ..signatures import PacketCallback
 
@@ -35,7 +36,7 @@ class BlockingActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         assertion: None = None,
         *,
@@ -48,7 +49,7 @@ class BlockingActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params],
         assertion: Assertion,
         *,
@@ -61,7 +62,7 @@ class BlockingActions(ABC):
     @overload
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         *,
         assertion: Assertion,
@@ -73,7 +74,7 @@ class BlockingActions(ABC):
 
     def action(
         self,
-        action: str,
+        action: Union[str, Action],
         params: Optional[Params] = None,
         assertion: Optional[Assertion] = None,
         *,

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Union
+
+from .._engine.text import ascii_lower
+from ..messages import Event, ami_name_of
 
 #: The port of a URL without one. A Pool has phpDaemon's, 5280.
 PORT = 5038
 
+#: An event's name, a glob, ``userevent:<name>``, or a class of the catalogue.
+EventName = Union[str, type[Event[Any]]]
 
-def event_names(names: Sequence[str]) -> list[str]:
+
+def event_names(names: Sequence[EventName]) -> list[str]:
     """The names to bind for a stream of these events; without any, of all events. Raises TypeError for what is none."""
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"an event's name is a str, not {type(name).__name__}")
-    return [f"event_{name.lower()}" for name in names] or ["event"]
+    return [f"event_{_name_of(name)}" for name in names] or ["event"]
+
+
+def _name_of(name: object) -> str:
+    if isinstance(name, type):
+        return ascii_lower(ami_name_of(name))
+    if not isinstance(name, str):
+        raise TypeError(f"an event's name is a str or a class of the catalogue, not {type(name).__name__}")
+    return name.lower()

@@ -324,7 +324,7 @@ def test_a_client_can_be_made_before_there_is_a_loop(run: Any) -> None:
     ("arguments", "error", "text"),
     [
         ({"url": "tcp://pbx:x"}, ValueError, "port"),
-        ({"reconect": 2}, TypeError, "reconnect"),
+        ({"attempt_timeout": 2}, TypeError, "action_timeout"),
         ({"pool": Pool(), "reconnect": 2}, TypeError, "pool's already: reconnect"),
     ],
 )

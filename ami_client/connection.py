@@ -35,9 +35,10 @@ class Connection(Actions, EventHandlers):
 
     In a forked child all methods that send or end raise RuntimeError, because the connection belongs to the parent.
 
-    Events: ``connected`` and ``disconnect`` call ``handler(conn)``. ``login`` calls ``handler(conn, packet)`` with the
-    server's answer, before any callback learns of the login. ``event_<name>`` (in lower case) and then ``event`` call
-    ``handler(conn, packet)`` for every server event that is not part of an answer.
+    Events: ``connected`` and ``disconnect`` call ``handler(conn)``. For ``disconnect``, :attr:`lost` tells a loss from
+    an end that was asked for, and :attr:`reconnecting` whether the pool tries again. ``login`` calls
+    ``handler(conn, packet)`` with the server's answer, before any callback learns of the login. ``event_<name>`` (in
+    lower case) and then ``event`` call ``handler(conn, packet)`` for every server event that is not part of an answer.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -88,6 +89,23 @@ class Connection(Actions, EventHandlers):
     def error(self) -> Optional[AMIError]:
         """Why the connection ended or was never made; None while it lives."""
         return self._driver.error
+
+    @property
+    def lost(self) -> bool:
+        """True if it ended, or was never made, and nobody asked for the end: :attr:`error` says why.
+
+        False while it lives, and after :meth:`finish`, :meth:`close`, ``Pool.finish`` or a Logoff that was answered.
+        """
+        return self._driver.is_lost
+
+    @property
+    def reconnecting(self) -> bool:
+        """True if it has ended, and the pool is connecting to this server again: an attempt is due or on its way.
+
+        False without the option ``reconnect``, and if the login was refused for good. This is known before the
+        callbacks learn of the end. So what ``disconnect`` finds lost and not reconnecting is lost for good.
+        """
+        return self._driver.is_reconnecting
 
     @property
     def host(self) -> str:

@@ -315,11 +315,6 @@ class Pool(EventHandlers):
                 return True
         return False
 
-    def is_reconnecting(self, url: str) -> bool:
-        """Whether a lost connection to this URL is being opened again, or will be."""
-        server = self._servers.get(url)
-        return server is not None and server.comes_soon
-
     def finish(self, graceful: bool = False, on_closed: Optional[Callable[[], object]] = None) -> None:
         """End all connections, each with a Logoff if ``graceful``, and fail waiting callbacks.
 

@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any
 
-from ami_client import Connection, LoginRefused, Packet, Pool, Reactor
+from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.loop import Handle, Loop
 from ami_client.testing import FakeAsterisk
 
@@ -84,7 +84,7 @@ def main(url: str, **options: Any) -> None:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+        if conn.lost and not conn.reconnecting:  # the login was refused
             sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)

@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ami_client import Connection, LoginRefused, Packet, Pool, Reactor, unescape
+from ami_client import Connection, Packet, Pool, Reactor, unescape
 from ami_client.testing import FakeAsterisk
 
 #: The CRM. Yours is a data base or a web service.
@@ -66,7 +66,7 @@ def main(url: str) -> None:
 
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
-        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+        if conn.lost and not conn.reconnecting:  # the login was refused
             sys.exit(str(conn.error))  # it comes out of run()
 
     reactor.add_signal_handler(signal.SIGINT, leave)

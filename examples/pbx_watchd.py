@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from ami_client import Connection, LoginRefused, Packet, Pool, Reactor
+from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.testing import FakeAsterisk
 
 log = logging.getLogger("pbx_watchd")
@@ -87,7 +87,7 @@ class Daemon:
 
     def on_disconnect(self, conn: Connection) -> None:
         notify(f"STATUS=Not connected: {conn.error}")
-        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+        if conn.lost and not conn.reconnecting:  # the login was refused
             self.status = 78  # EX_CONFIG: RestartPreventExitStatus= keeps systemd from trying again
             self.stop()
 

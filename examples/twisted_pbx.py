@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional
 
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped,unused-ignore]
 
 from ami_client import Connection, Packet, Pool
 from ami_client.testing import FakeAsterisk
@@ -163,8 +163,9 @@ def main(url: str, loop: TwistedLoop, stop: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor: Any = installed
     loop = TwistedLoop(reactor)
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     with ExitStack() as stack:

@@ -108,6 +108,9 @@ class Owner(Protocol):
     def closed(self, driver: Driver) -> None:
         """The connection is finished, and its socket is closed. May be reported more than once."""
 
+    def reconnects(self, driver: Driver) -> bool:
+        """Whether another connection is due or on its way, after the end of this one."""
+
     def given_up(self, driver: Driver) -> None:
         """Do not open the connection again, whether it was lost or not."""
 
@@ -238,6 +241,16 @@ class Driver:
     def is_finished(self) -> bool:
         """Whether the connection has ended."""
         return self.session.state is FINISHED
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection ended, or was never made, and nobody asked for the end."""
+        return self.error is not None and not isinstance(self.error, ConnectionFinished)
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Whether the connection has ended, and the owner is connecting again."""
+        return self._ending and self._owner is not None and self._owner.reconnects(self)
 
     @property
     def stats(self) -> Stats:

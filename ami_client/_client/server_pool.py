@@ -153,9 +153,9 @@ class ServerPool:
                 free = self._slots.first(Place.FREE)
                 if free is not None:
                     free.driver.tell(self._waiting.pop())
-                elif self.comes_soon:
+                elif self._comes_soon():
                     self._hasten()
-                    if self.comes_soon:  # check again: callbacks may do anything
+                    if self._comes_soon():  # check again: callbacks may do anything
                         break  # the next attempt will call them with its outcome
                 elif self._pause is None and self.size < self._options.maxconnperserv:
                     self._open(self._next_waiter())
@@ -328,6 +328,9 @@ class ServerPool:
     def closed(self, driver: Driver) -> None:
         self._sockets.closed(driver)
 
+    def reconnects(self, driver: Driver) -> bool:
+        return self._comes_soon() or (self._pause is not None and driver.turned_away)
+
     def given_up(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         if slot is None:
@@ -363,8 +366,7 @@ class ServerPool:
 
     # -- reconnects
 
-    @property
-    def comes_soon(self) -> bool:
+    def _comes_soon(self) -> bool:
         """Whether a reconnect attempt is on its way or due."""
         ending = self._slots.at(Place.ENDING)
         return bool(
@@ -379,7 +381,7 @@ class ServerPool:
             logger.error("%s: %s; it is not opened again (unless reconnect_refused is set)", self.address, error)
             return False
         # If several new connections failed before their login, only one of them keeps trying.
-        others = self.comes_soon or any(one.driver.is_connected for one in self._slots.at(*LIVE))
+        others = self._comes_soon() or any(one.driver.is_connected for one in self._slots.at(*LIVE))
         return not others or slot.attempt > 0 or slot.driver.counts.logins > 0
 
     def _open_later(self, lost: Slot, delay: float, place: Optional[Place] = None) -> None:

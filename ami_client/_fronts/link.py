@@ -122,9 +122,8 @@ class Link:
         if self._closed:
             return
         if not conn.connected:
-            assert conn.error is not None
             self._url = conn.url or self._url
-            self._attempt_failed(conn.error)
+            self._attempt_failed(conn)
         elif conn.is_busy():  # another client was quicker
             self.open()
         else:
@@ -152,11 +151,12 @@ class Link:
             for listener in self._listeners:
                 listener.put_gap(Gap(None, "lost"))
         if self._coming_back and conn.url == self._url:
-            assert conn.error is not None
-            self._attempt_failed(conn.error)
+            self._attempt_failed(conn)
 
-    def _attempt_failed(self, error: AMIError) -> None:
-        self._coming_back = self._url is not None and self.pool.is_reconnecting(self._url)
+    def _attempt_failed(self, conn: Connection) -> None:
+        error = conn.error
+        assert error is not None
+        self._coming_back = conn.reconnecting
         if not self._coming_back:
             self._fail(error)
             return

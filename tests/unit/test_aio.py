@@ -512,7 +512,7 @@ def test_a_task_that_is_cancelled_as_its_error_arrives_leaves_no_complaint(run: 
 # -- events
 
 
-async def items(stream: Events, count: int) -> list[Any]:
+async def items(stream: Events[Any], count: int) -> list[Any]:
     return [await stream.__anext__() for _ in range(count)]
 
 

@@ -336,7 +336,11 @@ def test_the_pool_may_be_another_thread_s(server: Server) -> None:
 
 @for_each(
     ("arguments", "error"),
-    [({"url": "tcp://pbx:x"}, ValueError), ({"attempt_timeout": 2}, TypeError), ({"pool": Pool(), "reconnect": 2}, TypeError)],
+    [
+        ({"url": "tcp://pbx:x"}, ValueError),
+        ({"attempt_timeout": 2}, TypeError),
+        ({"pool": Pool(), "reconnect": 2}, TypeError),
+    ],
 )
 def test_a_mistake_is_told_when_the_client_is_made(arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):

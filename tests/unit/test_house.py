@@ -11,8 +11,8 @@ from ami_client import Connection
 from ami_client.php import OTHER_NAMES, camel_case
 
 PROPERTIES = """
-addr ami_version banner connected dropped error finished host last_received options pool port round_trip state stats
-suspect timeout url username
+addr ami_version banner connected dropped error finished host last_received lost options pool port reconnecting
+round_trip state stats suspect timeout url username
 """
 METHODS = """
 acquire action cancel close core_show_channels extension_state finish get_config get_config_json get_iax_peers

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable, Optional, Union, overload
 
 from ._engine.encode import Params, first_value, fold_name, pairs_of
-from ._engine.pending import Assertion
+from ._engine.in_flight import Assertion
 from ._engine.quirks import Quirk, as_quirk
 from .messages import Action
 from .signatures import ListCallback, PacketCallback

@@ -1,4 +1,4 @@
-"""Callback queues, and the guard around every call of user code.
+"""Callbacks: checked, guarded, scheduled, queued.
 
 Source: phpDaemon Structures/StackCallbacks.php, PriorityQueueCallbacks.php.
 """
@@ -20,7 +20,6 @@ from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Callable, Optional
 
 from .php import PHPNames
-from .stats import Stats
 
 logger = logging.getLogger("ami_client")
 logger.addHandler(logging.NullHandler())
@@ -54,60 +53,43 @@ def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:
-        _log_raised(cb)
+        log_raised(cb)
         return None
 
 
-class Guard:
-    """Calls user code as :func:`call_guarded` does. Counts failed callbacks; counts and logs slow ones.
+class CallbackHandle:
+    """A scheduled callback, returned by the reactor's ``call_soon``."""
 
-    ``clock`` is the loop's. A callback that takes ``threshold`` seconds or more is slow; None turns the check off.
+    __slots__ = ("_args", "_callback", "_cancelled")
 
-    ``Dispatch.run`` repeats this code in its own loop, for events on their way to handlers.
-    """
+    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
+        self._callback: Optional[Callable[..., object]] = callback
+        self._args = args
+        self._cancelled = False
 
-    def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:
-        self.clock = clock
-        self.threshold = float("inf") if threshold is None else threshold
-        self._stats = stats
+    def cancel(self) -> None:
+        """Cancel the callback; no effect if it was called already."""
+        self._cancelled = True
+        # A cancelled timer may stay in the heap for long. Let go of what it refers to.
+        self._callback, self._args = None, ()
 
-    def __call__(self, cb: Callback, *args: object, **kwargs: object) -> object:
-        began = self.clock()
-        try:
-            result = cb(*args, **kwargs)
-            return None if result is not None and self.is_unrun(cb, result) else result
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:
-            self.count_raised(cb)
-            return None
-        finally:
-            took = self.clock() - began
-            if took >= self.threshold:
-                self.count_slow(cb, took)
+    def cancelled(self) -> bool:
+        """Return whether it was cancelled."""
+        return self._cancelled
 
-    def count_raised(self, cb: Callback) -> None:
-        """Count and log that ``cb`` raised. Called in the ``except`` clause."""
-        self._stats.handler_errors += 1
-        _log_raised(cb)
-
-    def is_unrun(self, cb: Callback, result: object) -> bool:
-        """As :func:`is_unrun`, and count it as an error."""
-        unrun = is_unrun(cb, result)
-        self._stats.handler_errors += unrun
-        return unrun
-
-    def count_held(self) -> None:
-        """Count a call that waits for earlier ones of its callback to end."""
-        self._stats.held_calls += 1
-
-    def count_slow(self, cb: Callback, took: float) -> None:
-        """Count and log that ``cb`` took ``took`` seconds, which is ``threshold`` or more."""
-        self._stats.slow_handlers += 1
-        logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
+    def run(self) -> bool:
+        """Call the callback, guarded. Return False if it was cancelled."""
+        callback = self._callback
+        if callback is None:
+            return False
+        call_guarded(callback, *self._args)
+        return True
 
 
-def _log_raised(cb: Callback) -> None:
+def log_raised(cb: Callback) -> None:
+    """Log that ``cb`` raised. Called in the ``except`` clause."""
     logger.exception("callback %s raised", callback_name(cb))
 
 

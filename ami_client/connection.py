@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ._client.driver import ConnectionPool, Driver
     from ._engine.encode import Params
+    from ._engine.in_flight import Assertion
     from ._engine.packet import Packet
-    from ._engine.pending import Assertion
     from ._engine.quirks import Quirk
     from ._engine.state import State
     from .errors import AMIError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from ._engine.encode import encode_headers
 from ._engine.framing import DEFAULT_MAX_PACKET
+from ._engine.in_flight import DEFAULT_MAX_ANSWER
 from ._engine.packet import DEFAULT_MAX_LINES
-from ._engine.pending import DEFAULT_MAX_ANSWER
 from .callbacks import logger
 from .filters import Filter
 from .url import ServerURL

@@ -13,11 +13,12 @@ from types import MethodType
 from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast, overload
 
 from . import _fork
+from ._client.dispatch import Guard
 from ._client.server_pool import ServerPool, Sockets
 from ._client.waiter import Waiter
 from ._engine.line_cache import KEEP_CASE
 from ._engine.text import TRIMMED, ascii_lower
-from .callbacks import CONN, Guard, logger, require_callable, trim_arguments
+from .callbacks import CONN, logger, require_callable, trim_arguments
 from .connection import Connection
 from .emitter import EventHandlers
 from .errors import Cancelled, ConnectionFinished, NoServer

@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import Callable, ClassVar, Optional, SupportsFloat
 
 from . import _fork
-from ._transport.timers import CallbackHandle, TimerHandle, TimerQueue, seconds
+from ._transport.timers import TimerHandle, TimerQueue, seconds
 from ._transport.wakeup import SignalCallbacks, Waker
+from .callbacks import CallbackHandle
 from .loop import FileDescriptor, Handle, Loop
 
 __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol
 
-from .callbacks import Arguments, Callback, Guard, Wrapper, callback_name, logger, require_callable
+from .callbacks import Arguments, Callback, Wrapper, callback_name, logger, require_callable
 
 #: Tasks of one callback that run at once. Its further calls wait.
 MAX_TASKS = 1000
+
+
+class Guard(Protocol):
+    """Counts what goes wrong with callbacks: see :class:`ami_client._client.dispatch.Guard`."""
+
+    clock: Callable[[], float]
+    threshold: float
+
+    def count_raised(self, cb: Callback) -> None:
+        """Count and log that ``cb`` raised."""
+
+    def count_held(self) -> None:
+        """Count a call that waits for earlier ones of its callback to end."""
+
+    def count_slow(self, cb: Callback, took: float) -> None:
+        """Count and log that ``cb`` took ``took`` seconds."""
 
 
 class Tasks:

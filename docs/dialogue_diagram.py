@@ -62,8 +62,7 @@ class Dialogue:
 
     def hear(self, piece: str) -> None:
         self.lines.append(("received", summary(piece)))
-        self.session.feed(piece.encode())
-        for outcome in self.session.outcomes():
+        for outcome in self.session.outcomes(piece.encode()):
             if isinstance(outcome, LoginDone):
                 self.lines.append(("told", "on_login, get_connection's callback, connected"))
             elif isinstance(outcome, Done):

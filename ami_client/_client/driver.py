@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union, cast
 from .. import _fork
 from .._engine.action_ids import RandomIDs
 from .._engine.encode import Params
-from .._engine.in_flight import Done, Entry
+from .._engine.in_flight import Assertion, Done, Entry, Pending
 from .._engine.login import Login, LoginDone
 from .._engine.packet import Packet
-from .._engine.pending import Assertion, Pending
 from .._engine.quirks import Quirk
 from .._engine.session import ListGoneOn, Outcome, Session
 from .._engine.state import CONNECTED, FINISHED, Move, State
 from .._engine.text import printable
 from .._transport.transport import Transport
-from ..callbacks import CONN_PACKET, Guard, StackCallbacks, logger, require_callable
+from ..callbacks import CONN_PACKET, StackCallbacks, logger, require_callable
 from ..emitter import EventHandlers
 from ..errors import (
     ActionFailed,
@@ -43,7 +42,7 @@ from ..filters import Filter
 from ..options import Options, seconds
 from ..stats import Stats
 from ..tasks import Tasks
-from .dispatch import Dispatch
+from .dispatch import Dispatch, Guard
 from .drain import drain
 from .timeouts import Deadlines, Watchdog
 
@@ -193,7 +192,6 @@ class Driver:
         self._begun = False
         self._ending = False  # the owner has been told of the end
         self._handling = False  # received bytes are being handled; a flush follows
-        self._answered = False  # the received bytes answered an action
         # Tasks that send in the same iteration, one action each, share a system call but for the first (benchmark
         # await100: a third of the time).
         self._runs_tasks = self.tasks.can_run
@@ -347,10 +345,11 @@ class Driver:
         return True
 
     def _flush(self) -> None:
-        data = self.session.take_outgoing()
-        self.counts.bytes_out += len(data)
-        self._room -= len(data)
-        self.transport.write(data)
+        if self.session.outgoing:
+            data = self.session.take_outgoing()
+            self.counts.bytes_out += len(data)
+            self._room -= len(data)
+            self.transport.write(data)
 
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
         now = self._loop.time()
@@ -365,7 +364,6 @@ class Driver:
         if result is not None:
             self.counts.count_error(error)
             self._answer(Done(pending, result))
-            self._answered = False  # it is ours
         if self.is_connected:
             self.watchdog.doubt()
         elif self.is_finished and not self.has_retries:  # it was the last one to be sent again
@@ -380,25 +378,27 @@ class Driver:
             if result is not None
         ]
         self._answer_all(deque(owed))
-        self._answered = False  # it is ours
         return bool(owed)
 
     # -- incoming
 
     def received(self, data: bytes) -> None:
         """Take bytes from the server."""
-        self.watchdog.heard()
+        self.watchdog.last_received = self._loop.time()
         self.counts.bytes_in += len(data)
-        self.session.feed(data)
-        self._handle(self.session.outcomes())
-        answered, self._answered = self._answered, False
-        self.watchdog.read(self.session.packets, answered)
+        self._handle(self.session.outcomes(data))
 
     def _handle(self, outcomes: Iterator[Outcome]) -> None:
-        dropped = self.counts.dropped
+        dropped, watchdog, reader = self.counts.dropped, self.watchdog, self.session.reader
+        cuts = reader.cuts
         self._handling = True
         try:
-            self.dispatch.run(outcomes, self.session, self._answer, self._take)
+            for outcome in self.dispatch.run(outcomes, self.session):
+                if isinstance(outcome, Done):
+                    watchdog.answers += 1
+                    self._answer(outcome)
+                else:
+                    self._take(outcome)
         except ProtocolError as error:
             self.fail(error)
         except BaseException:  # after a KeyboardInterrupt, handle the rest if the loop runs on
@@ -406,6 +406,8 @@ class Driver:
             raise
         finally:
             self._handling = False
+            if reader.cuts != cuts:
+                watchdog.last_packet = watchdog.last_received
             self._flush()
         if self.counts.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
@@ -427,7 +429,6 @@ class Driver:
             self.guard(on_entry, self.conn, entry.packet)
 
     def _answer(self, done: Done) -> None:
-        self._answered = True
         pending, result = done.pending, done.result
         packet = result if isinstance(result, Packet) else done.packet
         if packet.suspect:

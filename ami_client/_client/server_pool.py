@@ -12,12 +12,13 @@ from threading import Lock
 from typing import Callable, Optional, cast
 
 from .._engine.text import printable
-from ..callbacks import Guard, PriorityQueueCallbacks, StackCallbacks, logger
+from ..callbacks import PriorityQueueCallbacks, StackCallbacks, logger
 from ..emitter import emit_on
 from ..errors import AMIError, ConnectionFinished, LimitReached, LoginRefused
 from ..loop import Handle
 from ..options import Options, read_url
 from ..stats import Stats
+from .dispatch import Guard
 from .drain import drain
 from .driver import ConnectionPool, Driver
 from .slots import LIVE, Due, Place, Slot, Slots

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Callable, Optional
 
-from .._engine.pending import Pending
+from .._engine.in_flight import Pending
 from ..errors import SilenceTimeout
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ class Watchdog:
     after the Ping, whatever else arrives. ``on_late_login(login_timeout)`` is called if :meth:`logged_in` is not called
     within ``login_timeout`` seconds. None means no limit.
 
-    Attributes: ``last_received``, the loop's time in seconds when bytes last arrived; None before :meth:`start`.
+    Attributes, which whoever reads from the link sets:
+        last_received: the loop's time in seconds when bytes last arrived; None before :meth:`start`.
+        last_packet: the same for bytes with the end of a packet.
+        answers: the number of answered actions. The server answers in order, so it will get to a Ping sent later.
     """
 
     def __init__(
@@ -116,8 +119,9 @@ class Watchdog:
         self._ask = ask
         self._on_silence = on_silence
         self._on_late_login = on_late_login
-        self._last_packet = 0.0
-        self._packets = 0  # counter that grows with each read that contains the end of a packet
+        self.last_packet: Optional[float] = None
+        self.answers = 0
+        self._answers = 0  # at the last look
         self._asked: Optional[float] = None  # when the Ping was sent, until any action is answered
         self._late: Optional[float] = None  # time of the first action timeout since the last answer
         self._silence: Optional[Handle] = None
@@ -125,30 +129,15 @@ class Watchdog:
 
     def start(self) -> None:
         """Start the timers of silence and of the login."""
-        self.heard()
-        self._last_packet = self._loop.time()
+        self.last_received = self.last_packet = self._loop.time()
         if self._timeout is not None:
             self._silence = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
         if self._login_timeout is not None:
             self._login = self._loop.call_later(self._login_timeout, self._on_late_login, self._login_timeout)
 
-    def heard(self) -> None:
-        """Note that bytes arrived."""
-        self.last_received = self._loop.time()
-
-    def read(self, packets: int, answered: bool) -> None:
-        """Note that the bytes were read. ``packets`` has grown if they contained the end of a packet.
-
-        ``answered``: they answered an action. The server answers in order, so it will get to a Ping sent later.
-        """
-        if answered:
-            self._asked = self._late = None
-        if packets != self._packets and self.last_received is not None:
-            self._packets = packets
-            self._last_packet = self.last_received
-
     def doubt(self) -> None:
         """Note that an action timed out. If none is answered for ``timeout`` seconds, send a Ping."""
+        self._see_answers()
         now = self._loop.time()
         if self._late is None:
             self._late = now
@@ -157,7 +146,6 @@ class Watchdog:
 
     def logged_in(self) -> None:
         """Note that the login was answered."""
-        self._asked = self._late = None
         if self._login is not None:
             self._login.cancel()
 
@@ -167,6 +155,11 @@ class Watchdog:
             if timer is not None:
                 timer.cancel()
 
+    def _see_answers(self) -> None:
+        if self.answers != self._answers:
+            self._answers = self.answers
+            self._asked = self._late = None
+
     def _send_ping(self) -> None:
         now = self._loop.time()
         if self._ask():
@@ -175,14 +168,15 @@ class Watchdog:
     def _check(self, timeout: float, looked: Optional[float] = None) -> None:
         # Packets do not restart the timer. When it fires, it checks how long ago the last packet arrived. ``looked`` is
         # the time of the last check that found silence.
-        assert self.last_received is not None
+        assert self.last_received is not None and self.last_packet is not None
+        self._see_answers()
         now = self._loop.time()
-        due = self._last_packet + timeout / 2
+        due = self.last_packet + timeout / 2
         if self._asked is not None and now >= self._asked + timeout:
             self._on_silence(SilenceTimeout(f"no answer to a Ping within {timeout:g} s"))
         elif now < due:
             self._check_again(due, timeout)
-        elif looked is None or looked <= self._last_packet:
+        elif looked is None or looked <= self.last_packet:
             # Never give up before a Ping: if our own program was busy or stopped, the silence may be its fault.
             self._check_again(now + timeout / 2, timeout, now)
             if self._asked is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from typing import Callable, Protocol
 
 _AT_ONCE = 64  # ids per request for random bytes
@@ -19,7 +19,7 @@ class ActionIDs(Protocol):
 
     @property
     def new(self) -> Callable[[], str]:
-        """A function that returns the next id, made of letters, digits and hyphens."""
+        """A function that returns the next id, made of lower-case letters, digits and hyphens."""
 
 
 class RandomIDs:
@@ -33,15 +33,14 @@ class RandomIDs:
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
         start = str(int.from_bytes(random_bytes(START_SIZE), "big"))
         self.mark = start.encode()
-        self.new = _ids(start, random_bytes).__next__
+        self.new = chain.from_iterable(_ids(start, random_bytes)).__next__
 
 
-def _ids(start: str, random_bytes: Callable[[int], bytes]) -> Iterator[str]:
+def _ids(start: str, random_bytes: Callable[[int], bytes]) -> Iterator[list[str]]:
     digits = 2 * ID_SIZE
     while True:  # in blocks: a request for each id would cost half as much as a Ping (benchmark d)
         block = random_bytes(ID_SIZE * _AT_ONCE).hex()
-        for begin in range(0, len(block), digits):
-            yield f"{start}-{block[begin : begin + digits]}"
+        yield [f"{start}-{block[begin : begin + digits]}" for begin in range(0, len(block), digits)]
 
 
 class NumberedIDs:

@@ -1,26 +1,276 @@
-"""Matches packets to the actions in flight. No I/O here.
+"""Actions in flight: whose a packet is, and how the parts of an answer are put together. No I/O here.
 
 Asterisk answers strictly in order, and sends no other event inside a list (manager.c, process_message). So position
 identifies entries without an ActionID, and a Ping sent after the action identifies raw text.
+
+Sources: Asterisk main/manager.c (astman_send_list_start, astman_send_list_complete); phpDaemon
+Clients/Asterisk/Connection.php (onRead, the assertions).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 from weakref import ref
 
-from ..errors import LimitReached
-from .packet import Kind, Packet
-from .pending import DEFAULT_MAX_ANSWER, LIST_ENDS, Pending, PendingResult, Result, memory_of
-from .text import ascii_lower
+from ..errors import AMIError, LimitReached, call_failed
+from .packet import FAILURES, Kind, Packet, first_is, lowered, mark_error
+from .quirks import REGULAR, Quirk, puts_ids_into_entries
+from .text import TRIMMED, ascii_lower, whole_number
+
+Result = Union[Packet, list[Packet]]
+Assertion = Mapping[str, object]
+
+
+DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
+# Approximate memory, in bytes, of a packet at least, and of each header.
+MIN_PACKET_SIZE = 1024
+HEADER_SIZE = 128
+
+# The status of a plain answer, folded and as sent.
+SUCCESS = ("success", "Success")
+LIST_ENDS = ("complete", "cancelled")  # values of EventList at the end of a list
 
 # Number of timed-out actions whose late answers are recognised and discarded.
 MAX_ABANDONED = 1000
 
 # Number of ended lists that are remembered, to notice one that goes on after its end.
 MAX_ENDED = 16
+
+
+class Pending:
+    """An action that was accepted and not yet answered.
+
+    Without assertions the answer is one Packet, with the entries of a list in its ``events``. With assertions the
+    answer is the list of all packets up to the first that satisfies one of them. An assertion is a mapping of header to
+    value, compared without case. With ``on_entry`` the answer has no entries: see :meth:`take_entries`.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_response",
+        "_single",
+        "abandoned",
+        "action",
+        "action_id",
+        "assertions",
+        "callback",
+        "collecting",
+        "deadline",
+        "entries",
+        "fence_id",
+        "key",
+        "limit",
+        "on_entry",
+        "packets",
+        "quirk",
+        "request",
+        "sent_at",
+        "size",
+        "taken",
+    )
+
+    def __init__(
+        self,
+        action_id: str,
+        action: str,
+        callback: Optional[Callable[..., object]],
+        assertions: Optional[Sequence[Assertion]] = None,
+        quirk: Quirk = REGULAR,
+        on_entry: Optional[Callable[..., object]] = None,
+        *,
+        key: str = "",
+    ) -> None:
+        self.action_id = action_id
+        self.key = key or action_id  # the ActionID in lower case, as ours are
+        self.action = action
+        self.callback = callback  # None after the call
+        self.on_entry = on_entry
+        self.assertions = None if assertions is None else [_folded(one) for one in assertions]
+        self.quirk = quirk
+        self.fence_id = ""  # ActionID of the Ping after a raw-text action
+        self.request = b""  # bytes to send again after a loss; empty if there is no retry
+        self.abandoned = False  # timed out: late packets are discarded
+        # For the owner's use, times on its loop's clock:
+        self.sent_at: Optional[float] = None
+        self.limit: Optional[float] = None
+        self.deadline = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Discard what has arrived of the answer."""
+        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.size = 0  # bytes kept of the answer
+        self.taken = 0  # number of entries that were taken out of the answer
+        self._begun = False  # the Response has arrived; nothing before it is a part of the answer
+        self.collecting = False  # a list is open
+        self._response: Optional[Packet] = None  # the Response that opened it
+        self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
+
+    def is_answered_by(self, response: Packet) -> bool:
+        """Fast path of :meth:`take`: whether a Response is plainly the whole answer, a success and not a list.
+
+        The Response has our ActionID and no repeated headers.
+        """
+        return (
+            response.get("response") in SUCCESS
+            and "eventlist" not in response
+            and "event" not in response
+            and not self._begun
+            and self.assertions is None
+            and self.quirk is REGULAR
+        )
+
+    def take(self, packet: Packet) -> Optional[Result]:
+        """Take the next packet with our ActionID. Return the answer if it is complete."""
+        if self.assertions is not None:
+            return self._take_composite(packet)
+        if self._response is None:
+            return self._take_response(packet)
+        return self._take_entry(packet)
+
+    def wants(self, packet: Packet) -> bool:
+        """Whether a packet with our ActionID may be part of the answer. Packets before the Response are not.
+
+        But phpDaemon's assertions need no Response, so their early packets are kept until one arrives: see
+        :meth:`take_early`. An action with ``on_entry`` needs one: an event before it is no entry.
+        """
+        if self.on_entry is not None:
+            return self._begun or packet.kind is Kind.RESPONSE
+        return self._begun or self.assertions is not None or packet.kind is Kind.RESPONSE
+
+    def take_early(self, response: Packet) -> list[Packet]:
+        """Remove and return what arrived before this Response: events that are not part of the answer."""
+        if self._begun or self.assertions is None or response.kind is not Kind.RESPONSE:
+            return []
+        self._begun = True
+        early, self.packets, self.size = self.packets, [], 0
+        return early
+
+    def take_entries(self, complete: bool) -> list[Packet]:
+        """Remove and return the entries that have arrived, for ``on_entry``. ``complete``: the answer is complete."""
+        if self.assertions is None:
+            kept = [] if self._response is None else self._response.events
+        else:
+            kept = self.packets[1:-1] if complete else self.packets[1:]  # between the Response and the end
+            del self.packets[1 : 1 + len(kept)]
+        entries = kept[:]
+        kept.clear()
+        self.taken += len(entries)
+        self.size -= sum(memory_of(len(one.raw), len(one)) for one in entries)
+        return entries
+
+    def is_ended_by(self, packet: Packet) -> bool:
+        """Whether an end of list without an ActionID ends our list."""
+        return self.assertions is None or any(_holds(one, packet) for one in self.assertions)
+
+    def parts_of(self, packet: Packet) -> list[Packet]:
+        """The entries in a packet. There are several if a server module forgot the blank lines between them.
+
+        If the ActionID directly follows ``Event``, it does so in every entry, and nobody else can put it there. In a
+        list of an unknown module, an event with the first entry's name, or one that ends the list, is an entry too.
+        """
+        if packet.kind is not Kind.EVENT or not packet.has_repeats():
+            return [packet]
+        if self.quirk.merged_entries:
+            return packet.split_events()
+        begins_with_id, may_lack_it = self._begins_with_id(packet), not puts_ids_into_entries(self.action)
+
+        def starts_one(part: Packet) -> bool:
+            if begins_with_id and self._begins_with_id(part):
+                return True
+            return may_lack_it and (part.event_name == packet.event_name or part.list_marker in LIST_ENDS)
+
+        return packet.split_events(starts_one)
+
+    def _begins_with_id(self, event: Packet) -> bool:
+        _event, *behind = event.headers[:2]
+        return [(ascii_lower(name), ascii_lower(value)) for name, value in behind] == [("actionid", self.key)]
+
+    def abandon(self) -> None:
+        """Stop waiting: discard what has arrived, and keep nothing that still arrives."""
+        self.abandoned = True
+        self.packets = []
+        self.entries = None
+        if self._response is not None:
+            self._response = Packet()  # the list is still open
+
+    def keep(self, packets: list[Packet], packet: Packet) -> None:
+        """Add a part of the answer to ``packets``, and count its memory."""
+        if not self.abandoned:
+            packets.append(packet)
+            self.size += memory_of(len(packet.raw), len(packet))
+
+    def _take_composite(self, packet: Packet) -> Optional[Result]:
+        self.collecting = self.collecting or packet.list_marker == "start"
+        self.keep(self.packets, packet)
+        if mark_error(packet):
+            return self.packets
+        for assertion in self.assertions or ():
+            if _holds(assertion, packet):
+                if not self.abandoned:
+                    self.packets[0].suspect = lacks_entries(packet, self.taken + len(self.packets) - 2)
+                return self.packets
+        return None
+
+    def _take_response(self, packet: Packet) -> Optional[Result]:
+        if mark_error(packet):
+            return packet
+        opens_list = packet.list_marker == "start"
+        if not (opens_list or self.quirk.ends_with or self.quirk.single_event):
+            return packet
+        self._begun = self.collecting = True
+        self._response = packet
+        self._single = self.quirk.single_event and not opens_list  # exactly one event follows
+        if not self.abandoned:
+            self.size += memory_of(len(packet.raw), len(packet))
+            ordinary = opens_list and not (self.quirk.gathers_events or self.quirk.anonymous_entry)
+            self.entries = packet.events if ordinary and self.on_entry is None else None
+        return None
+
+    def _take_entry(self, packet: Packet) -> Optional[Result]:
+        response = self._response
+        assert response is not None
+        if packet.kind is Kind.RESPONSE:
+            if not mark_error(packet):
+                return None  # a second Response changes nothing
+            packet.events = response.events
+            return packet
+        if packet.list_marker in LIST_ENDS or (packet.event_name == self.quirk.ends_with != ""):
+            response.complete = packet
+            response.suspect = lacks_entries(packet, self.taken + len(response.events))
+            return response
+        self.keep(response.events, packet)
+        return response if self._single else None
+
+    def fail(self, error: AMIError) -> Result:
+        """Make the answer for an action that failed with ``error``. It includes what had arrived."""
+        failure = Packet.failure(error, self.action_id)
+        if self.assertions is not None:
+            return [*self.packets, failure]
+        if self._response is not None:
+            failure.events = self._response.events
+        return failure
+
+
+class PendingResult(Pending):
+    """Waits for the OriginateResponse event of an asynchronous Originate, or for the refusal."""
+
+    __slots__ = ()
+
+    def wants(self, packet: Packet) -> bool:
+        if packet.kind is Kind.RESPONSE:
+            return lowered(packet, "response") in FAILURES
+        return packet.event_name == "originateresponse"
+
+    def take(self, packet: Packet) -> Optional[Result]:
+        if packet.kind is Kind.RESPONSE:
+            mark_error(packet)
+        elif not first_is(packet, "response", "success"):
+            packet.error = call_failed(packet.first("reason", ""))
+        return packet
 
 
 @dataclass
@@ -52,7 +302,7 @@ class Entry:
 
 
 class InFlight:
-    """Pending actions by ActionID, case-insensitive. Incomplete answers may take up to ``max_answer`` bytes."""
+    """Pending actions by ActionID in lower case. Incomplete answers may take up to ``max_answer`` bytes."""
 
     def __init__(self, max_answer: int = DEFAULT_MAX_ANSWER) -> None:
         self._max_answer = max_answer
@@ -60,9 +310,9 @@ class InFlight:
         self._pending: dict[str, Pending] = {}  # in the order of sending
         self._results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
-        self._fences: OrderedDict[str, Pending] = (
-            OrderedDict()
-        )  # id of the Ping after a raw-text action, to that action
+        self._fences: OrderedDict[str, Pending] = OrderedDict()  # by the id of the Ping after a raw-text action
+        #: The tables of ids that the server may still send.
+        self.awaited = (self._pending, self._results, self._abandoned, self._fences)
         self.collecting: dict[str, Pending] = {}  # actions with an open list, in order, including abandoned ones
         # What comes before the answers: events with an action's id that arrived before its Response, and entries.
         self.early: list[Union[Packet, Entry]] = []
@@ -71,14 +321,8 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._pending) + len(self._results)
 
-    def __contains__(self, action_id: str) -> bool:
-        key = ascii_lower(action_id)
-        return key in self._pending or key in self._results or key in self._abandoned or key in self._fences
-
-    @property
-    def awaits_something(self) -> bool:
-        """Whether any event with an ActionID may be part of an answer."""
-        return bool(self._pending or self._results or self._abandoned or self._fences)
+    def __contains__(self, key: str) -> bool:
+        return any(key in table for table in self.awaited)
 
     def add(self, pending: Pending) -> None:
         """Add an action, or a wait for an action's OriginateResponse."""
@@ -88,7 +332,7 @@ class InFlight:
             return
         self._pending[key] = pending
         if pending.fence_id:
-            self._fences[ascii_lower(pending.fence_id)] = pending
+            self._fences[pending.fence_id] = pending
 
     def find(self, action_id: str) -> list[Pending]:
         """The action with that ActionID, and the wait for its OriginateResponse, as far as they are open."""
@@ -109,7 +353,7 @@ class InFlight:
 
     def remove_fence(self, pending: Pending) -> None:
         """Remove the Ping after an action, if there is one. Neither of them was sent."""
-        self._fences.pop(ascii_lower(pending.fence_id), None)
+        self._fences.pop(pending.fence_id, None)
 
     def abandon(self, pending: Pending) -> None:
         """From now on, recognise and discard late packets for an action that was sent and then removed."""
@@ -117,13 +361,13 @@ class InFlight:
         self._abandoned[pending.key] = pending
         if len(self._abandoned) > MAX_ABANDONED:
             key, oldest = self._abandoned.popitem(last=False)
-            self._fences.pop(ascii_lower(oldest.fence_id), None)
+            self._fences.pop(oldest.fence_id, None)
             self.collecting.pop(key, None)
 
     def clear(self) -> list[Pending]:
         """Remove everything. Return the actions that are still owed an answer, in the order of sending."""
         owed = [*self._pending.values(), *self._results.values()]
-        for table in (self._pending, self._results, self._abandoned, self._fences, self.collecting, self._ended):
+        for table in (*self.awaited, self.collecting, self._ended):
             table.clear()
         self._kept = 0
         return owed
@@ -182,7 +426,7 @@ class InFlight:
 
     def list_gone_on(self, event: Packet) -> Optional[Packet]:
         """Return the Response of an ended list if this event is another entry of it. Each list is reported once."""
-        ended = self._ended.get(ascii_lower(event.first("actionid", "")))
+        ended = self._ended.get(lowered(event, "actionid"))
         response = None if ended is None or event.event_name == "userevent" else ended()
         if response is None or response.suspect:
             return None
@@ -195,10 +439,10 @@ class InFlight:
         Status puts variables before the ActionID (manager.c, generate_status), and they may contain forged headers. But
         an event with the list's id is an entry of that list, because nobody else knows the id.
         """
-        keys = [ascii_lower(one) for one in packet.getall("actionid")]
-        if len(keys) > 1 and packet.kind is Kind.EVENT:
-            return next((key for key in keys if key in self.collecting), keys[0])
-        return keys[0] if keys else ""
+        first = lowered(packet, "actionid")
+        if packet.kind is not Kind.EVENT or not self.collecting or first in self.collecting:
+            return first
+        return next((key for key in map(ascii_lower, packet.getall("actionid")) if key in self.collecting), first)
 
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
         """The action that a packet belongs to. UserEvents belong to none: any user may send one with any ActionID."""
@@ -259,7 +503,7 @@ class InFlight:
             return []
         if not self.forget(pending):
             return []
-        if ascii_lower(pending.fence_id) in self._fences:  # an error replaced the text
+        if pending.fence_id in self._fences:  # an error replaced the text
             self.abandon(pending)
         pending.restart()  # the deadline queue may keep the action for a while; let go of its answer
         return [Done(pending, result)]
@@ -286,3 +530,39 @@ class InFlight:
         pending = self._fences.pop(key)
         text = b"\r\n".join(packet.raw for packet in pending.packets)
         return self._complete(pending, Packet.of_text(text, pending.action_id))
+
+
+def memory_of(length: int, headers: int) -> int:
+    """Approximate memory, in bytes, of a packet with this length in bytes and this number of headers."""
+    return max(length, MIN_PACKET_SIZE, HEADER_SIZE * headers)
+
+
+def lacks_entries(complete: Packet, arrived: int) -> bool:
+    """Whether the end of a list counts more entries than arrived.
+
+    Asterisk drops what a slow reader does not take in time. A lower count means nothing: DBGetTree of 16 always says 1.
+    """
+    claimed = whole_number(complete.first("listitems", ""))
+    return claimed is not None and claimed > arrived
+
+
+def _holds(assertion: Mapping[str, str], packet: Packet) -> bool:
+    """Whether a packet has the asserted value of each header. For ``Event``, only the first header counts."""
+    return all(_asserted(packet, name) == value for name, value in assertion.items())
+
+
+def _asserted(packet: Packet, name: str) -> str:
+    if name == "event":
+        return packet.event_name or "\n"
+    if name == "eventlist":
+        return packet.list_marker or "\n"
+    return lowered(packet, name, "\n")
+
+
+def _folded(assertion: Assertion) -> dict[str, str]:
+    if not isinstance(assertion, Mapping):
+        raise TypeError(f"an assertion is a mapping of header to value, not {type(assertion).__name__}")
+    return {
+        ascii_lower(str(name).strip(TRIMMED)): ascii_lower(str(value).strip(TRIMMED))
+        for name, value in assertion.items()
+    }

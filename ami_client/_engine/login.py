@@ -13,8 +13,7 @@ from ..errors import LoginRefused, ProtocolError
 from ..stats import Stats
 from .encode import encode_headers
 from .framing import DEFAULT_MAX_PACKET
-from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader
-from .pending import first_is, mark_error, server_reason
+from .packet import DEFAULT_MAX_LINES, Kind, Packet, PacketReader, first_is, mark_error, server_reason
 from .state import BANNER, CONNECTED, FINISHED, Move, State, StateMachine
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 
@@ -71,6 +70,7 @@ class Greeting(StateMachine):
         state, banner: the current :class:`State`; the server's first line, None until it arrives.
         stats: its counters: events, responses, logins, malformed, dropped.
         outgoing: bytes to send to the server.
+        reader: makes packets from the server's bytes.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class Greeting(StateMachine):
         super().__init__(on_state)
         self.login = login
         self.stats = Stats() if stats is None else stats
-        self._reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
+        self.reader = PacketReader(fold_case=fold_case, max_packet=max_packet, max_lines=max_lines)
         self.outgoing = bytearray()
         self._waiting: dict[str, bytes] = {}  # actions that wait for the login, by folded ActionID
 
     @property
     def banner(self) -> Optional[str]:
         """The server's first line, trimmed; None until it arrives."""
-        return self._reader.banner
+        return self.reader.banner
 
     @property
     def mixes_line_ends(self) -> bool:
         """Whether the banner ended in CR LF but a later packet ends in LF alone, so that its end goes unnoticed."""
-        return self._reader.mixes_line_ends
+        return self.reader.mixes_line_ends
 
     @property
     def ami_version(self) -> Optional[str]:
@@ -107,7 +107,7 @@ class Greeting(StateMachine):
 
     def _log_in(self) -> Iterator[LoginDone]:
         while self.state not in (CONNECTED, FINISHED):
-            packet = self._reader.next_packet()
+            packet = self.reader.next_packet()
             if self.state is BANNER and self.banner is not None:
                 self._start_login()
             if packet is None:

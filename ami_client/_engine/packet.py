@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union, overload
 
-from ..errors import AMIError, ProtocolError
+from ..errors import ActionFailed, AMIError, ProtocolError
 from . import values
 from .encode import encode_action
 from .framing import DEFAULT_MAX_PACKET, Cutter
 from .line_cache import MEMOS, fold_value, split_line
-from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, unescape, whole_number
+from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, printable, unescape, whole_number
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -398,6 +398,36 @@ class PacketReader(Cutter):
         packet = Packet.parse(head, fold_case=self._fold_case, eol=self.eol, body=raw[body:])
         packet.raw = raw
         return packet
+
+
+# Values of Response for a failed action. jabber_send in res_jabber.c (removed in 12) says Failure.
+FAILURES = ("error", "failure", "failed", "fail")
+
+
+def lowered(packet: Packet, name: str, default: str = "") -> str:
+    """The value of the first header of that name in lower case, or ``default``."""
+    return ascii_lower(packet.first(name, default))
+
+
+def first_is(packet: Packet, name: str, value: str) -> bool:
+    """Whether the first header of that name has this value, compared without case. ``value`` is in lower case."""
+    return lowered(packet, name) == value
+
+
+def mark_error(packet: Packet) -> bool:
+    """Whether the packet is a Response to a failed action. If so, set its ``error``."""
+    if packet.kind is not Kind.RESPONSE or lowered(packet, "response") not in FAILURES:
+        return False
+    if packet.error is None:
+        packet.error = ActionFailed(server_reason(packet))
+    return True
+
+
+def server_reason(packet: Packet) -> str:
+    """The server's explanation of an error: the output of a failed Command, else the message."""
+    output = (line.strip(TRIMMED) for line in packet.output)
+    message = "".join(packet.originals("message")[:1]).strip(TRIMMED)
+    return printable(next(filter(None, output), message) or "the server gave no reason")
 
 
 def _kind(raw: bytes, position: int = 0) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from typing import Union
 
 from .text import TRIMMED, ascii_lower
@@ -116,7 +115,6 @@ WITH_IDS = frozenset(
 )
 
 
-@lru_cache(maxsize=256)
 def quirk_of(action: str) -> Quirk:
     """The known quirk of an action, or the regular one."""
     return QUIRKS.get(ascii_lower(action), REGULAR)

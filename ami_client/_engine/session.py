@@ -1,6 +1,6 @@
 """One AMI session without its socket: login, actions in flight, assembled answers. No I/O here.
 
-:meth:`Session.feed` takes bytes from the server, and :meth:`Session.outcomes` yields what they mean.
+:meth:`Session.outcomes` takes bytes from the server, and yields what they mean.
 :meth:`Session.take_outgoing` returns the bytes for the server.
 
 Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional, Protocol, Union
+from functools import lru_cache
+from typing import Callable, NamedTuple, Optional, Protocol, Union
 
 from ..errors import AMIError, LimitReached
 from ..stats import Stats
 from .action_ids import ActionIDs
-from .encode import Params, encode_action, encode_plain, take_action_id
+from .encode import Params, encode_action, plain_form, take_action_id
 from .framing import DEFAULT_MAX_PACKET
-from .in_flight import Done, Entry, InFlight
+from .in_flight import DEFAULT_MAX_ANSWER, Assertion, Done, Entry, InFlight, Pending, PendingResult, Result
 from .line_cache import FIRST_LINES
 from .login import Greeting, Login, LoginDone
-from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet
-from .pending import DEFAULT_MAX_ANSWER, Assertion, Pending, PendingResult, Result, first_is
-from .quirks import Quirk
+from .packet import DEFAULT_MAX_LINES, EVENT, RESPONSE, Packet, first_is
+from .quirks import Quirk, quirk_of
 from .state import CONNECTED, FINISHED, Move, State
+from .text import TRIMMED, ascii_lower
 
 
 class Wanted(Protocol):
@@ -49,6 +50,21 @@ class ListGoneOn:
 Outcome = Union[LoginDone, Done, Entry, ListGoneOn, Packet]
 
 _NO_LIST = None, 0
+
+
+class _Known(NamedTuple):
+    """What is the same for all actions of one name."""
+
+    name: str  # trimmed
+    quirk: Quirk
+    form: bytes  # see plain_form
+
+
+@lru_cache(maxsize=256)
+def _known(action: str) -> _Known:
+    name = action.strip(TRIMMED)
+    return _Known(name, quirk_of(name), plain_form(name))
+
 
 # Number of events to check after the end of a list, to notice a list that goes on.
 WATCHED_BEHIND_A_LIST = 1000
@@ -132,18 +148,22 @@ class Session(Greeting):
             raise TypeError(f"an action's name is a str, not {type(action).__name__}")
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
+        known = _known(action)
+        if quirk is None:
+            quirk = known.quirk
         own_id, others = (None, None) if params is None else take_action_id(params)
-        pending = Pending(own_id or self._new_id(), action, callback, assertions, quirk, on_entry)
-        quirk = pending.quirk
-        if own_id or others:
-            data = encode_action(pending.action, others, pending.action_id)
+        action_id = own_id or self._new_id()
+        pending = Pending(action_id, known.name, callback, assertions, quirk, on_entry)
+        if own_id or others or not known.form:
+            data = encode_action(known.name, others, action_id)
             if own_id:
+                pending.key = ascii_lower(own_id)
                 self._id_mark = b""
         else:
-            data = encode_plain(pending.action, pending.action_id)
+            data = known.form % action_id.encode()
         if callback is not None and quirk.raw_text:
             pending.fence_id = self._new_id()
-            data += encode_plain("Ping", pending.fence_id)
+            data += plain_form("Ping") % pending.fence_id.encode()
         self._queue(pending, data)
         if quirk.logs_off:
             self._asked_to_log_off = True
@@ -167,7 +187,7 @@ class Session(Greeting):
         self._in_flight.add(pending)
 
     def _queue(self, pending: Pending, data: bytes) -> None:
-        self._reader.marked = True
+        self.reader.marked = True
         key = pending.key
         if not self._id_mark and (key in self._in_flight or key in self._waiting):
             raise ValueError(f"ActionID {pending.action_id!r} is already in flight")
@@ -180,7 +200,7 @@ class Session(Greeting):
 
     def expect_result(self, action_id: str, callback: Callable[..., object]) -> Pending:
         """Call ``callback(conn, packet)`` once, with the OriginateResponse or the refusal of an action just sent."""
-        result = PendingResult(action_id, "Originate", callback)
+        result = PendingResult(action_id, "Originate", callback, key=ascii_lower(action_id))
         self._in_flight.add(result)
         return result
 
@@ -208,7 +228,7 @@ class Session(Greeting):
         then.
         """
         self.move(Move.FINISH)
-        self._reader.clear()
+        self.reader.clear()
         self._waiting.clear()
         owed = self._in_flight.clear()
         # By ActionID, which an Originate and the wait for its OriginateResponse share.
@@ -224,27 +244,20 @@ class Session(Greeting):
 
     # -- incoming
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes from the server, in chunks of any size."""
-        self._reader.feed(data)
+    def outcomes(self, data: bytes) -> Iterator[Outcome]:
+        """Take bytes from the server, in chunks of any size, and yield what they mean, one by one.
 
-    @property
-    def packets(self) -> int:
-        """A counter that grows with each read that contains the end of a packet."""
-        return self._reader.cuts
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield what the bytes fed so far mean, one by one. Stop if the session is finished meanwhile.
-
-        Raises ProtocolError if the peer does not speak AMI or exceeds a limit.
+        It stops if the session is finished meanwhile. Raises ProtocolError if the peer does not speak AMI, or exceeds a
+        limit.
         """
+        self.reader.feed(data)
         if self.state is not CONNECTED:
             yield from self._log_in()
             if self.state is not CONNECTED:
                 return
         # Every packet takes this path. A call for each step would make it a sixth longer (benchmark a). Packets in an
         # unusual form go through the reader's read(), with the same result.
-        reader, in_flight, stats, wanted = self._reader, self._in_flight, self.stats, self._wanted
+        reader, in_flight, stats, wanted = self.reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
         if self._last_list[1] != stats.events:  # let go of the list, which may be large
             self._last_list = _NO_LIST
@@ -292,7 +305,7 @@ class Session(Greeting):
 
     def _pass_over(self, unwanted: Mapping[bytes, bool]) -> None:
         """Skip the next events if nobody listens to them: count them, but do not parse them."""
-        reader = self._reader
+        reader = self.reader
         if reader.careful:
             return
         eol, marked = reader.eol, reader.marked
@@ -309,7 +322,7 @@ class Session(Greeting):
         """The text in every part of an answer. Events without it may be skipped."""
         if self._wanted.unwanted is None:
             return b""  # nothing is skipped: no need to search
-        awaited = self._in_flight.awaits_something or self.stats.events < self._watched
+        awaited = any(self._in_flight.awaited) or self.stats.events < self._watched
         return self._id_mark if awaited else None
 
     def _may_be_ours(self, raw: bytes) -> bool:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Optional, Union, overload
 
 from .._engine.encode import Params
-from .._engine.pending import Assertion
+from .._engine.in_flight import Assertion
 from .._engine.quirks import Quirk
 from ..connection import Connection
 from ..messages import Action

@@ -1,4 +1,4 @@
-"""Handles of scheduled callbacks, and the timer queue."""
+"""The timer queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Callable, Optional, SupportsFloat
 
-from ..callbacks import call_guarded
+from ..callbacks import CallbackHandle
 
 #: Cancelled timers stay in the heap until there are more than this, and they are more than half of it.
 _MANY_CANCELLED = 100
@@ -26,37 +26,6 @@ def seconds(value: SupportsFloat) -> float:
     if math.isnan(value):
         raise ValueError("a timer's time is not a number")  # it would disorder all others
     return value
-
-
-class CallbackHandle:
-    """A scheduled callback, returned by the reactor's ``call_soon``."""
-
-    __slots__ = ("_args", "_callback", "_cancelled")
-
-    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
-        if not callable(callback):
-            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
-        self._callback: Optional[Callable[..., object]] = callback
-        self._args = args
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """Cancel the callback; no effect if it was called already."""
-        self._cancelled = True
-        # A cancelled timer may stay in the heap for long. Let go of what it refers to.
-        self._callback, self._args = None, ()
-
-    def cancelled(self) -> bool:
-        """Return whether it was cancelled."""
-        return self._cancelled
-
-    def run(self) -> bool:
-        """Call the callback, guarded. Return False if it was cancelled."""
-        callback = self._callback
-        if callback is None:
-            return False
-        call_guarded(callback, *self._args)
-        return True
 
 
 class TimerHandle(CallbackHandle):

@@ -85,7 +85,7 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         """Send ``data``. No effect before the stream is open and after it is closed."""
-        if data and self._stream is not None:
+        if self._stream is not None:
             self._stream.write(data)
 
     def close(self, *, abort: bool = False) -> None:

@@ -11,10 +11,9 @@ from zlib import crc32
 
 from ami_client._client.dispatch import Routes
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.in_flight import Done
+from ami_client._engine.in_flight import LIST_ENDS, MIN_PACKET_SIZE, Done, Pending, PendingResult
 from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
-from ami_client._engine.pending import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult
 from ami_client._engine.session import ListGoneOn, Outcome, Session, Wanted
 from ami_client._engine.state import Move, State
 from ami_client._engine.text import TRIMMED, ascii_lower
@@ -287,9 +286,8 @@ class Play:
         for piece in pieces:
             if self.error is not None:
                 return
-            self.session.feed(piece)
             try:
-                for outcome in self.session.outcomes():
+                for outcome in self.session.outcomes(piece):
                     self.note(outcome)
             except ProtocolError as error:
                 self.error = error
@@ -337,7 +335,7 @@ class Play:
             assert sum(len(one.raw) for one in parts_of(done)) <= MAX_ANSWER
             self.note(done)
         assert self.session.pending == 0
-        assert list(self.session.outcomes()) == []
+        assert list(self.session.outcomes(b"")) == []
         counted = self.session.stats
         assert counted.events >= sum(isinstance(one, Packet) for one in self.outcomes)
         assert counted.events == sum(isinstance(one, Packet) for one in self.outcomes) or not self.wants_all

@@ -10,10 +10,9 @@ from typing import Any, Optional
 from server_texts import BANNER, WELCOME
 
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.in_flight import Done
+from ami_client._engine.in_flight import Done, Pending, Result
 from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
-from ami_client._engine.pending import Pending, Result
 from ami_client._engine.session import Outcome, Session
 from ami_client._engine.state import Move
 from ami_client.errors import ConnectionLost
@@ -88,8 +87,7 @@ class Client:
 
     def feed(self, *pieces: bytes) -> None:
         for piece in pieces:
-            self.session.feed(piece)
-            self.outcomes += self.session.outcomes()
+            self.outcomes += self.session.outcomes(piece)
 
     def send(self, action: str, params: Any = None, assertions: Any = None) -> Pending:
         """Send an action for whose answer somebody waits."""

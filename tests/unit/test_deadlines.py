@@ -11,7 +11,7 @@ from fake_network import Peer
 from ami_client import Packet, Reactor
 from ami_client._client import timeouts as deadlines_module
 from ami_client._client.timeouts import Deadlines
-from ami_client._engine.pending import Pending
+from ami_client._engine.in_flight import Pending
 from ami_client.testing import FakeClock, FakeSelector
 
 Late = list[str]

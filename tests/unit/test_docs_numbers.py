@@ -12,9 +12,8 @@ from ami_client import Options, stats
 from ami_client._client.server_pool import STARTING_AT_ONCE, STARTING_TIME, TURNED_AWAY_AT_MOST
 from ami_client._engine.action_ids import ID_SIZE, START_SIZE
 from ami_client._engine.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
-from ami_client._engine.in_flight import MAX_ABANDONED
+from ami_client._engine.in_flight import HEADER_SIZE, MAX_ABANDONED, MIN_PACKET_SIZE
 from ami_client._engine.line_cache import MEMO_SIZE
-from ami_client._engine.pending import HEADER_SIZE, MIN_PACKET_SIZE
 from ami_client._transport.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
 from ami_client._transport.transport import USUAL_PORT
 from ami_client.actions import ORIGINATE_TIMEOUT

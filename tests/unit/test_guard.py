@@ -14,7 +14,8 @@ from fake_network import URL, Calls, Life, Network, Peer
 from server_texts import REFUSAL
 
 from ami_client import Connection, Reactor
-from ami_client.callbacks import Guard, call_guarded
+from ami_client._client.dispatch import Guard
+from ami_client.callbacks import call_guarded
 from ami_client.errors import ConnectionFinished
 from ami_client.stats import Stats
 

@@ -13,8 +13,8 @@ from fuzz.target import ACTIONS, check
 from fuzz.words import mutate, seeds, with_our_ids
 from server_texts import WELCOME
 
+from ami_client._engine.in_flight import Pending, Result
 from ami_client._engine.packet import PacketReader
-from ami_client._engine.pending import Pending, Result
 from ami_client._engine.state import State
 from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost, LoginRefused, ProtocolError
 from ami_client.packet import Kind, Packet

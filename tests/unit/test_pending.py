@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_client import message, read_one
+from engine_client import Client, message, read_one
 
-from ami_client._engine.pending import Pending, PendingResult, first_is, mark_error
-from ami_client._engine.quirks import QUIRKS
+from ami_client._engine.in_flight import Pending, PendingResult
+from ami_client._engine.packet import first_is, mark_error
+from ami_client._engine.quirks import QUIRKS, quirk_of
 from ami_client.errors import ActionFailed, ActionTimeout
 from ami_client.packet import Packet
 
@@ -18,7 +19,7 @@ def packet(*lines: str) -> Packet:
 
 
 def pending(action: str = "Status", *assertions: dict[str, object]) -> Pending:
-    return Pending("id-1", action, None, assertions or None)
+    return Pending("id-1", action, None, assertions or None, quirk_of(action))
 
 
 OK = packet("Response: Success", "ActionID: id-1")
@@ -191,7 +192,7 @@ def test_a_refusal_says_what_the_server_said() -> None:
 
 
 def test_odd_actions_are_known_without_case() -> None:
-    assert pending(" WAITEVENT ").quirk is QUIRKS["waitevent"]
+    assert Client.logged_in().send(" WAITEVENT ").quirk is QUIRKS["waitevent"]
     assert all(name == name.lower() for name in QUIRKS)
 
 

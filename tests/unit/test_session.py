@@ -236,9 +236,8 @@ def test_what_waits_for_the_login_fails_too() -> None:
 
 
 def test_the_rest_of_the_buffer_is_not_looked_at_after_the_end(client: Client) -> None:
-    client.session.feed(event("A") + event("B"))
     seen = []
-    for outcome in client.session.outcomes():
+    for outcome in client.session.outcomes(event("A") + event("B")):
         seen.append(outcome)
         client.lose()
     assert len(seen) == 1
@@ -253,9 +252,8 @@ def test_finishing_twice_is_a_bug_of_ours(client: Client) -> None:
 
 def test_more_than_max_packet_is_a_protocol_error() -> None:
     client = Client.logged_in(max_packet=2000)
-    client.session.feed(b"Event: A\r\nX: " + b"y" * 3000)
     with pytest.raises(ProtocolError):
-        list(client.session.outcomes())
+        list(client.session.outcomes(b"Event: A\r\nX: " + b"y" * 3000))
 
 
 def test_a_session_starts_without_anything() -> None:

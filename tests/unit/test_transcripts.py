@@ -13,7 +13,7 @@ from cases import for_each
 from engine_client import DATA, Client, packets_of
 from server_texts import BANNER, WELCOME
 
-from ami_client._engine.pending import Pending
+from ami_client._engine.in_flight import Pending
 from ami_client._engine.state import State
 from ami_client._engine.text import TRIMMED
 from ami_client.packet import Kind, Packet

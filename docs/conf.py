@@ -20,7 +20,7 @@ author = "ami_client contributors"
 copyright = f"2026, {author}"
 version = release = __version__
 
-# docs/state_diagram.py, docs/dialogue_diagram.py, docs/ways_diagram.py, docs/command_reference.py,
+# docs/state_diagram.py, docs/dialogue_diagram.py, docs/ways.py, docs/ways_diagram.py, docs/command_reference.py,
 # docs/catalogue_tables.py
 sys.path.insert(0, str(Path(__file__).parent))
 extensions = [

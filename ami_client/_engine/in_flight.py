@@ -16,9 +16,9 @@ from typing import Callable, Optional, Union
 from weakref import ref
 
 from ..errors import AMIError, LimitReached, call_failed
-from .packet import FAILURES, Kind, Packet, first_is, lowered, mark_error
+from .packet import FAILURES, Kind, Packet, first_is, first_number, lowered, mark_error
 from .quirks import REGULAR, Quirk, puts_ids_into_entries
-from .text import TRIMMED, ascii_lower, whole_number
+from .text import TRIMMED, ascii_lower
 
 Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]
@@ -542,7 +542,7 @@ def lacks_entries(complete: Packet, arrived: int) -> bool:
 
     Asterisk drops what a slow reader does not take in time. A lower count means nothing: DBGetTree of 16 always says 1.
     """
-    claimed = whole_number(complete.first("listitems", ""))
+    claimed = first_number(complete, "listitems")
     return claimed is not None and claimed > arrived
 
 

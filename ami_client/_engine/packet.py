@@ -409,6 +409,11 @@ def lowered(packet: Packet, name: str, default: str = "") -> str:
     return ascii_lower(packet.first(name, default))
 
 
+def first_number(packet: Packet, name: str) -> Optional[int]:
+    """The first header of that name as a whole number; None if it is no number, or missing."""
+    return whole_number(packet.first(name, ""))
+
+
 def first_is(packet: Packet, name: str, value: str) -> bool:
     """Whether the first header of that name has this value, compared without case. ``value`` is in lower case."""
     return lowered(packet, name) == value

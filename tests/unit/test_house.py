@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from functools import cache
+from pathlib import Path
 
+from cases import for_each
 from fake_network import Peer
 from pyee import EventEmitter
 
 from ami_client import Connection
 from ami_client.php import OTHER_NAMES, camel_case
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # behind what is installed, which the other tests are about
+
+from docs.ways import Way, ways
 
 PROPERTIES = """
 addr ami_version banner connected dropped error finished host last_received lost options pool port reconnecting
@@ -47,3 +55,36 @@ def test_a_connection_has_few_attributes_of_its_own(peer: Peer) -> None:
 
 def test_a_connection_has_three_bases_at_most() -> None:
     assert [base.__name__ for base in Connection.__bases__] == ["Actions", "EventHandlers"]
+
+
+# The most files on a way. What comes in counts from the reactor's call of the reader on. The start and the end of a
+# list pass through two files more than an answer: a short way for them would be a second copy of the careful one.
+MOST = {"ping": 8, "answer": 9, "list": 11, "event": 8}
+
+
+@cache
+def traced() -> dict[str, Way]:
+    return ways()
+
+
+@for_each("name", MOST)
+def test_a_way_is_short(name: str) -> None:
+    assert len(traced()[name]) <= MOST[name], list(traced()[name])
+
+
+@for_each("name", MOST)
+def test_no_file_on_a_way_is_called_by_two_others_and_none_calls_back(name: str) -> None:
+    way = traced()[name]
+    first, *others = way
+    assert way[first].callers == []
+    assert {room: way[room].callers for room in others if len(way[room].callers) != 1} == {}
+
+
+def test_a_way_ends_where_it_should() -> None:
+    ends = {
+        "ping": "_transport/stream",
+        "answer": "_engine/in_flight",
+        "list": "_engine/text",
+        "event": "_client/dispatch",
+    }
+    assert {name: end in traced()[name] for name, end in ends.items()} == dict.fromkeys(ends, True)

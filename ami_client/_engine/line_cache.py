@@ -139,8 +139,10 @@ class HeaderMemo(Memo[bytes, tuple[str, str]]):
     def __missing__(self, line: bytes) -> tuple[str, str]:
         # bytes.lower() changes only ASCII letters, as required; str.lower() would change others too.
         try:
-            name, low = line.lower().decode().split(": ", 1)
-        except ValueError:  # no such separator, or not UTF-8
+            name, separator, low = line.lower().decode().partition(": ")
+        except UnicodeDecodeError:
+            return self._read_odd(line)
+        if not separator:
             return self._read_odd(line)
         name, keeps_case, suspicion = _NAMES[name]
         value = low = low.strip(TRIMMED)

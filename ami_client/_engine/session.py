@@ -281,16 +281,20 @@ class Session(Greeting):
                 packet._form = form
             if event_name:
                 packet.kind = EVENT
-                if "actionid" in packet and event_name != "userevent":
-                    # The first values of the control headers decide. The dict view has them if none is repeated.
-                    plain = len(packet) == len(lines) or _repeats_no_control(raw)
-                    if plain and in_flight.take_entry(packet, len(raw)):
+                if "actionid" not in packet or event_name == "userevent":
+                    if not in_flight.collecting:
+                        stats.events += 1
+                        yield packet
+                        continue
+                # The first values of the control headers decide. The dict view has them if none is repeated.
+                elif len(packet) == len(lines) or _repeats_no_control(raw):
+                    if in_flight.take_entry(packet, len(raw)):
                         self._last_list = _NO_LIST
                         continue
-                elif not in_flight.collecting:
-                    stats.events += 1
-                    yield packet
-                    continue
+                    if self._id_mark and not (in_flight.collecting or in_flight.knows(packet["actionid"].lower())):
+                        stats.events += 1
+                        yield packet
+                        continue
             else:
                 packet.kind = RESPONSE
                 packet.error = packet.complete = None  # always read for a Response: see Packet.__getattr__

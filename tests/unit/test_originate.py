@@ -69,6 +69,14 @@ def test_a_call_that_somebody_wants_synchronous_still_has_its_result(peer: Peer)
     assert [packet.error for packet in results] == [None]
 
 
+@pytest.mark.parametrize("fold_case", [True, False])
+def test_the_result_is_found_in_whatever_case_the_id_comes(network: Network, fold_case: bool) -> None:
+    peer = network.log_in(fold_case=fold_case)
+    action_id, results = originated(peer, None)
+    peer.answer(action_id.upper(), "Event: OriginateResponse|Response: Success")
+    assert [packet.error for packet in results] == [None]
+
+
 def test_somebody_elses_result_is_not_ours(peer: Peer) -> None:
     _, results = originated(peer, None)
     peer.answer("other", "Event: OriginateResponse|Response: Success")

@@ -27,6 +27,7 @@ LAYERS = {
     "doors to all connections": "connection pool",
     "front door": "__init__",
     "fronts": "_fronts",
+    "what is going on": "model",
     "built on top": "aio blocking catalogue prometheus testing demo cli __main__",
 }
 RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}

@@ -54,7 +54,7 @@ class Channel:
 
 @dataclass(frozen=True, **_SLOTS)
 class Bridge:
-    """A bridge. ``channels`` are the names of those in it, in the order in which they came.
+    """A bridge with somebody in it. ``channels`` are the names of those, in the order in which they came.
 
     ``type``, ``technology``, ``creator`` and ``name`` are Asterisk's words: a conference has the creator ``ConfBridge``
     and the room as its name.
@@ -91,7 +91,7 @@ class Call:
     that began to hear each other last, the one who came first in front; None while nobody hears anybody.
 
     ``state`` is ``new``, ``ringing``, ``queued``, ``up``, ``held`` or ``ended``. ``answered`` is when two parties first
-    heard each other, or an application answered. ``queue`` is the queue that the call is in or was in last. ``reason``
+    heard each other. ``queue`` is the queue that the call is in or was in last. ``reason``
     says why it ended, ``""`` until then. ``channels`` are names, ``bridges`` ids: the keys of the model's mappings.
     """
 

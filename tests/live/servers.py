@@ -51,15 +51,19 @@ class AsteriskServer:
     stay the same over `restart()`, and over `kill()` and `start()`. A server dies with the
     process (strictly: the thread) that started it. Usable as a context manager.
 
-    It listens on ``host``, an address of the network namespace that it is started in.
+    It listens on ``host``, an address of the network namespace that it is started in. ``config``
+    names a directory of `config/` whose files replace those of the same name; ``values`` are filled
+    in there, as `@NAME@`.
     """
 
     username = "bench"
     secret = "secret"
 
-    def __init__(self, version: str, host: str = _HOST) -> None:
+    def __init__(self, version: str, host: str = _HOST, config: str = "", **values: object) -> None:
         self.version = version
         self.host = host
+        self._config = [config, f"{config}-{version}"] if config else []
+        self._values = values
         self._root = chroot_directory(version)
         self._ports: dict[str, int] = {}
         self._run: Path | None = None
@@ -76,6 +80,10 @@ class AsteriskServer:
     def tls_port(self) -> int:
         """The port of the manager interface inside TLS, known once started."""
         return self._port("AMI_TLS_PORT")
+
+    def sip_port(self, driver: str = "PJSIP") -> int:
+        """The port of a SIP driver, known once started: PJSIP, or SIP (16 only)."""
+        return self._port(f"{driver}_PORT")
 
     @property
     def ca_file(self) -> Path:
@@ -242,7 +250,8 @@ class AsteriskServer:
             (run / name).mkdir()
         values: dict[str, object] = {"RUN": self._inside(), "TLS": f"/{TLS_DIRECTORY}", "HOST": self.host}
         values.update(self._ports)
-        for directory in ("common", self.version):
+        values.update(self._values)
+        for directory in ("common", self.version, *self._config):
             for template in sorted((CONFIG_DIRECTORY / directory).glob("*.conf")):
                 text = _fill_in(template.read_text(encoding="utf-8"), values)
                 (run / "etc" / template.name).write_text(text, encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Channels, bridges and calls as the model keeps them: mutable, and linked to each other. No I/O here.
+
+Each makes its frozen record when somebody asks for it: far fewer are asked for than events come.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .headers import birth, endpoint_of, is_internal
+from .records import Bridge, Call, Channel, Party
+
+# How many parties of a call are remembered after they have left: a queue may ring hundreds of telephones in turn.
+MAX_PAST = 100
+
+
+class LiveChannel:
+    """A channel. ``other`` is the other half of a Local channel, ``dialled`` says whether it was called."""
+
+    __slots__ = (
+        "birth",
+        "bridge",
+        "call",
+        "caller",
+        "connected",
+        "connected_number",
+        "dialled",
+        "exten",
+        "is_internal",
+        "key",
+        "linkedid",
+        "name",
+        "number",
+        "on_hold",
+        "other",
+        "paired",
+        "party",
+        "queue",
+        "server",
+        "started",
+        "state",
+        "uniqueid",
+    )
+
+    def __init__(self, server: str, key: str, uniqueid: str, name: str, exten: str, started: float) -> None:
+        self.server = server
+        self.key = key  # of the model's tables: the Uniqueid in lower case
+        self.uniqueid = uniqueid
+        self.birth = birth(uniqueid)
+        self.rename(name)
+        self.linkedid = ""
+        self.state = "down"
+        self.number = self.caller = self.connected_number = self.connected = ""
+        self.exten = exten
+        self.started = started
+        self.bridge: Optional[LiveBridge] = None
+        self.call: LiveCall
+        self.other: Optional[LiveChannel] = None
+        self.on_hold = self.dialled = False
+        self.paired = False  # the other half is known, or was
+        self.queue = ""
+
+    def rename(self, name: str) -> None:
+        """Give it another name: a masquerade, or a Local channel that became another."""
+        self.name = name
+        self.is_internal = is_internal(name)
+        self.party: Optional[Party] = None
+
+    def as_party(self) -> Party:
+        """Who is at its other end."""
+        if self.party is None:
+            self.party = Party(self.name, endpoint_of(self.name), self.number, self.caller)
+        return self.party
+
+    def record(self) -> Channel:
+        return Channel(
+            self.server,
+            self.name,
+            self.uniqueid,
+            self.linkedid,
+            self.state,
+            self.number,
+            self.caller,
+            self.connected_number,
+            self.connected,
+            self.exten,
+            "" if self.bridge is None else self.bridge.id,
+            self.on_hold,
+            self.started,
+        )
+
+
+class LiveBridge:
+    """A bridge. In a holding one nobody hears anybody."""
+
+    __slots__ = ("channels", "creator", "id", "name", "server", "technology", "type")
+
+    def __init__(self, server: str, bridge_id: str) -> None:
+        self.server = server
+        self.id = bridge_id
+        self.type = self.technology = self.creator = self.name = ""
+        self.channels: dict[str, LiveChannel] = {}
+
+    @property
+    def is_holding(self) -> bool:
+        return self.technology == "holding_bridge" or self.type in ("parking", "holding")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether those in it hear each other and become one call, as far as anybody said what it is."""
+        return not self.is_holding and not self.is_conference
+
+    @property
+    def is_conference(self) -> bool:
+        """Whether those in it hear each other, and stay calls of their own."""
+        return self.type not in ("", "basic", "stasis") and not self.is_holding
+
+    @property
+    def is_parking(self) -> bool:
+        return self.type == "parking"
+
+    @property
+    def unites(self) -> bool:
+        """Whether those in it become one call: what Asterisk calls a smart bridge."""
+        return self.type in ("basic", "stasis") and not self.is_holding
+
+    def record(self) -> Bridge:
+        names = tuple(one.name for one in self.channels.values())
+        return Bridge(self.server, self.id, self.type, self.technology, self.creator, self.name, names)
+
+
+class LiveCall:
+    """A call. ``pairs`` are the keys of those who hear each other now, ``seen`` all that took part."""
+
+    __slots__ = (
+        "aliases",
+        "answered",
+        "awaits",
+        "caller",
+        "cause",
+        "causes",
+        "channels",
+        "dial_status",
+        "has_talked",
+        "heard",
+        "id",
+        "is_told",
+        "is_whole",
+        "key",
+        "optimizing",
+        "outcome",
+        "pairs",
+        "queue",
+        "rings",
+        "seen",
+        "server",
+        "started",
+        "state",
+        "talking",
+        "touched",
+        "was_optimized",
+        "was_up",
+    )
+
+    def __init__(self, server: str, key: str, call_id: str, started: float) -> None:
+        self.server = server
+        self.key = key
+        self.id = call_id
+        self.started = self.touched = started
+        self.answered: Optional[float] = None
+        self.state = "new"
+        self.queue = ""
+        self.channels: dict[str, LiveChannel] = {}
+        self.aliases: list[str] = []  # Linkedids of calls that became part of this one
+        self.caller: Optional[tuple[tuple[int, int], Party]] = None
+        self.seen: dict[str, Party] = {}
+        self.talking: Optional[tuple[Party, Party]] = None
+        self.pairs: frozenset[tuple[str, str]] = frozenset()
+        self.heard: set[str] = set()  # keys of channels that heard somebody
+        self.optimizing: set[str] = set()  # keys of Local channels that are being taken out
+        self.rings = self.has_talked = self.was_up = self.was_optimized = self.is_told = False
+        self.is_whole = False  # it was seen from its beginning, or in a list: all its channels are known
+        self.awaits = ""  # where channels must be of which nobody has told: a bridge's id, or a Local half's name
+        self.dial_status = self.outcome = ""
+        self.causes: list[int] = []  # why dialled channels ended
+        self.cause = 0  # why the last other one ended
+
+    def parties(self) -> tuple[Party, ...]:
+        """Those that take part now, the eldest first; of an ended call, those who heard somebody, else all."""
+        if self.state == "ended":
+            if self.has_talked:
+                first = self.caller[1].channel if self.caller else ""
+                return tuple(party for key, party in self.seen.items() if key in self.heard or party.channel == first)
+            return tuple(self.seen.values())
+        present = [one for one in self.channels.values() if not one.is_internal]
+        if len(present) > 1:
+            present.sort(key=lambda one: one.birth)
+        return tuple(one.as_party() for one in present)
+
+    def record(self, ended: Optional[float] = None, reason: str = "") -> Call:
+        bridges = dict.fromkeys(one.bridge.id for one in self.channels.values() if one.bridge is not None)
+        return Call(
+            self.server,
+            self.id,
+            self.state,
+            None if self.caller is None else self.caller[1],
+            self.parties(),
+            self.talking,
+            self.queue,
+            self.started,
+            self.answered,
+            ended,
+            reason,
+            tuple(one.name for one in self.channels.values()),
+            tuple(bridges),
+        )

@@ -1,0 +1,286 @@
+"""Keeps the pictures of servers right: asks for lists after each login, and hands events on.
+
+The lists of a server and its events come over one connection, in one order. What comes between the login and the end of
+the last list waits, and is applied behind the lists. To apply an event twice, or one that a list has in it already,
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Callable, Optional, Protocol
+
+from ..callbacks import logger
+from ..connection import Connection
+from ..errors import ActionFailed
+from ..packet import Packet
+from ..pool import Pool
+from .calls import RESUME_AFTER
+from .headers import number
+from .picture import READY, STALE, SYNCING, Picture
+
+# Seconds. A call of which nobody has heard for so long is looked for: its end may have been missed.
+CHECK_AFTER = 300.0
+# Seconds. A reload of everything is told module by module.
+RELOAD_PAUSE = 0.5
+# Seconds. A server that booted so lately may have had no modules yet when it was asked.
+YOUNG = 30
+
+OF_CALLS = ("BridgeList", "CoreShowChannels")
+OF_QUEUES = ("QueueStatus",)
+OF_ENDPOINTS = ("PJSIPShowEndpoints", "PJSIPShowContacts", "SIPpeers", "IAXpeerlist", "DeviceStateList")
+# Without these the model does not know what it was made for.
+NEEDED = ("BridgeList", "CoreShowChannels")
+
+
+Later = Callable[[float, Callable[[], object]], object]
+
+
+class Handlers(Protocol):
+    """A pool, or whatever else events come from: handlers get ``(source, packet)``."""
+
+    def on(self, names: str, cb: Callable[..., object], /) -> object:
+        """Call ``cb(source, packet)`` for each event of that name."""
+
+    def unbind(self, names: str, cb: Callable[..., object], /) -> object:
+        """Stop that."""
+
+
+class Host(Protocol):
+    """What a sync needs of the model."""
+
+    def picture(self, server: str) -> Picture:
+        """The picture of a server, made at first use."""
+
+    def tell(self, name: str, *args: object) -> None:
+        """Tell the model's handlers."""
+
+    def now(self) -> float:
+        """Unix time."""
+
+
+class PoolSync:
+    """Binds a model to a pool.
+
+    A pool may have several connections to one server, and each gets all events: one of them is followed, the others
+    stand by.
+    """
+
+    def __init__(self, host: Host, pool: Pool, events: Iterable[str], actions: Iterable[str]) -> None:
+        self._host = host
+        self._pool = pool
+        self._actions = tuple(actions)
+        self._followed: dict[str, _Followed] = {}  # by server
+        self._others: dict[str, list[Connection]] = {}
+        self._by_conn: dict[Connection, _Followed] = {}
+        self._bound: list[tuple[str, Callable[..., object]]] = [
+            ("login", self._login),
+            ("disconnect", self._disconnect),
+            ("event_reload", self._reload),
+            ("event_fullybooted", self._booted),
+            *((f"event_{name}", self._event) for name in events),
+        ]
+        for name, cb in self._bound:
+            pool.on(name, cb)
+
+    def close(self) -> None:
+        """Follow nobody any more."""
+        for name, cb in self._bound:
+            self._pool.unbind(name, cb)
+        for followed in self._followed.values():
+            followed.is_over = True
+        self._followed.clear()
+        self._by_conn.clear()
+
+    def follow(self, conn: Connection) -> None:
+        """Follow the events of a connection, unless another one to the same server is."""
+        server = str(conn)
+        if server in self._followed:
+            if conn not in self._by_conn:
+                self._others.setdefault(server, []).append(conn)
+            return
+        picture = self._host.picture(server)
+        followed = _Followed(self._host, conn, picture, self._actions, self._pool.reactor.call_later)
+        self._followed[server] = self._by_conn[conn] = followed
+        followed.sync(SYNCING)
+
+    def _login(self, conn: Connection, packet: Packet) -> None:
+        self.follow(conn)
+
+    def _disconnect(self, conn: Connection) -> None:
+        server = str(conn)
+        others = [one for one in self._others.pop(server, ()) if one is not conn]
+        followed = self._by_conn.pop(conn, None)
+        if followed is not None:
+            followed.lose()
+            del self._followed[server]
+            others = [one for one in others if one.connected]
+            if others:
+                self.follow(others.pop(0))
+        if others:
+            self._others[server] = others
+
+    def _event(self, conn: Connection, packet: Packet) -> None:
+        followed = self._by_conn.get(conn)
+        if followed is None:
+            if str(conn) in self._followed or not conn.connected:
+                return
+            self.follow(conn)  # it was logged in before the model was made
+            followed = self._by_conn[conn]
+        followed.feed(packet)
+
+    def _reload(self, conn: Connection, packet: Packet) -> None:
+        if conn in self._by_conn:
+            self._by_conn[conn].sync_soon()
+
+    def _booted(self, conn: Connection, packet: Packet) -> None:
+        # It comes right behind a login, and later if the server was still booting then.
+        followed = self._by_conn.get(conn)
+        if followed is not None and (not followed.is_syncing or number(packet.get("uptime", ""), YOUNG) < YOUNG):
+            followed.sync_soon()
+
+
+class _Followed:
+    """One connection that is followed, and the picture of its server."""
+
+    def __init__(self, host: Host, conn: Connection, picture: Picture, actions: tuple[str, ...], later: Later) -> None:
+        self.is_over = False
+        self._later = later
+        self._host = host
+        self._conn = conn
+        self._picture = picture
+        self._actions = actions
+        self._lists: dict[str, Optional[list[Packet]]] = {}
+        self._waiting: Optional[list[tuple[Packet, float]]] = None  # events, while lists are on their way
+        self._is_soon = self._is_watching = self._is_flushing = False
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether lists are on their way."""
+        return self._waiting is not None
+
+    # -- lists
+
+    def sync_soon(self) -> None:
+        """Ask for all lists once more, in a moment."""
+        if not self._is_soon:
+            self._is_soon = True
+            self._later(RELOAD_PAUSE, self._sync_now)
+
+    def _sync_now(self) -> None:
+        if self.is_over:
+            return
+        if self.is_syncing:
+            self._later(RELOAD_PAUSE, self._sync_now)
+            return
+        self._is_soon = False
+        self.sync(self._picture.server.state)
+
+    def sync(self, state: str) -> None:
+        """Ask for all lists. Until they have come the state is as given."""
+        self._waiting = []
+        self._lists = {}
+        self._picture.set_state(state, self._host.now())
+        for action in self._actions:
+            self._ask(action)
+        # Answers come in the order of the questions: this is the last one.
+        self._conn.ping(self._synced)
+
+    def _ask(self, action: str) -> None:
+        def answered(conn: Connection, packet: Packet) -> None:
+            if packet.error is None and not packet.suspect:
+                self._lists[action] = packet.events
+            elif _is_empty(packet):
+                self._lists[action] = []
+            elif action in NEEDED and isinstance(packet.error, ActionFailed):
+                logger.warning("the model of %s lacks what %s would tell: %s", conn, action, packet.error)
+
+        self._conn.action(action, answered)
+
+    def _synced(self, conn: Connection, packet: Packet) -> None:
+        if self.is_over or not conn.connected:
+            return
+        lists, waiting = self._lists, self._waiting or []
+        self._lists, self._waiting = {}, None
+        endpoints = [one for action in OF_ENDPOINTS for one in lists.get(action) or ()]
+        picture, now = self._picture, self._host.now()
+        was_ready = picture.server.state == READY
+        picture.replace(
+            now,
+            lists.get("BridgeList"),
+            lists.get("CoreShowChannels"),
+            lists.get("QueueStatus"),
+            endpoints or None,
+        )
+        picture.set_state(READY, now)
+        if not was_ready:
+            self._host.tell("ready", picture.server.name)
+        for event, when in waiting:
+            picture.feed(event, when)
+        self._watch()
+
+    # -- events
+
+    def feed(self, packet: Packet) -> None:
+        """Apply an event, or keep it until the lists have come."""
+        if self._waiting is not None:
+            self._waiting.append((packet, self._host.now()))
+            return
+        self._picture.feed(packet, self._host.now())
+        self._watch()
+
+    def _watch(self) -> None:
+        """While there are calls, look now and then whether one is forgotten."""
+        calls = self._picture.calls
+        if calls.calls and not self._is_watching:
+            self._is_watching = True
+            self._later(CHECK_AFTER, self._check)
+        if calls.resumed and not self._is_flushing:
+            self._is_flushing = True
+            self._later(RESUME_AFTER, self._flush)
+
+    def _check(self) -> None:
+        self._is_watching = False
+        if self.is_over:
+            return
+        if not self.is_syncing and self._picture.calls.has_silent(self._host.now() - CHECK_AFTER):
+            self.sync(self._picture.server.state)
+        self._watch()
+
+    def _flush(self) -> None:
+        self._is_flushing = False
+        if not self.is_over:
+            self._picture.tick(self._host.now())
+            self._watch()
+
+    def lose(self) -> None:
+        """The connection is lost."""
+        self.is_over = True
+        self._waiting = None
+        self._picture.set_state(STALE, self._host.now())
+        self._host.tell("stale", self._picture.server.name)
+
+
+def _is_empty(packet: Packet) -> bool:
+    """Whether a server says in its own way that a list has no entries: "No endpoints found"."""
+    return isinstance(packet.error, ActionFailed) and packet.get("message", "").lower().startswith("no ")
+
+
+class EventSync:
+    """Binds a model to something that has events but no lists: all it knows is what events tell."""
+
+    def __init__(self, host: Host, source: Handlers, events: Iterable[str]) -> None:
+        self._host = host
+        self._source = source
+        self._names = [f"event_{name}" for name in events]
+        for name in self._names:
+            source.on(name, self._event)
+
+    def close(self) -> None:
+        """Listen no more."""
+        for name in self._names:
+            self._source.unbind(name, self._event)
+
+    def _event(self, source: object, packet: Packet) -> None:
+        server = getattr(packet, "server", None) or str(source)
+        self._host.picture(server).feed(packet, self._host.now())

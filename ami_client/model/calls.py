@@ -372,7 +372,7 @@ class Calls:
 
     def has_silent(self, since: float) -> bool:
         """Whether there is a call of which nobody has heard since then."""
-        return any(call.touched < since for call in self.calls.values())
+        return any(call.touched <= since for call in self.calls.values())
 
     def flush(self) -> None:
         """Tell of calls whose hold ended some time ago and that were not transferred; end what lingers too long."""

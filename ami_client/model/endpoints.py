@@ -42,7 +42,8 @@ class Endpoints:
     def device_state_change(self, packet: Packet) -> None:
         """DeviceStateChange."""
         device = packet.get("device", "")
-        if "/" not in device or is_internal(device):
+        technology, slash, _ = device.partition("/")
+        if not slash or ":" in technology or is_internal(device):  # Queue:support_pause_PJSIP/alice is no telephone
             return
         key = device.lower()
         if key not in self.endpoints:
@@ -81,11 +82,7 @@ class Endpoints:
             if sent.get("endpoint") and status:
                 self._set(f"PJSIP/{sent['endpoint']}", status=status)
         elif name == "peerentry":
-            self._set(
-                f"{sent.get('channeltype', '')}/{sent.get('objectname', '').partition('/')[0]}",
-                status=_peer_state(sent.get("status", "")),
-                address=_address(sent),
-            )
+            self._set(_peer(sent), status=_peer_state(sent.get("status", "")), address=_address(sent))
         elif name == "devicestatechange":
             self.device_state_change(packet)
 
@@ -126,8 +123,15 @@ def _name_in_list(packet: Packet) -> str:
     if packet.event_name == "endpointlist":
         return f"PJSIP/{packet.get('objectname', '')}"
     if packet.event_name == "peerentry":
-        return f"{packet.get('channeltype', '')}/{packet.get('objectname', '').partition('/')[0]}"
+        return _peer(packet)
     return ""
+
+
+def _peer(headers: dict[str, str]) -> str:
+    """The device of an entry of SIPpeers or IAXpeerlist, which may have the user's name behind that of the peer."""
+    driver = headers.get("channeltype", "")
+    name = headers.get("objectname", "").partition("/")[0]
+    return f"{'IAX2' if driver.upper() == 'IAX' else driver}/{name}"
 
 
 def _host(uri: str) -> str:

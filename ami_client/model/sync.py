@@ -29,8 +29,8 @@ YOUNG = 30
 OF_CALLS = ("BridgeList", "CoreShowChannels")
 OF_QUEUES = ("QueueStatus",)
 OF_ENDPOINTS = ("PJSIPShowEndpoints", "PJSIPShowContacts", "SIPpeers", "IAXpeerlist", "DeviceStateList")
-# Without these the model does not know what it was made for.
-NEEDED = ("BridgeList", "CoreShowChannels")
+# Without this the model does not know what it was made for.
+NEEDED = "CoreShowChannels"
 
 
 Later = Callable[[float, Callable[[], object]], object]
@@ -192,8 +192,8 @@ class _Followed:
                 self._lists[action] = packet.events
             elif _is_empty(packet):
                 self._lists[action] = []
-            elif action in NEEDED and isinstance(packet.error, ActionFailed):
-                logger.warning("the model of %s lacks what %s would tell: %s", conn, action, packet.error)
+            elif action == NEEDED and isinstance(packet.error, ActionFailed):
+                logger.warning("the model of %s begins without its calls: %s: %s", conn, action, packet.error)
 
         self._conn.action(action, answered)
 

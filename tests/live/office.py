@@ -29,6 +29,7 @@ class Office:
         self.server = server
         self.phones = phones
         self.client = client
+        self.on_pause: Callable[[], object] = lambda: None  # while a call is as it is for a moment
         self.alice, self.bob, self.carol, self.dave, self.erin, self.trunk = self.telephones("PJSIP", NAMES)
 
     def telephones(self, driver: str, names: tuple[str, ...]) -> list[Telephone]:
@@ -65,10 +66,11 @@ class Office:
         raise AssertionError(f"{names} are not in one bridge: {bridges}")
 
     def pause(self, seconds: float) -> None:
-        """Let so much time pass, and events come."""
+        """Let so much time pass, and events come; then ``on_pause()`` is called."""
         end = self.client.reactor.time() + seconds
         while self.client.reactor.time() < end:
             self.client.reactor.run_once(end - self.client.reactor.time())
+        self.on_pause()
 
     def until_quiet(self) -> None:
         """Wait until no channel is left."""

@@ -1,14 +1,21 @@
-"""Pool counters as Prometheus metrics. Requires prometheus-client: ``pip install ami-client[prometheus]``."""
+"""Pool counters and a model's gauges as Prometheus metrics.
+
+Requires prometheus-client: ``pip install ami-client[prometheus]``.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .model import Model, Queue
+from .model.headers import DEVICE_STATES
 from .pool import Pool
-from .stats import GAUGES, Stats
+from .stats import GAUGES, OTHERS, Stats
 
 # Fields of Stats, in order, to the metric's name (without prefix and "_total") and its help text.
 METRICS = {
@@ -67,3 +74,72 @@ class PoolCollector(Collector):
             for limit, count in stats.limits.items():
                 limits.add_metric([server, limit], count)
         yield limits
+
+
+# Queues of a server with a label of their own. A dialplan may make queues as it goes.
+MAX_QUEUES = 1000
+CALL_STATES = ("new", "ringing", "queued", "up", "held")
+MEMBER_STATES = (*DEVICE_STATES, "paused")
+
+
+class ModelCollector(Collector):
+    """Collects gauges from a model: what goes on now::
+
+        REGISTRY.register(ModelCollector(model))
+
+    * ``ami_model_ready``: 1, or 0 while what the model has of the server may be out of date;
+    * ``ami_calls`` by ``state``;
+    * ``ami_queue_waiting`` and ``ami_queue_longest_wait_seconds`` by ``queue``;
+    * ``ami_queue_members`` by ``queue`` and ``state``: that of the device, or ``paused``;
+    * ``ami_endpoints`` by ``state``.
+
+    All have the label ``server``. The first 1,000 queues of a server by name have labels of their own, ``others``
+    stands for the rest; states are Asterisk's, and no others. Any thread may collect.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the current metrics. The registry calls this."""
+        servers = self._model.servers
+        ready = GaugeMetricFamily("ami_model_ready", "Whether what is known of the server is true", labels=["server"])
+        calls = GaugeMetricFamily("ami_calls", "Calls that go on", labels=["server", "state"])
+        endpoints = GaugeMetricFamily("ami_endpoints", "Telephones and trunks", labels=["server", "state"])
+        call_counts = Counter((one.server, one.state) for one in list(self._model.calls.values()))
+        endpoint_counts = Counter((one.server, one.state) for one in list(self._model.endpoints.values()))
+        for name, server in servers.items():
+            ready.add_metric([name], server.state == "ready")
+            for state in CALL_STATES:
+                calls.add_metric([name, state], call_counts[name, state])
+            for state in DEVICE_STATES:
+                endpoints.add_metric([name, state], endpoint_counts[name, state])
+        yield from (ready, calls, endpoints)
+        yield from self._queues()
+
+    def _queues(self) -> Iterator[Metric]:
+        labels = ["server", "queue"]
+        waiting = GaugeMetricFamily("ami_queue_waiting", "Callers that wait", labels=labels)
+        longest = GaugeMetricFamily(
+            "ami_queue_longest_wait_seconds", "How long the first one has waited", labels=labels
+        )
+        members = GaugeMetricFamily("ami_queue_members", "Members of the queue", labels=[*labels, "state"])
+        now = time.time()
+        for (server, name), queues in self._by_label().items():
+            callers = [one for queue in queues for one in queue.callers]
+            waiting.add_metric([server, name], len(callers))
+            longest.add_metric([server, name], max([0.0, *(now - one.joined for one in callers)]))
+            states = Counter("paused" if one.paused else one.state for queue in queues for one in queue.members)
+            for state in MEMBER_STATES:
+                members.add_metric([server, name, state], states[state])
+        yield from (waiting, longest, members)
+
+    def _by_label(self) -> dict[tuple[str, str], list[Queue]]:
+        """Queues by the labels that they are shown under."""
+        found: dict[tuple[str, str], list[Queue]] = {}
+        counts: Counter[str] = Counter()
+        for queue in sorted(self._model.queues.values(), key=lambda one: one.name):
+            counts[queue.server] += 1
+            name = queue.name if counts[queue.server] <= MAX_QUEUES else OTHERS
+            found.setdefault((queue.server, name), []).append(queue)
+        return found

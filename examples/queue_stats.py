@@ -1,78 +1,90 @@
 #!/usr/bin/env python3
-"""Live queue statistics: who waits, since when, and who could answer.
+"""Queue statistics per hour in SQLite: how many were answered, how soon, and how many gave up.
 
-queue_stats.py        plays a busy minute on the embedded server
-queue_stats.py URL    shows your queues, until Ctrl-C; AMI_URL does as well
+queue_stats.py               plays a busy minute on the embedded server, in memory
+queue_stats.py URL [FILE]    keeps the statistics of your queues in FILE, queues.db if none is given, until Ctrl-C;
+                             AMI_URL does as well
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
-from typing import Any, Optional
+import time
+from typing import Any
 
-from ami_client import Connection, Packet, Pool, Reactor
+from ami_client import Connection, Pool, Reactor
+from ami_client.model import Caller, Model, Queue
 from ami_client.testing import FakeAsterisk
-from ami_client.testing.office import Caller
 
-#: What changes a queue: each begins with one of these words.
-CHANGES = [
-    *("event_queuecallerjoin", "event_queuecallerleave", "event_queuecallerabandon"),
-    *("event_queuememberadded", "event_queuememberremoved", "event_queuememberstatus", "event_queuememberpause"),
-    *("event_agentconnect", "event_agentcomplete"),
-]
-NOT_IN_USE = "1"  # the Status of a member who could take a call
-
-
-class QueueBoard:
-    """Events say that something has changed, QueueStatus says what is: so nothing can drift."""
-
-    def __init__(self, reactor: Reactor, pool: Pool, interval: float) -> None:
-        self._reactor = reactor
-        self._interval = interval  # seconds between two questions, however many events come
-        self._asking: Optional[object] = None
-        self._shown: list[str] = []
-        pool.on_login(self.ask)  # the first one, and each one after a loss
-        pool.on(CHANGES, self.on_change)
-
-    def on_change(self, conn: Connection, event: Packet) -> None:
-        if self._asking is None:
-            self._asking = self._reactor.call_later(self._interval, self.ask, conn)
-
-    def ask(self, conn: Connection) -> None:
-        self._asking = None
-        if conn.connected:  # else the next login asks
-            conn.action("QueueStatus", self.on_status)
-
-    def on_status(self, conn: Connection, packet: Packet) -> None:
-        if packet.error is not None:
-            print("no statistics:", packet.error)
-            return
-        lines = [describe(queue, packet.events) for queue in packet.events if queue["event"] == "QueueParams"]
-        if lines != self._shown:
-            if self._shown:
-                print()
-            print(*lines, sep="\n", flush=True)
-            self._shown = lines
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS queue_hours (
+    server TEXT, queue TEXT, hour TEXT,
+    answered INTEGER, in_time INTEGER, abandoned INTEGER, others INTEGER,  -- calls, by how they left the queue
+    waited REAL, longest REAL,                                             -- seconds, of those that were answered
+    PRIMARY KEY (server, queue, hour)
+)"""
+COUNT = """
+INSERT INTO queue_hours VALUES (:server, :queue, :hour, :answered, :in_time, :abandoned, :others, :waited, :longest)
+ON CONFLICT (server, queue, hour) DO UPDATE SET
+    answered = answered + excluded.answered, in_time = in_time + excluded.in_time,
+    abandoned = abandoned + excluded.abandoned, others = others + excluded.others,
+    waited = waited + excluded.waited, longest = max(longest, excluded.longest)
+"""
 
 
-def describe(queue: Packet, entries: list[Packet]) -> str:
-    """One line about a queue, of the entries about all of them."""
-    own = [entry for entry in entries if entry["queue"] == queue["queue"]]
-    members = [entry for entry in own if entry["event"] == "QueueMember"]
-    free = [member for member in members if member["status"] == NOT_IN_USE and member["paused"] == "0"]
-    longest = max([int(entry["wait"]) for entry in own if entry["event"] == "QueueEntry"], default=0)
-    return (
-        f"{queue['queue']:<10} {queue['calls']:>2} waiting, longest {longest:>3} s; "
-        f"{len(free)} of {len(members)} free; {queue['completed']} done, {queue['abandoned']} lost"
-    )
+class QueueStatistics:
+    """Counts each caller once, when he has left the queue, in the hour in which he came."""
+
+    def __init__(self, model: Model, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute(SCHEMA)
+        model.on("queue_joined", self.on_joined)
+        model.on(["queue_left", "queue_abandoned"], self.on_left)
+
+    def on_joined(self, model: Model, queue: Queue, caller: Caller) -> None:
+        free = sum(member.state == "not_inuse" and not member.paused for member in queue.members)
+        waiting = len(queue.callers)
+        print(
+            f"{queue.name}: {caller.number or 'somebody'} came, {waiting} waiting, {free} of {len(queue.members)} free"
+        )
+
+    def on_left(self, model: Model, queue: Queue, caller: Caller) -> None:
+        waited = (caller.left or caller.joined) - caller.joined
+        answered = caller.outcome == "answered"
+        row = {
+            "server": caller.server,
+            "queue": queue.name,
+            "hour": time.strftime("%Y-%m-%d %H:00", time.localtime(caller.joined)),
+            "answered": answered,
+            "in_time": answered and waited <= queue.service_level,
+            "abandoned": caller.outcome == "abandoned",
+            "others": caller.outcome == "left",
+            "waited": waited if answered else 0.0,
+            "longest": waited if answered else 0.0,
+        }
+        with self._database:
+            self._database.execute(COUNT, row)
+        by = f" by {caller.member}" if caller.member else ""
+        print(f"{queue.name}: {caller.number or 'somebody'} {caller.outcome}{by} after {waited:.0f} s", flush=True)
 
 
-def main(url: str, interval: float = 1.0) -> None:
+def report(database: sqlite3.Connection) -> None:
+    """A line for each queue and hour."""
+    for queue, hour, answered, in_time, abandoned, waited in database.execute(
+        "SELECT queue, hour, answered, in_time, abandoned, waited FROM queue_hours ORDER BY hour, queue"
+    ):
+        mean = waited / answered if answered else 0.0
+        print(f"{hour} {queue}: {answered} answered ({in_time} in time, {mean:.0f} s on average), {abandoned} gave up")
+
+
+def main(url: str, file: str) -> None:
     reactor = Reactor.instance()
-    pool = Pool(events="agent", fold_case=False, reconnect=2)
-    QueueBoard(reactor, pool, interval)
+    pool = Pool(events="agent,call", reconnect=2)
+    database = sqlite3.connect(file)
+    QueueStatistics(Model(pool, endpoints=False), database)
 
     def leave() -> None:
         pool.finish(graceful=True)
@@ -87,44 +99,42 @@ def main(url: str, interval: float = 1.0) -> None:
     reactor.add_signal_handler(signal.SIGTERM, leave)
     pool.get_connection(url)
     reactor.run()
+    report(database)
+    database.close()
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """A caller comes and waits, an agent takes a break, the caller gives up."""
-    helpline = pbx.office.queues[0]
+    """Two callers come; one is answered, the other gives up."""
+    pbx.office.queues[0].members[0].paused = True
 
-    def tell(event: str) -> None:
-        pbx.push({"Event": event, "Privilege": "agent,all", "Queue": helpline.name})
+    def push(event: str, caller: int, **headers: str) -> None:
+        channel = {"Channel": f"PJSIP/trunk-{caller}", "Uniqueid": f"1.{caller}", "Linkedid": f"1.{caller}"}
+        number = {"CallerIDNum": f"555010{caller}"}
+        pbx.push({"Event": event, "Privilege": "agent,call,all", "Queue": "helpline", **channel, **number, **headers})
 
-    def comes() -> None:
-        helpline.callers.append(Caller("PJSIP/trunk-00000001", "5550100", "Ann Miller", wait=3))
-        tell("QueueCallerJoin")
+    steps = [
+        lambda: push("QueueCallerJoin", 1, Position="1"),
+        lambda: push("QueueCallerJoin", 2, Position="2"),
+        lambda: push("DialEnd", 1, DestChannel="PJSIP/front-desk-3", DestUniqueid="1.3", DialStatus="ANSWER"),
+        lambda: push("QueueCallerLeave", 1),
+        lambda: push("QueueCallerAbandon", 2),
+        lambda: push("QueueCallerLeave", 2),
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+    ]
 
-    def pauses() -> None:
-        helpline.members[0].paused = True
-        helpline.callers[0].wait = 48
-        tell("QueueMemberPause")
-
-    def gives_up() -> None:
-        helpline.callers.clear()
-        helpline.abandoned += 1
-        tell("QueueCallerAbandon")
-        tell("QueueCallerLeave")
-
-    steps = iter([comes, pauses, gives_up, lambda: os.kill(os.getpid(), signal.SIGTERM)])
-
-    def on_status(request: Any) -> Any:
-        pbx.loop.call_later(0.02, next(steps))
+    def on_login(request: Any) -> Any:
+        for number, step in enumerate(steps):
+            pbx.loop.call_later(0.05 * number, step)
         return NotImplemented  # it is answered as always
 
-    pbx.on("QueueStatus", on_status)
+    pbx.on("QueueStatus", on_login)
 
 
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
     if url:
-        main(url)
+        main(url, sys.argv[2] if len(sys.argv) > 2 else "queues.db")
     else:
         with FakeAsterisk(Reactor.instance()) as pbx:
             rehearse(pbx)
-            main(pbx.url, interval=0.02)
+            main(pbx.url, ":memory:")

@@ -14,6 +14,7 @@ import click
 from .._version import __version__
 from .access import access_options, defaults_of
 from .ask import action, command
+from .calls import calls
 from .describe import describe
 from .events import events
 from .failures import CommandError, Ended, OutputClosed, Signalled, Status
@@ -93,7 +94,8 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
     ctx.default_map = defaults_of(given, cli.commands)
 
 
-for one in (ping, action, command, events, originate, channels, peers, queues, top, record, replay, describe, demo):
+LISTS = (calls, channels, peers, queues, top)
+for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, demo):
     cli.add_command(one)
 
 

@@ -1,17 +1,17 @@
-"""What ``top`` knows of a server, and how it is drawn. No I/O here."""
+"""What ``top`` shows of a server, and how it is drawn. No I/O here."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from .._engine.text import whole_number
-from ..packet import Packet
-from . import views
+from ..model import Channel, Queue
 from .table import Column, Row, lay_out
-from .text import clean, plural
+from .text import clean, duration, plural
+from .views import person, state_style, waiting_style
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,33 +24,74 @@ HEADS = 2  # lines above a table: an empty one and its own head
 
 @dataclass
 class Board:
-    """The state of a server: what was asked for last, and how many events come."""
+    """The state of a server: what goes on there, and how many events come."""
 
     server: str
     version: str = ""
     trouble: str = "connecting"  # "" while all is well
-    channels: list[Packet] = field(default_factory=list)
-    queues: list[views.Queue] = field(default_factory=list)
+    now: float = 0.0  # Unix time
+    calls: int = 0
+    channels: list[Channel] = field(default_factory=list)
+    queues: list[Queue] = field(default_factory=list)
     rates: deque[float] = field(default_factory=lambda: deque(maxlen=HISTORY))  # events per second
     round_trip: float = 0.0  # seconds
 
-    def set_channels(self, entries: Sequence[Packet]) -> None:
-        """Take the answer to CoreShowChannels; those that last longest come first."""
-        self.channels = sorted(entries, key=_seconds, reverse=True)
-
-    def set_queues(self, entries: Sequence[Packet]) -> None:
-        """Take the answer to QueueStatus; those where most callers wait come first."""
-        self.queues = sorted(views.group_queues(entries), key=lambda one: -len(one.callers))
+    def show(self, now: float, calls: int, channels: Sequence[Channel], queues: Sequence[Queue]) -> None:
+        """Take what goes on now: the channels that last longest come first, and the queues where most callers wait."""
+        self.now = now
+        self.calls = calls
+        self.channels = sorted(channels, key=lambda one: one.started)
+        self.queues = sorted(queues, key=lambda one: -len(one.callers))
 
     @property
     def rate(self) -> float:
         """Events per second."""
         return self.rates[-1] if self.rates else 0.0
 
-    @property
-    def calls(self) -> int:
-        """How many calls the channels belong to."""
-        return len({one.get("linkedid") or one.get("uniqueid") for one in self.channels})
+
+def _since(now: float, then: float) -> str:
+    return duration(max(now - then, 0))
+
+
+def _ready(queue: Queue) -> str:
+    """How many members could take a call now."""
+    return str(sum(one.state == "not_inuse" and not one.paused for one in queue.members))
+
+
+def _longest(now: float, queue: Queue) -> str:
+    return _since(now, min(one.joined for one in queue.callers)) if queue.callers else ""
+
+
+def _in_time(queue: Queue) -> str:
+    return f"{100 * queue.in_time / queue.completed if queue.completed else 0:.1f}"
+
+
+def channel_columns(now: float) -> Sequence[Column[Channel]]:
+    """How channels are shown at that time."""
+    return [
+        Column("Channel", lambda one: one.name, lambda _: "bold", keep=True),
+        Column("State", lambda one: one.state.capitalize(), state_style, keep=True),
+        Column("Duration", lambda one: _since(now, one.started), right=True),
+        Column("Caller", lambda one: person(one.number, one.caller)),
+        Column("Connected", lambda one: person(one.connected_number, one.connected)),
+        Column("Extension", lambda one: one.exten),
+        Column("Application", lambda one: one.application),
+    ]
+
+
+def queue_columns(now: float) -> Sequence[Column[Queue]]:
+    """How queues are shown at that time."""
+    return [
+        Column("Queue", lambda one: one.name, lambda _: "bold", keep=True),
+        Column("Strategy", lambda one: one.strategy),
+        Column("Waiting", lambda one: str(len(one.callers)), waiting_style, right=True, keep=True),
+        Column("Longest", partial(_longest, now), right=True),
+        Column("Members", lambda one: str(len(one.members)), right=True),
+        Column("Ready", _ready, right=True),
+        Column("Completed", lambda one: str(one.completed), right=True),
+        Column("Abandoned", lambda one: str(one.abandoned), right=True),
+        Column("In time %", _in_time, right=True),
+    ]
 
 
 def draw(board: Board, clock: str, width: int, height: int) -> RenderableType:
@@ -60,9 +101,9 @@ def draw(board: Board, clock: str, width: int, height: int) -> RenderableType:
     queue_rows, channel_rows = share(height - FRAME, len(board.queues), len(board.channels))
     parts: list[RenderableType] = [_head(board, clock, width)]
     if queue_rows:
-        parts += ["", *_table(views.QUEUES, board.queues[:queue_rows], width)]
+        parts += ["", *_table(queue_columns(board.now), board.queues[:queue_rows], width)]
     if channel_rows:
-        parts += ["", *_table(views.CHANNELS, board.channels[:channel_rows], width)]
+        parts += ["", *_table(channel_columns(board.now), board.channels[:channel_rows], width)]
     parts += ["", _foot(len(board.queues) - queue_rows, len(board.channels) - channel_rows)]
     return Group(*parts)
 
@@ -116,14 +157,3 @@ def _foot(queues: int, channels: int) -> RenderableType:
     hidden = [plural(count, what) for count, what in ((queues, "queue"), (channels, "channel")) if count]
     more = f"  not shown: {', '.join(hidden)}" if hidden else ""
     return Text(f"q: end{more}", style="dim", no_wrap=True, overflow="ellipsis")
-
-
-def _seconds(channel: Packet) -> int:
-    """How long a channel has been up; Duration is ``HH:MM:SS``. What is none counts as 0."""
-    parts = [whole_number(part) for part in channel.get("duration", "").split(":", 3)]
-    seconds = 0
-    for part in parts:
-        if part is None:
-            return 0
-        seconds = seconds * 60 + part
-    return seconds

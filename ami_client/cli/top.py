@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from datetime import datetime
 from typing import Optional
@@ -11,13 +12,21 @@ from typing import Optional
 import click
 
 from ..connection import Connection
-from ..packet import Packet
+from ..model import Model
 from .access import Access, Seconds, asks_server, server_argument
 from .board import Board, draw
 from .client import Client
 from .failures import CommandError, Signalled, Status
 from .output import Output
 from .screen import Screen
+
+# What the screen shows of the model's events; channels and clocks move with the interval as well.
+CHANGES = (
+    *("ready", "stale", "call_new", "call_ringing", "call_queued", "call_up", "call_held", "call_ended"),
+    *("queue_joined", "queue_left", "queue_abandoned"),
+)
+# Seconds. What changes at the same time is drawn at once, and a busy server does not keep us drawing.
+SOON = 0.1
 
 
 @click.command(short_help="A live screen of channels, queues and the rate of events.")
@@ -27,9 +36,9 @@ from .screen import Screen
     "--interval",
     metavar="SECONDS",
     type=Seconds(min=0.1),
-    default=2.0,
+    default=1.0,
     show_default=True,
-    help="How often the server is asked.",
+    help="How often clocks and the rate of events move; all else moves with the events.",
 )
 @asks_server
 def top(access: Access, interval: float) -> None:
@@ -49,7 +58,7 @@ def top(access: Access, interval: float) -> None:
 
 
 class _Top:
-    """Asks every ``interval`` seconds, and draws what is known whenever that has changed."""
+    """Draws what a model knows: whenever that has changed, and every ``interval`` seconds for clocks and rates."""
 
     def __init__(self, client: Client, output: Output, interval: float) -> None:
         from rich.console import Console
@@ -60,7 +69,8 @@ class _Top:
         self._board = Board(str(client.target), trouble="")
         self._screen = Screen(client.reactor, console, self._key, client.guard(self._draw))
         self._conn = client.connection
-        self._asked = False  # and the last answer has not come yet
+        self._model = Model(client.pool, endpoints=False)
+        self._is_due = False  # a change will be drawn in a moment
         self._events = client.pool.stats.events
         self._counted = client.reactor.time()
 
@@ -69,6 +79,9 @@ class _Top:
         client = self._client
         client.pool.on("disconnect", self._lost)
         client.pool.on_login(self._logged_in)
+        for name in CHANGES:
+            self._model.on(name, self._changed)
+        self._model.follow(self._conn)
         if timeout is not None:
             client.reactor.call_later(timeout, client.stop)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -82,7 +95,6 @@ class _Top:
             self._client.stop()
 
     def _lost(self, conn: Connection) -> None:
-        self._asked = False
         self._board.trouble = f"connecting again: {conn.error}"
 
     def _logged_in(self, conn: Connection) -> None:
@@ -92,8 +104,6 @@ class _Top:
     def _tick(self) -> None:
         self._client.reactor.call_later(self._interval, self._client.guard(self._tick))
         self._count()
-        if self._conn.connected and not self._asked:
-            self._ask(self._conn)
         self._draw()
 
     def _count(self) -> None:
@@ -102,26 +112,18 @@ class _Top:
             self._board.rates.append((events - self._events) / (now - self._counted))
         self._events, self._counted = events, now
 
-    def _ask(self, conn: Connection) -> None:
-        self._asked = True
-        conn.ping(lambda conn, packet: None)
-        conn.action("CoreShowChannels", self._client.guard(self._on_channels))
-        conn.action("QueueStatus", self._client.guard(self._on_queues))
-
-    def _on_channels(self, conn: Connection, packet: Packet) -> None:
-        if packet.error is None:
-            self._board.set_channels(packet.events)
-        else:
-            self._board.trouble = str(packet.error)
-
-    def _on_queues(self, conn: Connection, packet: Packet) -> None:
-        self._asked = False
-        self._board.round_trip = conn.round_trip or 0.0
-        if packet.error is None:  # a server without queues refuses
-            self._board.set_queues(packet.events)
-        self._draw()
+    def _changed(self, model: Model, *args: object) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._client.reactor.call_later(SOON, self._client.guard(self._draw))
 
     def _draw(self) -> None:
-        board = self._board
+        self._is_due = False
+        board, model = self._board, self._model
+        board.show(time.time(), len(model.calls), list(model.channels.values()), list(model.queues.values()))
+        missing = [name for one in model.servers.values() for name in one.missing]
+        if missing and not board.trouble:
+            board.trouble = f"no right to ask for {', '.join(missing)}"
+        board.round_trip = self._conn.round_trip or 0.0
         board.version = f"AMI {self._conn.ami_version}"
         self._screen.draw(draw(board, datetime.now().strftime("%H:%M:%S"), *self._screen.size))

@@ -46,9 +46,13 @@ def channels(client: Client) -> list[Packet]:
     return client.events_of("CoreShowChannels")
 
 
-def _party(packet: Packet, kind: str) -> str:
-    number, name = value(packet, f"{kind}num"), value(packet, f"{kind}name")
+def person(number: str, name: str) -> str:
+    """A number and a name, as far as they are known."""
     return f"{name} <{number}>" if name and number else number or name
+
+
+def _party(packet: Packet, kind: str) -> str:
+    return person(value(packet, f"{kind}num"), value(packet, f"{kind}name"))
 
 
 def _place(packet: Packet) -> str:
@@ -172,7 +176,8 @@ def _member_state(packet: Packet) -> str:
     return packet.get("status", "") if state is None else state.words
 
 
-def _waiting_style(text: str) -> str:
+def waiting_style(text: str) -> str:
+    """The colour of how many wait."""
     return "" if text in ("", "0") else "yellow"
 
 
@@ -190,7 +195,7 @@ def _wait(packet: Packet) -> str:
 QUEUES: Sequence[Column[Queue]] = [
     Column("Queue", lambda one: one.name, lambda _: "bold", keep=True),
     Column("Strategy", lambda one: value(one.params, "strategy")),
-    Column("Waiting", lambda one: str(len(one.callers)), _waiting_style, right=True, keep=True),
+    Column("Waiting", lambda one: str(len(one.callers)), waiting_style, right=True, keep=True),
     Column("Longest", lambda one: one.longest_wait, right=True),
     Column("Members", lambda one: str(len(one.members)), right=True),
     Column("Ready", lambda one: str(one.ready), right=True),

@@ -16,6 +16,9 @@ from .reasons import BY_QUEUE_STATUS, LOST, reason_of, reason_of_merged
 # Events about a channel may come after its Hangup: they must not bring it back.
 MAX_GONE = 2000
 
+# Characters of an application's arguments that are kept.
+MAX_DATA = 100
+
 # Seconds. A call that began before anybody listened may have channels of which nobody has told yet: so long it stays
 # when all that are known have ended. Both halves of a Local channel end at the same time.
 LINGER, LINGER_LOCAL = 3600.0, 10.0
@@ -64,6 +67,13 @@ class Calls:
         channel = self.find(packet)
         if channel is not None and channel.key == channel.call.key:
             channel.call.is_whole = True
+
+    def new_exten(self, packet: Packet) -> None:
+        """Newexten: a channel goes on in the dialplan."""
+        channel = self.learn(packet)
+        if channel is not None:
+            sent = as_sent(packet)
+            channel.application = _with_data(sent.get("application", ""), sent.get("appdata", ""))
 
     def find(self, packet: Packet, prefix: str = "") -> Optional[LiveChannel]:
         """The channel that an event is about, if it is known."""
@@ -319,8 +329,8 @@ class Calls:
         call.talking = (one.as_party(), two.as_party())
         call.heard.update((one.key, two.key))
         call.has_talked = True
-        if call.answered is None:
-            call.answered = self.now
+        if call.answered is None:  # of a call that a list shows nobody knows it: not before both were there
+            call.answered = self.now if self._found is None else max(one.started, two.started)
 
     def _pairs(self, call: LiveCall) -> frozenset[tuple[str, str]]:
         """Who hears whom, but in conferences: the elder in front."""
@@ -641,6 +651,8 @@ class Calls:
                 channel.started = self.now - seconds(packet.get("duration", ""))
                 channel.call.started = min(channel.call.started, channel.started)
                 channel.dialled = packet.get("application", "").lower() in ("appdial", "appqueue", "appdial2")
+            sent = as_sent(packet)
+            channel.application = _with_data(sent.get("application", ""), sent.get("applicationdata", ""))
             bridge_id = packet.get("bridgeid", "")
             if not bridge_id:
                 self._take_out(channel)
@@ -669,6 +681,10 @@ class Calls:
         for channel in list(self.channels.values()):
             self._remove(channel, LOST)
         self.bridges.clear()
+
+
+def _with_data(application: str, data: str) -> str:
+    return f"{application}({data[:MAX_DATA]})" if application else ""
 
 
 def _other_half(name: str) -> str:

@@ -105,6 +105,12 @@ def number(value: str, default: int = 0) -> int:
         return default
 
 
+def decimal(value: str) -> float:
+    """A number such as ``33.3``; 0 for anything else."""
+    whole, _, part = value[:40].partition(".")
+    return number(whole) + (number(part) / 10 ** len(part) if part else 0.0)
+
+
 def truth(value: str) -> bool:
     """Whether a value says yes."""
     return value.lower() in ("1", "yes", "true", "on")

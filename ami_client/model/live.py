@@ -18,6 +18,7 @@ class LiveChannel:
     """A channel. ``other`` is the other half of a Local channel, ``dialled`` says whether it was called."""
 
     __slots__ = (
+        "application",
         "birth",
         "bridge",
         "call",
@@ -52,6 +53,7 @@ class LiveChannel:
         self.state = "down"
         self.number = self.caller = self.connected_number = self.connected = ""
         self.exten = exten
+        self.application = ""
         self.started = started
         self.bridge: Optional[LiveBridge] = None
         self.call: LiveCall
@@ -84,6 +86,7 @@ class LiveChannel:
             self.connected_number,
             self.connected,
             self.exten,
+            self.application,
             "" if self.bridge is None else self.bridge.id,
             self.on_hold,
             self.started,

@@ -20,7 +20,7 @@ class Picture:
     """One server. ``calls``, ``queues`` and ``endpoints`` say which parts are wanted."""
 
     def __init__(self, name: str, tell: Tell, now: float, calls: bool, queues: bool, endpoints: bool) -> None:
-        self.server = Server(name, READY, now)
+        self.server = Server(name, READY, now, ())
         self._tell = tell
         self.calls = Calls(name, tell)
         self.queues = Queues(name, tell, self.calls if calls else None)
@@ -35,6 +35,7 @@ class Picture:
             "newstate": calls.channel,
             "newcallerid": calls.channel,
             "newconnectedline": calls.channel,
+            "newexten": calls.new_exten,
             "rename": calls.rename,
             "dialbegin": calls.dial_begin,
             "dialend": calls.dial_end,
@@ -57,6 +58,7 @@ class Picture:
             "queuecallerabandon": queues.caller_abandon,
             "dialend": queues.dial_end,
             "agentconnect": queues.agent_connect,
+            "agentcomplete": queues.agent_complete,
             "attendedtransfer": queues.attended_transfer,
             "queuememberadded": queues.member,
             "queuememberstatus": queues.member,
@@ -85,9 +87,9 @@ class Picture:
         """The names of the events that change it, in lower case."""
         return self._apply.keys()
 
-    def set_state(self, state: str, now: float) -> None:
-        """Note how far it can be trusted."""
-        self.server = Server(self.server.name, state, now)
+    def set_state(self, state: str, now: float, missing: tuple[str, ...] = ()) -> None:
+        """Note how far it can be trusted; ``missing`` are the lists that were refused."""
+        self.server = Server(self.server.name, state, now, missing)
 
     def feed(self, packet: Packet, now: float) -> None:
         """Apply an event."""

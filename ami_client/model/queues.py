@@ -11,7 +11,7 @@ from typing import Optional
 
 from .._engine.packet import Packet
 from .calls import Calls, Tell
-from .headers import as_sent, device_state, endpoint_of, number, person, told, truth
+from .headers import as_sent, decimal, device_state, endpoint_of, number, person, told, truth
 from .live import LiveChannel
 from .reasons import ABANDONED
 from .records import Caller, Member, Queue
@@ -36,13 +36,23 @@ class LiveCaller:
 class LiveQueue:
     """A queue. ``callers`` are in the order of their positions, ``members`` by interface."""
 
-    __slots__ = ("callers", "members", "name", "server", "service_level", "strategy")
+    __slots__ = (
+        "abandoned",
+        "callers",
+        "completed",
+        "in_time",
+        "members",
+        "name",
+        "server",
+        "service_level",
+        "strategy",
+    )
 
     def __init__(self, server: str, name: str) -> None:
         self.server = server
         self.name = name
         self.strategy = ""
-        self.service_level = 0
+        self.service_level = self.completed = self.in_time = self.abandoned = 0
         self.callers: list[LiveCaller] = []
         self.members: dict[str, Member] = {}
 
@@ -64,7 +74,17 @@ class LiveQueue:
 
     def record(self) -> Queue:
         callers = tuple(self.caller(one) for one in self.callers)
-        return Queue(self.server, self.name, self.strategy, self.service_level, callers, tuple(self.members.values()))
+        return Queue(
+            self.server,
+            self.name,
+            self.strategy,
+            self.service_level,
+            self.completed,
+            self.in_time,
+            self.abandoned,
+            callers,
+            tuple(self.members.values()),
+        )
 
 
 class Queues:
@@ -147,11 +167,18 @@ class Queues:
         """QueueCallerAbandon: he hung up."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None:
+            caller.queue.abandoned += 1
             self._leave(caller, ABANDONED)
 
     def hangup(self, packet: Packet) -> None:
         """Hangup, of one who waited: what came between was lost."""
         self.caller_abandon(packet)
+
+    def agent_complete(self, packet: Packet) -> None:
+        """AgentComplete: a call that a member took is over. Asterisk counts it only now."""
+        queue = self._queue(packet)
+        queue.completed += 1
+        queue.in_time += number(packet.get("holdtime", "")) <= queue.service_level
 
     def _leave(self, caller: LiveCaller, outcome: str) -> None:
         queue = caller.queue
@@ -265,6 +292,9 @@ class Queues:
                 queue = self._queue(packet)
                 queue.strategy = packet.get("strategy", "")
                 queue.service_level = number(packet.get("servicelevel", ""))
+                queue.completed = number(packet.get("completed", ""))
+                queue.abandoned = number(packet.get("abandoned", ""))
+                queue.in_time = round(queue.completed * decimal(packet.get("servicelevelperf", "")) / 100)
             elif packet.event_name == "queuemember":
                 queue = self._queue(packet)
                 self._set_member(queue, packet, "location", "name", tell=queue.name.lower() in known)

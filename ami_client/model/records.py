@@ -19,12 +19,14 @@ class Server:
     """A server that the model has heard of.
 
     ``state`` is ``syncing`` (logged in, the lists are on their way), ``ready``, or ``stale`` (the link is lost: what
-    the model has of this server is what was true at ``since``). ``since`` is when the state began.
+    the model has of this server is what was true at ``since``). ``since`` is when the state began. ``missing`` are the
+    lists that the user may not ask for: what they would tell is known only as far as events tell it.
     """
 
     name: str
     state: str
     since: float
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, **_SLOTS)
@@ -34,6 +36,7 @@ class Channel:
     ``state`` is Asterisk's word in lower case: ``down``, ``ring`` (it calls), ``ringing`` (it is called), ``up``, and
     the rarer ones. ``number`` and ``caller`` are its own caller id, ``connected_number`` and ``connected`` that of the
     other side. ``exten`` is the extension it was in when it was first heard of: the number that a caller dialled.
+    ``application`` is what it does in the dialplan now, or did last, with its arguments: ``Dial(PJSIP/alice,20)``.
     ``bridge`` is the id of the bridge it is in, or ``""``.
     """
 
@@ -47,6 +50,7 @@ class Channel:
     connected_number: str
     connected: str
     exten: str
+    application: str
     bridge: str
     on_hold: bool
     started: float
@@ -158,13 +162,18 @@ class Member:
 class Queue:
     """A queue. ``callers`` wait, the first in front. ``members`` are in the order in which they were told.
 
-    ``service_level`` is in seconds: within so many a caller ought to be answered.
+    ``service_level`` is in seconds: within so many a caller ought to be answered. ``completed`` calls had an answer and
+    are over, ``in_time`` of them within the service level; ``abandoned`` is how many callers hung up. Asterisk counts
+    them from its start, or from the last reset.
     """
 
     server: str
     name: str
     strategy: str
     service_level: int
+    completed: int
+    in_time: int
+    abandoned: int
     callers: tuple[Caller, ...]
     members: tuple[Member, ...]
 

@@ -29,8 +29,6 @@ YOUNG = 30
 OF_CALLS = ("BridgeList", "CoreShowChannels")
 OF_QUEUES = ("QueueStatus",)
 OF_ENDPOINTS = ("PJSIPShowEndpoints", "PJSIPShowContacts", "SIPpeers", "IAXpeerlist", "DeviceStateList")
-# Without this the model does not know what it was made for.
-NEEDED = "CoreShowChannels"
 
 
 Later = Callable[[float, Callable[[], object]], object]
@@ -151,6 +149,7 @@ class _Followed:
         self._picture = picture
         self._actions = actions
         self._lists: dict[str, Optional[list[Packet]]] = {}
+        self._missing: list[str] = []
         self._waiting: Optional[list[tuple[Packet, float]]] = None  # events, while lists are on their way
         self._is_soon = self._is_watching = self._is_flushing = False
 
@@ -179,7 +178,7 @@ class _Followed:
     def sync(self, state: str) -> None:
         """Ask for all lists. Until they have come the state is as given."""
         self._waiting = []
-        self._lists = {}
+        self._lists, self._missing = {}, []
         self._picture.set_state(state, self._host.now())
         for action in self._actions:
             self._ask(action)
@@ -192,8 +191,8 @@ class _Followed:
                 self._lists[action] = packet.events
             elif _is_empty(packet):
                 self._lists[action] = []
-            elif action == NEEDED and isinstance(packet.error, ActionFailed):
-                logger.warning("the model of %s begins without its calls: %s: %s", conn, action, packet.error)
+            elif isinstance(packet.error, ActionFailed) and "permission" in packet.get("message", "").lower():
+                self._missing.append(action)
 
         self._conn.action(action, answered)
 
@@ -212,7 +211,9 @@ class _Followed:
             lists.get("QueueStatus"),
             endpoints or None,
         )
-        picture.set_state(READY, now)
+        picture.set_state(READY, now, tuple(self._missing))
+        if self._missing:
+            logger.warning("the model of %s lacks what it may not ask for: %s", conn, ", ".join(self._missing))
         if not was_ready:
             self._host.tell("ready", picture.server.name)
         for event, when in waiting:

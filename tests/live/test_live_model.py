@@ -103,6 +103,10 @@ class Watched:
                 )
                 for one in of_kind(queues, "queuemember")
             },
+            "counts": {
+                (original(one, "Queue"), int(original(one, "Completed")), int(original(one, "Abandoned")))
+                for one in of_kind(queues, "queueparams")
+            },
             "endpoints": {name: device_state(state) for name, state in devices.items() if name.startswith("PJSIP/")},
         }
 
@@ -120,6 +124,7 @@ class Watched:
                 for queue in model.queues.values()
                 for one in queue.members
             },
+            "counts": {(queue.name, queue.completed, queue.abandoned) for queue in model.queues.values()},
             "endpoints": {one.name: one.state for one in model.endpoints.values() if one.name.startswith("PJSIP/")},
         }
 
@@ -144,6 +149,9 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
         office.pause(4)  # until all telephones were asked whether they live
         yield watched
         watched.pool.finish()
+        office.client.pool.finish()  # it may be a later one
+        while watched.reactor.run_once(0):
+            pass
 
 
 def test_random_calls(watched: Watched) -> None:
@@ -210,11 +218,13 @@ def test_a_server_that_is_killed_in_mid_call(watched: Watched, expect_log: Expec
     watched.told.clear()
     watched.ended.clear()
     calls = set(watched.model.calls)
+    watched.settle()  # no list is to be the last that was answered
     office.server.kill()
     office.client.until(lambda: "stale" in watched.told, 30)
     assert set(watched.model.calls) == calls
     office.server.start()
     office.phones.rest()
+    office.client.pool.finish()
     office.client = Client(office.server, reactor=watched.reactor)
     office.client.connect()
     watched.until_ready()
@@ -224,7 +234,6 @@ def test_a_server_that_is_killed_in_mid_call(watched: Watched, expect_log: Expec
     in_a_call(office)
     watched.compare()
     end(watched)
-    office.client.pool.finish()
 
 
 def end(watched: Watched) -> None:

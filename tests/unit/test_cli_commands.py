@@ -474,7 +474,7 @@ def test_wrong_usage_is_one_line(pbx: Pbx, ami: Ami, args: list[str], says: str)
     assert said.err.count("\n") == 1
 
 
-COMMANDS = "ping action command events originate channels peers queues top record replay demo".split()  # noqa: SIM905
+COMMANDS = "ping action command events originate calls channels peers queues top record replay demo".split()  # noqa: SIM905
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -37,6 +37,7 @@ from ami_client.cli.filters import Condition, Wanted
 from ami_client.cli.output import Output
 from ami_client.cli.ping import statistics
 from ami_client.cli.table import Column, choose, fit, lay_out
+from ami_client.model import Caller, Channel, Member, Queue
 
 
 def packet(*lines: str) -> Packet:
@@ -277,14 +278,6 @@ def test_a_wait_that_is_no_number_is_shown_as_it_is(odd: str) -> None:
     assert [[column.value(one) for column in views.MEMBERS][2:] for one in found.members] == [[odd, odd, odd]]
 
 
-@pytest.mark.parametrize("odd", [*ODD_NUMBERS, "00:\u00b2:00", f"00:{'9' * 5000}:01", "1:" * 5000 + "1", "00::01"])
-def test_a_duration_that_is_none_counts_as_the_shortest(odd: str) -> None:
-    board = Board("tcp://me@pbx")
-    board.set_channels([packet("Event: X", "Channel: odd", f"Duration: {odd}"), channel(1, 7)])
-    assert [one["channel"] for one in board.channels] == ["PJSIP/1", "odd"]
-    assert drawn(board, 60, 20)
-
-
 def test_numbers_are_read_in_one_place_alone() -> None:
     """`isdigit`, `int` and `float` each have their own idea of what a number is."""
     trees = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in Path(text.__file__).parent.glob("*.py")}
@@ -302,13 +295,24 @@ def test_numbers_are_read_in_one_place_alone() -> None:
 # -- the board of top
 
 
-def channel(number: int, seconds: int) -> Packet:
-    return packet("Event: CoreShowChannel", f"Channel: PJSIP/{number}", f"Duration: 00:00:{seconds:02}", "Linkedid: 1")
+NOW = 1000.0
 
 
-def queue(name: str, callers: int) -> list[Packet]:
-    entries = [packet("Event: QueueEntry", f"Queue: {name}", f"Wait: {wait}") for wait in range(callers)]
-    return [packet("Event: QueueParams", f"Queue: {name}", "Strategy: ringall"), *entries]
+def channel(number: int, seconds: int) -> Channel:
+    name, ids = f"PJSIP/{number}", (str(number), "1")
+    return Channel("pbx", name, *ids, "up", "101", "Al", "", "", "100", "Echo()", "", False, NOW - seconds)
+
+
+def queue(name: str, callers: int) -> Queue:
+    waiting = [
+        Caller("pbx", name, f"PJSIP/{number}", str(number), "", "", number + 1, NOW - 60 - number, None, "waiting", "")
+        for number in range(callers)
+    ]
+    members = [
+        Member("pbx", name, "Al", "PJSIP/1", "PJSIP/1", state, paused, "", 0, 0, 0.0, False)
+        for state, paused in (("not_inuse", False), ("not_inuse", True), ("inuse", False))
+    ]
+    return Queue("pbx", name, "ringall", 20, 8, 6, 1, tuple(waiting), tuple(members))
 
 
 def drawn(board: Board, width: int, height: int) -> list[str]:
@@ -322,8 +326,8 @@ def drawn(board: Board, width: int, height: int) -> list[str]:
 @pytest.fixture
 def board() -> Board:
     board = Board("tcp://me@pbx", "AMI 11.0.0", trouble="")
-    board.set_channels([channel(number, number) for number in range(10)])
-    board.set_queues([*queue("idle", 0), *queue("busy", 3)])
+    channels = [channel(number, number) for number in range(10)]
+    board.show(NOW, 1, channels, [queue("idle", 0), queue("busy", 3)])
     board.rates.extend([0.0, 2.0, 4.0])
     return board
 
@@ -335,6 +339,8 @@ def test_the_board_shows_what_matters_first(board: Board) -> None:
     names = [line.split()[0] for line in lines[2:] if line]
     assert names[:4] == ["Queue", "busy", "idle", "Channel"]
     assert names[4:-1] == [f"PJSIP/{number}" for number in reversed(range(10))]
+    assert lines[4].split() == ["busy", "ringall", "3", "1:02", "3", "1", "8", "1", "75.0"]
+    assert lines[8].split() == ["PJSIP/9", "Up", "0:09", "Al", "<101>", "100", "Echo()"]
     assert lines[-1] == "q: end"
 
 

@@ -199,6 +199,7 @@ def run_closed(redirections: str, *args: str, **options: Any) -> subprocess.Comp
     "args",
     [
         *(["ping"], ["action", "Ping"], ["command", "x"], ["events"], PLACE_ORDER, ["channels"], ["peers"], ["queues"]),
+        *(["calls"], ["calls", "--follow"]),
         *(["top"], ["record", "-"], ["record", "f"], ["replay", "f"], ["demo"], ["--help"], ["--version"], ["nosuch"]),
     ],
     ids=" ".join,

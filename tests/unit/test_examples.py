@@ -6,7 +6,6 @@ What they print on the embedded server stands in the tutorials and is compared t
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import socket
 import sqlite3
@@ -23,7 +22,6 @@ from programs import PATIENCE, ROOT, Launcher, Program
 
 from ami_client import Reactor
 from ami_client.testing import FakeAsterisk, SimulatedReactor
-from ami_client.testing.office import Caller
 
 EXAMPLES = ROOT / "examples"
 
@@ -169,34 +167,50 @@ def test_a_popup_comes_for_calls_that_somebody_makes(start: Any, pbx: FakeAsteri
     assert program.output == f"PJSIP/100: call from '+5550123' \"O'Neill\": {who}\nPJSIP/100: missed (NOANSWER)\n"
 
 
-def test_the_queues_are_asked_again_when_something_has_changed(
-    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str]
+def waiting(caller: int, **headers: str) -> dict[str, str]:
+    """What events say of a caller in the queue "helpline"."""
+    ids = {"Channel": f"PJSIP/trunk-{caller}", "Uniqueid": f"1.{caller}", "Linkedid": f"1.{caller}"}
+    return {"Privilege": "agent,call,all", "Queue": "helpline", "CallerIDNum": f"555{caller}", **ids, **headers}
+
+
+def hours(file: Path) -> list[tuple[Any, ...]]:
+    """What the statistics have, without the server and the hour."""
+    database = sqlite3.connect(file)
+    stored = database.execute("SELECT queue, answered, in_time, abandoned, others FROM queue_hours").fetchall()
+    database.close()
+    return stored
+
+
+def test_callers_are_counted_once_when_they_leave(
+    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def somebody_comes() -> None:
-        simulated_pbx.office.queues[1].callers.append(Caller("PJSIP/a-1", wait=7))
-        for _ in range(50):
-            simulated_pbx.push({"Event": "QueueCallerJoin", "Privilege": "agent,all", "Queue": "night"})
+        for number in range(1, 4):
+            simulated_pbx.push({"Event": "QueueCallerJoin", **waiting(number, Position=str(number))})
 
-    simulated_pbx.play([(5, somebody_comes), (10, Reactor.instance().stop)])
-    load("queue_stats").main(simulated_pbx.url)
-    said = capsys.readouterr().out
-    assert re.search("night .* 0 waiting.*\n.*night .* 1 waiting, longest   7 s", said, re.DOTALL), said
-    assert len(simulated_pbx.requests("QueueStatus")) == 2
+    def they_leave() -> None:
+        answered = {"DestChannel": "PJSIP/front-desk-9", "DestUniqueid": "1.9", "DialStatus": "ANSWER"}
+        simulated_pbx.push({"Event": "DialEnd", **waiting(1), **answered})
+        simulated_pbx.push({"Event": "QueueCallerAbandon", **waiting(2)})
+        for number in range(1, 4):
+            for _ in range(2):
+                simulated_pbx.push({"Event": "QueueCallerLeave", **waiting(number)})
+
+    simulated_pbx.play([(5, somebody_comes), (10, they_leave), (15, Reactor.instance().stop)])
+    load("queue_stats").main(simulated_pbx.url, str(tmp_path / "queues.db"))
+    assert "helpline: 5551 answered by PJSIP/front-desk after" in capsys.readouterr().out
+    assert hours(tmp_path / "queues.db") == [("helpline", 1, 0, 1, 1)]
 
 
-def test_the_queues_are_asked_again_after_a_loss(
-    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str], expect_log: Any
+def test_callers_who_left_while_the_link_was_down_are_counted(
+    simulated_pbx: FakeAsterisk, capsys: pytest.CaptureFixture[str], expect_log: Any, tmp_path: Path
 ) -> None:
     expect_log("WARNING: .*connecting again")
-
-    def restart() -> None:
-        assert "helpline" in capsys.readouterr().out
-        simulated_pbx.office.queues[0].completed = 99
-        simulated_pbx.drop()
-
-    simulated_pbx.play([(5, restart), (10, Reactor.instance().stop)])
-    load("queue_stats").main(simulated_pbx.url)
-    assert "99 done" in capsys.readouterr().out
+    event = {"Event": "QueueCallerJoin", **waiting(1, Position="1")}
+    loss = [(5, lambda: simulated_pbx.push(event)), (6, simulated_pbx.drop), (20, Reactor.instance().stop)]
+    simulated_pbx.play(loss)
+    load("queue_stats").main(simulated_pbx.url, str(tmp_path / "queues.db"))
+    assert hours(tmp_path / "queues.db") == [("helpline", 0, 0, 0, 1)]
 
 
 def test_call_records_are_stored_once(start: Any, pbx: FakeAsterisk, reactor: Reactor, tmp_path: Path) -> None:

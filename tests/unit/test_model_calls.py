@@ -158,7 +158,11 @@ def test_a_call_is_told_as_it_was(name: str, records: Records) -> None:
 @for_each(("kind", "told"), QUEUES.items())
 def test_what_happens_in_queues(kind: str, told: list[str]) -> None:
     for records in of_kind(kind).values():
-        assert Story().play(records).queues == told
+        story = Story().play(records)
+        assert story.queues == told
+        answered, abandoned = (sum(word in one for one in told) for word in ("left, answered", "abandoned"))
+        counted = [(queue.completed, queue.abandoned) for queue in story.model.queues.values()]
+        assert (answered, abandoned) in counted
 
 
 def as_pool_folds(data: bytes) -> Packet:

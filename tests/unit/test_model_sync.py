@@ -29,7 +29,7 @@ IN_A_CALL: dict[str, Sequence[str]] = {
         f"Event: CoreShowChannel|{BOB}|BridgeId: b-1|Duration: 00:01:35|Application: AppDial",
     ],
     "QueueStatus": [
-        "Event: QueueParams|Queue: Support|Strategy: ringall|ServiceLevel: 20",
+        "Event: QueueParams|Queue: Support|ServiceLevel: 20|Completed: 12|Abandoned: 3|ServicelevelPerf: 33.3",
         "Event: QueueMember|Queue: Support|Name: Bob|Location: PJSIP/bob|Status: 2|Paused: 0",
     ],
     "PJSIPShowEndpoints": [
@@ -108,11 +108,13 @@ def test_what_goes_on_at_the_login_is_known(server: Server) -> None:
     server.answer()
     assert server.told == ["new 1.1 up", "ready"]
     call = server.model.calls["1.1"]
-    assert (call.state, call.started, call.server) == ("up", 10_900.0, SERVER)
+    assert (call.state, call.started, call.answered, call.server) == ("up", 10_900.0, 10_905.0, SERVER)
     assert call.talking is not None
     assert [one.number for one in call.talking] == ["101", "102"]
     assert server.model.queues["support"].members[0].state == "inuse"
-    assert server.model.queues["support"].service_level == 20
+    queue = server.model.queues["support"]
+    assert (queue.service_level, queue.completed, queue.in_time, queue.abandoned) == (20, 12, 4, 3)
+    assert server.model.channels["PJSIP/alice-1"].application == "Dial()"
     assert server.model.endpoints["PJSIP/alice"].address == "192.0.2.7:5060"
     server.say(f"Event: Hangup|{ALICE}|Cause: 16")
     server.say(f"Event: Hangup|{BOB}|Cause: 16")
@@ -239,10 +241,13 @@ def test_a_connection_that_was_there_before_the_model(network: Network) -> None:
 
 
 def test_a_list_that_is_refused_is_told_and_events_are_believed(server: Server, expect_log: ExpectLog) -> None:
-    expect_log("WARNING: the model of tcp://joe@192.0.2.1:5038 begins without its calls: CoreShowChannels: ")
+    expect_log(
+        "WARNING: the model of tcp://joe@192.0.2.1:5038 lacks what it may not ask for: BridgeList, CoreShowChannels"
+    )
     server.refused = {"CoreShowChannels", "BridgeList", "SIPpeers"}
     server.log_in()
     assert server.told == ["ready"]
+    assert server.model.servers[SERVER].missing == ("BridgeList", "CoreShowChannels", "SIPpeers")
     server.say(f"Event: Newchannel|{ALICE}")
     assert list(server.model.calls) == ["1.1"]
 

@@ -8,14 +8,15 @@ import pytest
 from fake_network import SECRET, Network, Peer
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ami_client import stats
-from ami_client.prometheus import METRICS, PoolCollector
+from ami_client import prometheus, stats
+from ami_client.model import Model
+from ami_client.prometheus import METRICS, ModelCollector, PoolCollector
 from ami_client.stats import GAUGES, Stats
 
 SERVER = "tcp://joe@192.0.2.1:5038"
 
 
-def exposed(*collectors: PoolCollector) -> dict[str, float]:
+def exposed(*collectors: PoolCollector | ModelCollector) -> dict[str, float]:
     """What a scrape would read: each sample with its labels, to its value."""
     registry = CollectorRegistry()
     for collector in collectors:
@@ -84,3 +85,48 @@ def test_servers_without_an_entry_of_their_own_share_a_label(network: Network, m
 def test_gauges_are_gauges() -> None:
     kinds = {metric.name: metric.type for metric in PoolCollector().collect()}
     assert {name for name, kind in kinds.items() if kind == "gauge"} == {f"ami_{METRICS[name][0]}" for name in GAUGES}
+
+
+def busy_model() -> Model:
+    """A caller waits in a queue of two members, and a telephone rings."""
+    model = Model()
+    caller = {"Channel": "PJSIP/a-1", "Uniqueid": "1.1", "Linkedid": "1.1"}
+    member = {"Event": "QueueMemberStatus", "Queue": "help"}
+    for event in (
+        {"Event": "Newchannel", **caller},
+        {"Event": "QueueCallerJoin", **caller, "Queue": "help", "Position": "1"},
+        {**member, "MemberName": "Al", "Interface": "PJSIP/al", "Status": "6", "Paused": "0"},
+        {**member, "MemberName": "Bo", "Interface": "PJSIP/bo", "Status": "1", "Paused": "1"},
+        {"Event": "DeviceStateChange", "Device": "PJSIP/al", "State": "RINGING"},
+    ):
+        model.feed("pbx", event)
+    return model
+
+
+def test_what_goes_on_as_gauges() -> None:
+    model = busy_model()
+    samples = exposed(ModelCollector(model))
+    assert {name: value for name, value in samples.items() if value and "longest" not in name} == {
+        'ami_model_ready{server="pbx"}': 1,
+        'ami_calls{server="pbx",state="queued"}': 1,
+        'ami_queue_waiting{queue="help",server="pbx"}': 1,
+        'ami_queue_members{queue="help",server="pbx",state="ringing"}': 1,
+        'ami_queue_members{queue="help",server="pbx",state="paused"}': 1,
+        'ami_endpoints{server="pbx",state="ringing"}': 1,
+    }
+    assert 0 <= samples['ami_queue_longest_wait_seconds{queue="help",server="pbx"}'] < 60
+    model.lose("pbx")
+    assert exposed(ModelCollector(model))['ami_model_ready{server="pbx"}'] == 0
+
+
+def test_labels_of_queues_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus, "MAX_QUEUES", 1)
+    model = busy_model()
+    for number in range(3):
+        caller = {"Channel": f"PJSIP/b-{number}", "Uniqueid": f"2.{number}", "Linkedid": f"2.{number}"}
+        model.feed("pbx", {"Event": "QueueCallerJoin", **caller, "Queue": f"new{number}", "Position": "1"})
+    waiting = {name: value for name, value in exposed(ModelCollector(model)).items() if "waiting" in name}
+    assert waiting == {
+        'ami_queue_waiting{queue="help",server="pbx"}': 1,
+        'ami_queue_waiting{queue="others",server="pbx"}': 3,
+    }

@@ -5,11 +5,11 @@ Sources: Asterisk main/manager_channels.c, main/manager_bridges.c, main/bridge.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Optional, Protocol
 
 from .._engine.packet import Packet
-from .headers import as_sent, birth, channel_state, number, person, seconds, told
+from .headers import as_sent, birth, channel_state, endpoint_of, number, person, seconds, told
 from .live import MAX_PAST, LiveBridge, LiveCall, LiveChannel
 from .reasons import BY_QUEUE_STATUS, LOST, reason_of, reason_of_merged
 
@@ -635,8 +635,11 @@ class Calls:
         for key in [key for key in self.bridges if key not in present]:
             del self.bridges[key]
 
-    def list_channels(self, entries: Iterable[Packet]) -> None:
-        """CoreShowChannels: what channels there are. Those that are missing are gone, and nobody saw how."""
+    def list_channels(self, entries: Iterable[Packet], on_hold: Container[str]) -> None:
+        """CoreShowChannels: what channels there are. Those that are missing are gone, and nobody saw how.
+
+        ``on_hold`` are the endpoints, in lower case, whose calls are on hold: no list of channels says that.
+        """
         entries = list(entries)
         present = {packet.get("uniqueid", "").lower() for packet in entries}
         for missing in [one for key, one in self.channels.items() if key not in present]:
@@ -661,6 +664,7 @@ class Calls:
                 if bridge is None:
                     bridge = self.bridges[bridge_id.lower()] = LiveBridge(self.server, bridge_id)
                 self._put_in(channel, bridge)
+                channel.on_hold |= endpoint_of(channel.name).lower() in on_hold
 
     def end_list(self) -> None:
         """The lists are complete."""

@@ -33,6 +33,8 @@ class Changes:
 
     def put(self, change: Change) -> None:
         """Add one. The model calls this, in the thread of the loop."""
+        if self._closed:
+            return
         if len(self._changes) >= self._limit:
             self._missed += 1
         else:

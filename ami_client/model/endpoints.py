@@ -101,6 +101,10 @@ class Endpoints:
         for key in present:
             self._unlisted.pop(key, None)
 
+    def on_hold(self) -> set[str]:
+        """The names, in lower case, of those whose calls are all on hold."""
+        return {key for key, one in self.endpoints.items() if one.state == "onhold"}
+
     def _set(self, name: str, **changes: str) -> None:
         key = name.lower()
         old = self.endpoints.get(key)

@@ -113,16 +113,16 @@ class Picture:
     ) -> None:
         """Take the entries of lists for what is there now; None for a list that nobody has."""
         self.tick(now)
+        if endpoints is not None:
+            self.endpoints.list_all(endpoints)
         if channels is not None:
             self.calls.begin_list()
             if bridges is not None:
                 self.calls.list_bridges(bridges)
-            self.calls.list_channels(channels)
+            self.calls.list_channels(channels, self.endpoints.on_hold())
             self.calls.end_list()
         if queues is not None:
             self.queues.list_queues(queues)
-        if endpoints is not None:
-            self.endpoints.list_all(endpoints)
 
     def end_all(self, now: float) -> None:
         """The server is gone for good."""

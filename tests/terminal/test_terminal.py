@@ -172,6 +172,7 @@ def test_top_leaves_nothing_behind_while_an_answer_is_awaited(terminal: Terminal
     start_top(terminal, pbx)
     asked = threading.Event()
     pbx.do(pbx.server.on, "QueueStatus", lambda request: asked.set())  # None is no answer
+    pbx.do(pbx.server.drop)  # it asks after the next login
     assert asked.wait(LIMIT)
     assert_left_as_it_was(terminal, "q")
 

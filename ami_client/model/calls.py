@@ -204,9 +204,10 @@ class Calls:
         if self.names.get(channel.name.lower()) is channel:
             del self.names[channel.name.lower()]
         self._bury(channel.key)
-        if channel.other is not None:
-            channel.other.other = None
-            call.optimizing.discard(channel.other.key)
+        other = channel.other
+        if other is not None:
+            other.other = None
+            call.optimizing.discard(other.key)
         elif not channel.paired and channel.name.endswith((";1", ";2")):
             call.awaits = _other_half(channel.name)
         call.optimizing.discard(channel.key)
@@ -278,6 +279,11 @@ class Calls:
         self._end(younger, reason_of_merged(younger))
         return elder
 
+    def _relate(self, packet: Packet, one: LiveChannel, two: LiveChannel) -> None:
+        """Have two channels in one call. Asterisk 12 does not say which belong together: it has no Linkedid."""
+        if one.call is not two.call and not any(name.endswith("linkedid") for name in packet):
+            self._merge(one.call, two.call)
+
     def _end(self, call: LiveCall, reason: str) -> None:
         self.calls.pop(call.key, None)
         self.resumed.pop(call.key, None)
@@ -305,12 +311,12 @@ class Calls:
         if rings and not call.rings:
             self.tell("call_ringing", call.record())
         call.rings = rings
-        if call.state != old:
+        if begun or not pairs or call.state != old:
             self.resumed.pop(call.key, None)
-            if call.state == "held":
-                self.tell("call_held", call.record())
-            elif old == "held" and call.state == "up" and pairs and not begun:
-                self.resumed[call.key] = self.now
+        if call.state == "held" != old:
+            self.tell("call_held", call.record())
+        elif old == "held" and call.state == "up" and pairs and not begun:
+            self.resumed[call.key] = self.now
         if begun:
             self._talk(call, begun, tell=True)
         elif not pairs:
@@ -403,6 +409,8 @@ class Calls:
         if dialled is None:
             return
         dialled.dialled = True
+        if caller is not None:
+            self._relate(packet, caller, dialled)
         call = dialled.call
         if call.dial_status:  # the next attempt
             call.dial_status, call.outcome = "", ""
@@ -589,8 +597,9 @@ class Calls:
     def local_bridge(self, packet: Packet) -> None:
         """LocalBridge: the halves of a Local channel know each other."""
         one, two = self.learn(packet, "localone"), self.learn(packet, "localtwo")
-        if one is not None and two is not None:
+        if one is not None and two is not None and one is not two:
             _pair(one, two)
+            self._relate(packet, one, two)
 
     def local_optimization_begin(self, packet: Packet) -> None:
         """LocalOptimizationBegin: until its end, those who leave a bridge have not left each other."""

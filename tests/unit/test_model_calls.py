@@ -195,6 +195,18 @@ def test_events_come_in_any_form(form: Any) -> None:
             }
 
 
+@for_each("kind", ["answered", "busy", "not_answered", "cancelled", "local_kept", "local_optimized", "held"])
+def test_asterisk_12_has_no_linkedid(kind: str) -> None:
+    for records in of_kind(kind).values():
+        story = Story()
+        for record in records:
+            event = {name: value for name, value in as_pairs(record.data) if not name.endswith("inkedid")}
+            story.model.feed("recording", event, record.time)
+        assert story.pairs == Story().play(records).pairs
+        assert STORIES[kind][0] in story.calls  # and others, of which nobody knew that they are no calls
+        story.assert_nothing_is_left()
+
+
 # -- recordings that begin in the middle
 
 

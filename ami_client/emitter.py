@@ -231,7 +231,7 @@ class EventHandlers(EventEmitter, PHPNames):
         require_callable(cb, "handler", coroutines=True)
         is_coroutine = False
         for name in checked:
-            arguments = _arguments(name)
+            arguments = self._arguments_of(name)
             what = "handler" if arguments is None else f"a handler of {name!r}"
             is_coroutine = require_callable(cb, what, arguments, coroutines=self._tasks is not None)
         if max_tasks is not None and (isinstance(max_tasks, bool) or not isinstance(max_tasks, int)):
@@ -244,6 +244,10 @@ class EventHandlers(EventEmitter, PHPNames):
             return checked, cb
         assert self._tasks is not None
         return checked, self._tasks.check(cb, "handler", max_tasks=1 if in_order else max_tasks)
+
+    def _arguments_of(self, name: str) -> Optional[Arguments]:
+        """The arguments of a handler of that name; None if it may take any."""
+        return CONN_PACKET if _is_server_event(name) else ARGUMENTS.get(name)
 
     def _add(self, name: str, handler: Callable[..., object]) -> None:
         old = {one: one for one in self.listeners(name)}.get(handler)  # as pyee: by hash
@@ -357,8 +361,3 @@ def _is_user_event(name: object) -> bool:
 
 def _is_server_event(name: object) -> bool:
     return isinstance(name, str) and name.startswith("event_")
-
-
-def _arguments(name: str) -> Optional[Arguments]:
-    """The arguments of the library's own event of that name; None for any other name."""
-    return CONN_PACKET if _is_server_event(name) else ARGUMENTS.get(name)

@@ -7,12 +7,11 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Union
 
-from ..callbacks import Arguments, Wrapper, require_callable
-from ..emitter import EventHandlers, Names
+from ..callbacks import Arguments
+from ..emitter import EventHandlers
 from ..packet import Packet
 from ..pool import Pool
 from ..reactor import Reactor
-from ..signatures import EventHandler
 from .headers import Event, as_packet
 from .mappings import Key, Shown
 from .picture import STALE, Picture
@@ -90,6 +89,7 @@ class Model(EventHandlers):
         self._pictures: dict[str, Picture] = {}
         self._changes: weakref.WeakSet[Changes] = weakref.WeakSet()
         self._pool = source if isinstance(source, Pool) else None
+        self._tasks = None if self._pool is None else self._pool._tasks  # so handlers may be coroutine functions too
         self._sync = self._bind_to(source)
         #: By name.
         self.channels: Mapping[Key, Channel] = Shown(self._pictures, _channel_names, _channel)
@@ -136,16 +136,10 @@ class Model(EventHandlers):
 
     # -- what happens
 
-    def bind(self, names: Names, cb: EventHandler) -> None:
-        """Call ``cb`` for each event of that name or those names, with the arguments in the table of events.
-
-        Raises ValueError for a name that the model does not know, TypeError for a handler that cannot take the
-        arguments.
-        """
-        checked = [names] if isinstance(names, str) else list(names)
-        for name in checked:
-            _require(name, cb)
-        super().bind(checked, cb)
+    def _arguments_of(self, name: str) -> Arguments:
+        if name not in EVENTS:
+            raise ValueError(f"the model has no event {name!r}; it has {', '.join(EVENTS)}")
+        return EVENTS[name]
 
     def changes(self, limit: int = 10_000) -> Changes:
         """All that is told from now on, for ``async for``: see :class:`~ami_client.model.Change`.
@@ -232,14 +226,6 @@ class Model(EventHandlers):
     def now(self) -> float:
         """The clock's time. The model calls this itself."""
         return self._clock()
-
-
-def _require(name: str, cb: object) -> None:
-    if name not in EVENTS:
-        raise ValueError(f"the model has no event {name!r}; it has {', '.join(EVENTS)}")
-    if isinstance(cb, Wrapper):  # once() has one around it
-        cb = cb.func
-    require_callable(cb, f"a handler of {name!r}", EVENTS[name])
 
 
 # What the mappings show of one picture. Names compare without case, as a packet of a pool that folds may have it.

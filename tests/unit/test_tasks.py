@@ -7,10 +7,12 @@ import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from ami_client import Connection, Pool, Reactor
+from ami_client.model import Model
 from ami_client.testing import FakeAsterisk
 
 Test = Callable[[FakeAsterisk, Pool, Connection], Awaitable[None]]
@@ -214,3 +216,30 @@ def test_on_a_reactor_it_stays_a_type_error() -> None:
 
     with pytest.raises(TypeError, match="asyncio"):
         Pool(reactor=Reactor()).on("event_hangup", handler)
+
+
+def test_a_model_s_handlers_may_be_coroutine_functions_where_its_pool_s_may() -> None:
+    heard: list[str] = []
+
+    async def test(pbx: FakeAsterisk, pool: Pool, conn: Connection) -> None:
+        pool.finish()
+        pool = Pool(reactor=asyncio.get_running_loop())
+        model = Model(pool)
+        found = asyncio.get_running_loop().create_future()
+        pool.get_connection(pbx.url, lambda conn, packet: found.set_result(conn))
+        conn = await found
+
+        @model.on("call_new")
+        async def call_new(model: Model, call: Any) -> None:
+            await asyncio.sleep(0)
+            heard.append(call.id)
+
+        await until(lambda: [one.state for one in model.servers.values()] == ["ready"])
+        conn.originate({"Channel": "Local/101@office", "Application": "Echo", "CallerID": "Zoe <300>"}, None)
+        await until(lambda: heard)
+        model.close()
+        pool.finish()
+
+    run(test)
+    with pytest.raises(TypeError, match="asyncio"):
+        Model(Pool(reactor=Reactor())).on("ready", AsyncMock())

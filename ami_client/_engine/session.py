@@ -262,56 +262,61 @@ class Session(Greeting):
         if self._last_list[1] != stats.events:  # let go of the list, which may be large
             self._last_list = _NO_LIST
         while pieces or reader.more(self._mark()):  # finish() leaves nothing
-            if wanted.unwanted is not None and not in_flight.collecting and pieces[-1].startswith(b"Event"):
-                self._pass_over(wanted.unwanted)
-                if not pieces:
-                    continue
-            raw = pieces.pop()
-            lines = raw.split(eol)
-            event_name = None if reader.careful else FIRST_LINES[lines[0]]
-            if event_name is None:
-                closely = reader.read(raw)
-                if closely is not None:
-                    yield from self._receive(closely)
+            if reader.careful:
+                yield from self._read_closely(pieces.pop())
                 continue
-            packet = Packet(map(read_line, lines))
-            packet.raw = raw
-            packet.event_name = event_name
-            if form is not None:
-                packet._form = form
-            if event_name:
-                packet.kind = EVENT
-                if "actionid" not in packet or event_name == "userevent":
-                    if not in_flight.collecting:
-                        stats.events += 1
-                        yield packet
-                        continue
-                # The first values of the control headers decide. The dict view has them if none is repeated.
-                elif len(packet) == len(lines) or _repeats_no_control(raw):
-                    if in_flight.take_entry(packet, len(raw)):
-                        self._last_list = _NO_LIST
-                        continue
-                    if self._id_mark and not (in_flight.collecting or in_flight.knows(packet["actionid"].lower())):
-                        stats.events += 1
-                        yield packet
-                        continue
-            else:
-                packet.kind = RESPONSE
-                packet.error = packet.complete = None  # always read for a Response: see Packet.__getattr__
-                packet.suspect = False
-                done = in_flight.take_answer(packet) if len(packet) == len(lines) else None
-                if done is not None:
-                    stats.responses += 1
-                    self._last_list = _NO_LIST
-                    yield done
+            while pieces:
+                if wanted.unwanted is not None and not in_flight.collecting and pieces[-1].startswith(b"Event"):
+                    self._pass_over(wanted.unwanted)
+                    if not pieces:
+                        break
+                raw = pieces.pop()
+                lines = raw.split(eol)
+                event_name = FIRST_LINES[lines[0]]
+                if event_name is None:
+                    yield from self._read_closely(raw)
                     continue
+                packet = Packet(map(read_line, lines))
+                packet.raw = raw
+                packet.event_name = event_name
+                if form is not None:
+                    packet._form = form
+                if event_name:
+                    packet.kind = EVENT
+                    if "actionid" not in packet or event_name == "userevent":
+                        if not in_flight.collecting:
+                            stats.events += 1
+                            yield packet
+                            continue
+                    # The first values of the control headers decide. The dict view has them if none is repeated.
+                    elif len(packet) == len(lines) or _repeats_no_control(raw):
+                        if in_flight.take_entry(packet, len(raw)):
+                            self._last_list = _NO_LIST
+                            continue
+                        if self._id_mark and not (in_flight.collecting or in_flight.knows(packet["actionid"].lower())):
+                            stats.events += 1
+                            yield packet
+                            continue
+                else:
+                    packet.kind = RESPONSE
+                    packet.error = packet.complete = None  # always read for a Response: see Packet.__getattr__
+                    packet.suspect = False
+                    done = in_flight.take_answer(packet) if len(packet) == len(lines) else None
+                    if done is not None:
+                        stats.responses += 1
+                        self._last_list = _NO_LIST
+                        yield done
+                        continue
+                yield from self._receive(packet)
+
+    def _read_closely(self, raw: bytes) -> Iterator[Union[Done, ListGoneOn, Packet]]:
+        packet = self.reader.read(raw)
+        if packet is not None:
             yield from self._receive(packet)
 
     def _pass_over(self, unwanted: Mapping[bytes, bool]) -> None:
         """Skip the next events if nobody listens to them: count them, but do not parse them."""
         reader = self.reader
-        if reader.careful:
-            return
         eol, marked = reader.eol, reader.marked
         count = 0
         for raw in reversed(reader.pieces):

@@ -14,6 +14,7 @@ from typing import Callable, ClassVar, Optional, Protocol, TypeVar, Union, cast,
 
 from . import _fork
 from ._client.dispatch import Guard
+from ._client.resume import resumed
 from ._client.server_pool import ServerPool, Sockets
 from ._client.waiter import Waiter
 from ._engine.line_cache import KEEP_CASE
@@ -328,13 +329,10 @@ class Pool(EventHandlers):
         self.finished = True
         for server in self._servers.values():  # stop all servers before a callback can interrupt the end of one
             server.stop()
-        try:
+        with resumed(self.reactor, self.finish, graceful, on_closed):
             for server in list(self._servers.values()):
                 server.finish(graceful)
                 self._forget(server)
-        finally:
-            if self._servers:  # after a KeyboardInterrupt, end the others if the loop runs on
-                self.reactor.call_soon(self.finish, graceful, on_closed)
         if on_closed is not None:
             self._sockets.when_closed(on_closed)
 

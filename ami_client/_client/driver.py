@@ -43,7 +43,7 @@ from ..options import Options, seconds
 from ..stats import Stats
 from ..tasks import Tasks
 from .dispatch import Dispatch, Guard
-from .drain import drain
+from .resume import resumed
 from .timeouts import Deadlines, Watchdog
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Owner(Protocol):
         """All login callbacks have run, or the connection was released."""
 
     def ending(self, driver: Driver) -> None:
-        """The connection is finished, and its callbacks will be called now: give it to nobody."""
+        """The connection is ending, and its callbacks will be called now: give it to nobody. Told again, ignore it."""
 
     def lost(self, driver: Driver) -> None:
         """The connection is finished, and its callbacks have been called."""
@@ -190,7 +190,6 @@ class Driver:
         self._waiting = StackCallbacks(self.guard)  # callbacks that wait for the outcome of the login
         self._outcome: Optional[Packet] = None
         self._begun = False
-        self._ending = False  # the owner has been told of the end
         self._handling = False  # received bytes are being handled; a flush follows
         # Tasks that send in the same iteration, one action each, share a system call but for the first (benchmark
         # await100: a third of the time).
@@ -401,7 +400,7 @@ class Driver:
                     self._take(outcome)
         except ProtocolError as error:
             self.fail(error)
-        except BaseException:  # after a KeyboardInterrupt, handle the rest if the loop runs on
+        except BaseException:  # as resumed(), which would cost each read a microsecond
             self._loop.call_soon(self._handle, outcomes)
             raise
         finally:
@@ -444,12 +443,9 @@ class Driver:
             self.guard(callback, self.conn, result)
 
     def _answer_all(self, owed: deque[Done]) -> None:
-        def answer_one() -> bool:
-            if owed:
+        with resumed(self._loop, self._answer_all, owed):
+            while owed:
                 self._answer(owed.popleft())
-            return bool(owed)
-
-        drain(self._loop, answer_one)
 
     def _count_suspect(self, what: str) -> None:
         self.counts.suspects += 1
@@ -549,18 +545,14 @@ class Driver:
         self._flush()
 
     def _tell_login(self, steps: deque[Callable[[], object]]) -> None:
-        complete = False
         try:
-            while steps:
-                steps.popleft()()
-            complete = True
+            with resumed(self._loop, self._tell_login, steps):
+                while steps:
+                    steps.popleft()()
         finally:
-            if not complete:  # after a KeyboardInterrupt, call the others if the loop runs on
-                self._loop.call_soon(self._tell_login, deque([self._tell_waiting, *steps]))
             if self.error is not None:
                 self._end(self.error)
-            elif complete:
-                self._offer()
+        self._offer()
 
     def _tell_owner(self) -> None:
         if self.is_connected and self._owner is not None:
@@ -568,7 +560,8 @@ class Driver:
 
     def _tell_waiting(self) -> None:
         assert self._outcome is not None
-        self._waiting.execute_all(self.conn, self._outcome)
+        with resumed(self._loop, self._tell_waiting):
+            self._waiting.execute_all(self.conn, self._outcome)
 
     def _tell_connected(self) -> None:
         if self.is_connected:
@@ -645,23 +638,19 @@ class Driver:
         self._tell_end(owed)
 
     def _tell_ending(self) -> None:
-        if self._owner is not None and not self._ending:
-            self._ending = True
+        if self._owner is not None:
             self._owner.ending(self)
 
     def _tell_end(self, owed: deque[Done]) -> None:
-        complete = False
         try:
-            while owed:
-                self._answer(owed.popleft())
-            self._tell_waiting()
-            complete = True
+            with resumed(self._loop, self._tell_end, owed):
+                while owed:
+                    self._answer(owed.popleft())
+                self._tell_waiting()
+            if not self.has_retries:
+                self._deadlines.clear()
             self.dispatch.announce("disconnect")
         finally:
-            if not complete:  # after a KeyboardInterrupt, as above
-                self._loop.call_soon(self._tell_end, owed)
-            elif not self.has_retries:
-                self._deadlines.clear()
             if self._owner is not None:
                 self._owner.lost(self)
 

@@ -19,8 +19,8 @@ from ..loop import Handle
 from ..options import Options, read_url
 from ..stats import Stats
 from .dispatch import Guard
-from .drain import drain
 from .driver import ConnectionPool, Driver
+from .resume import resumed
 from .slots import LIVE, Due, Place, Slot, Slots
 from .waiter import Waiter
 
@@ -146,27 +146,31 @@ class ServerPool:
         if self._serving or self._finished:
             return
         self._serving = True
-        complete = False
         left = SERVED_AT_ONCE
         try:
-            while self._waiting and left:
-                left -= 1
-                free = self._slots.first(Place.FREE)
-                if free is not None:
-                    free.driver.tell(self._waiting.pop())
-                elif self._comes_soon():
-                    self._hasten()
-                    if self._comes_soon():  # check again: callbacks may do anything
-                        break  # the next attempt will call them with its outcome
-                elif self._pause is None and self.size < self._options.maxconnperserv:
-                    self._open(self._next_waiter())
-                else:
-                    break
-            complete = True
+            with resumed(self._pool.reactor, self.serve):
+                while left and self._serve_one():
+                    left -= 1
         finally:
             self._serving = False
-            if not complete or not left:  # serve the others if the loop runs on, even after a KeyboardInterrupt
-                self._pool.reactor.call_soon(self.serve)
+        if not left:
+            self._pool.reactor.call_soon(self.serve)
+
+    def _serve_one(self) -> bool:
+        """Serve a waiting callback, or hasten the attempt that will. Return False if none can be served now."""
+        if not self._waiting:
+            return False
+        free = self._slots.first(Place.FREE)
+        if free is not None:
+            free.driver.tell(self._waiting.pop())
+        elif self._comes_soon():
+            self._hasten()
+            return not self._comes_soon()  # check again: callbacks may do anything; an attempt will call them
+        elif self._pause is None and self.size < self._options.maxconnperserv:
+            self._open(self._next_waiter())
+        else:
+            return False
+        return True
 
     def stop(self) -> None:
         """Open no more connections, and serve no more callbacks."""
@@ -291,6 +295,8 @@ class ServerPool:
     def ending(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         assert slot is not None
+        if slot.place is Place.ENDING:  # a refused login, whose connection now ends
+            return
         is_attempt, turned_away = slot.attempt > 0, self._is_turned_away(driver)
         self._move(slot, Place.ENDING)
         if is_attempt:  # another attempt may follow
@@ -438,15 +444,9 @@ class ServerPool:
 
     def _fail_retries(self, error: AMIError) -> None:
         """Fail the actions to send again, because no connection is coming."""
-
-        def fail_one() -> bool:
-            lost = next(iter(self._lost_with_retries()), None)
-            if lost is None:
-                return False
-            try:
-                lost.driver.fail_retries(error)
-            finally:
-                self._bury(lost)
-            return True
-
-        drain(self._pool.reactor, fail_one)
+        with resumed(self._pool.reactor, self._fail_retries, error):
+            while lost := self._lost_with_retries():
+                try:
+                    lost[0].driver.fail_retries(error)
+                finally:
+                    self._bury(lost[0])

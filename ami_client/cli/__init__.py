@@ -1,7 +1,7 @@
 """The command ``ami-client``, of the extra ``cli``.
 
-From top to bottom: ``app`` has the commands together, each of which is a module that asks the server by ``client`` and
-shows by ``output`` what came; ``access`` is what all of them are told of the server, ``target`` and ``config`` find it.
+``app`` groups the commands. Each command is a module: it asks the server through ``client``, and shows the answer
+through ``output``. ``access`` has the options that commands share; ``target`` and ``config`` find the server.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ NEEDED = ("click", "rich")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the command; returns the exit status. Without the extra ``demo`` works, the others say what to install."""
-    if "stdout" in fill_closed():  # before anything is asked of a server, which may do it and then we could not tell
+    """Run the command and return the exit status. Without the extra only ``demo`` works; others say what to install."""
+    if "stdout" in fill_closed():  # before any request, whose answer could not be printed
         print("ami-client: cannot write: standard output is closed", file=sys.stderr)
         return 1
     args = list(sys.argv[1:] if argv is None else argv)

@@ -1,4 +1,4 @@
-"""What every command that asks a server is told: which server, who logs in, for how long, and how to show it."""
+"""Options of every command that asks a server: the server, the login, the time limit, the output."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .output import Output, note
 from .progress import Progress
 from .target import Given, Target
 
-LONGEST = 1e9  # seconds, 31 years: what is computed of more may be too much for a float
+LONGEST = 1e9  # seconds, 31 years; larger values may overflow a float later
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class Access:
-    """Options of one call of the command; ``server`` is the argument, where a command has it."""
+    """The options of one call. ``server`` is the argument, if the command has one."""
 
     def __init__(self, options: dict[str, Any], server: Optional[str] = None) -> None:
         self.timeout: Optional[float] = options["timeout"]
@@ -48,16 +48,16 @@ class Access:
         return target.is_known(self.given, os.environ)
 
     def target(self, server: Optional[str] = None, *, login: bool = True) -> Target:
-        """The server that is meant, unless ``server`` is; asks for what a login lacks if somebody sits there."""
+        """The server from the options, or ``server``. Asks the user for a missing login, if there is a terminal."""
         given = self.given if server is None else replace(self.given, server=server)
         return target.find(given, os.environ, _ask if sys.stdin.isatty() else None, note, login=login)
 
     def client(
         self, *, timeout: Optional[float] = None, events: str = "off", reconnect: bool = False, endless: bool = False
     ) -> Client:
-        """A client to enter. ``timeout`` is the limit for everything, in seconds, unless the user gave another.
+        """A client, to be used as a context. ``timeout`` limits everything, in seconds, if the user gave no limit.
 
-        An ``endless`` command has a limit of its own.
+        An ``endless`` command applies its limit itself.
         """
         limit = None if endless else self.timeout or timeout
         waiting = Progress if sys.stderr.isatty() and not endless else None
@@ -73,7 +73,7 @@ def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: st
 
 
 class Seconds(click.FloatRange):
-    """A length of time; infinity, what is no number, and more than :data:`LONGEST` are none."""
+    """A number of seconds, at most :data:`LONGEST`. Infinity and NaN are rejected."""
 
     def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
         seconds: float = super().convert(value, param, ctx)
@@ -111,16 +111,16 @@ server_argument = click.argument("address", metavar="[SERVER]", required=False, 
 
 
 def access_options(command: Command) -> Command:
-    """Give a function all options above."""
+    """Decorate a function with all options above."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
 
 
 def asks_server(command: Callable[..., object]) -> Callable[..., object]:
-    """Give a command's function the options above, as one argument ``access``.
+    """Decorate a command's function with the options above, as one argument ``access``.
 
-    An argument ``address``, if it has one, is the server as well.
+    An argument ``address``, if the function has one, is the server too.
     """
 
     @wraps(command)
@@ -134,7 +134,7 @@ def asks_server(command: Callable[..., object]) -> Callable[..., object]:
 
 
 def defaults_of(given: dict[str, Any], commands: Iterable[str]) -> dict[str, Any]:
-    """A default map for click: what was given before the name of the command holds for the command."""
+    """A default map for click: options before the name of the command apply to the command."""
     named = {name: value for name, value in given.items() if value}
     return dict.fromkeys(commands, named)
 

@@ -1,4 +1,4 @@
-"""All commands together, and how they end."""
+"""The group of all commands, and their exit status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .taping import record, replay
 from .top import top
 
 PROGRAM = "ami-client"
-SIGNALLED = 128  # a shell's status for what died of signal n is 128 + n
+SIGNALLED = 128  # a shell reports 128 + n for a process that died of signal n
 INTERRUPTED, PIPE_CLOSED = SIGNALLED + signal.SIGINT, SIGNALLED + signal.SIGPIPE
 
 EPILOG = """
@@ -56,7 +56,7 @@ Completion, for bash (zsh and fish alike):
 
 
 class _Commands(click.Group):
-    """A group whose errors reach us before click makes its own of them."""
+    """A group that raises errors to us before click formats them."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -67,7 +67,7 @@ class _Commands(click.Group):
             raise Signalled(signal.SIGINT) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # click would indent it.
+        # click would indent it
         formatter.write_paragraph()
         for line in EPILOG.replace("\b\n", "").strip().split("\n"):
             formatter.write(f"{line}\n")
@@ -75,7 +75,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    no_args_is_help=False,  # it would come as an error's message
+    no_args_is_help=False,  # click would show it as an error
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -100,7 +100,7 @@ for one in (ping, action, command, events, originate, *LISTS, record, replay, de
 
 
 def run(args: Sequence[str]) -> int:
-    """Run a command; returns the exit status. Errors are one line on stderr."""
+    """Run a command and return the exit status. An error is one line on stderr."""
     _write_utf8()
     try:
         status = cli.main(list(args), prog_name=PROGRAM, standalone_mode=False)
@@ -123,14 +123,14 @@ def run(args: Sequence[str]) -> int:
     except (OutputClosed, BrokenPipeError):
         _mute()
         return PIPE_CLOSED
-    except OSError as error:  # the disk is full, for one
+    except OSError as error:  # for example, the disk is full
         _mute()
         note(f"cannot write: {error.strerror or error}")
         return Status.REFUSED
 
 
 def run_and_end(args: Sequence[str]) -> int:
-    """As :func:`run`, but an interrupted command dies of its signal, as others do: so a shell sees that it was one."""
+    """As :func:`run`, but an interrupted command dies of its signal, so that a shell notices the interrupt."""
     status = run(args)
     if status > SIGNALLED:
         _die_of(status - SIGNALLED)
@@ -138,21 +138,21 @@ def run_and_end(args: Sequence[str]) -> int:
 
 
 def _usage(error: click.ClickException) -> str:
-    """What was wrong with the arguments, in one line."""
+    """Describe the wrong arguments in one line."""
     message = error.format_message().rstrip(".")
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     return message if ctx is None else f"{message}; see '{ctx.command_path} --help'"
 
 
 def _write_utf8() -> None:
-    """Write UTF-8, whatever the locale is: a name that it lacks the letters for must not end the program."""
+    """Write UTF-8 in any locale: a name with characters that the locale lacks must not end the program."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=stream.errors)
 
 
 def _mute() -> None:
-    """Give standard output nowhere to write to: what is left in its buffer cannot be written any more."""
+    """Redirect standard output to nowhere: the rest of its buffer cannot be written any more."""
     try:
         stdout = sys.stdout.fileno()
     except ValueError:  # no file at all
@@ -163,7 +163,7 @@ def _mute() -> None:
 
 
 def _die_of(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)  # first: the next Ctrl-C ends what waits for a slow reader below
+    signal.signal(number, signal.SIG_DFL)  # first: another Ctrl-C ends the wait for a slow reader below
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

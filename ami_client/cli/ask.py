@@ -1,4 +1,4 @@
-"""``action`` and ``command``: any question to the server."""
+"""The commands ``action`` and ``command``: send any request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT = 60.0  # seconds
 
 
 def pair(text: str) -> tuple[str, str]:
-    """``NAME=VALUE``, taken apart; the value may hold further ``=`` and may be empty."""
+    """Split ``NAME=VALUE``. The value may contain ``=``, and may be empty."""
     name, equals, value = text.partition("=")
     if not name.strip() or not equals:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE")

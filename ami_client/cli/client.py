@@ -1,4 +1,4 @@
-"""One login, asked in plain steps: each runs the loop until its answer is there."""
+"""A blocking client for the commands: each call runs the loop until its answer arrives."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Handler = Callable[[Connection, Packet], object]
 
 
 class Client:
-    """A connection to a server; entering it logs in.
+    """A connection to a server, as a context. Entering it logs in.
 
     * ``target``: the server;
-    * ``timeout``: seconds that everything together may take, None for no limit;
-    * ``events``: the classes of events that the server is to send;
+    * ``timeout``: limit in seconds for everything together, None for no limit;
+    * ``events``: the event classes to ask for at login;
     * ``reconnect``: open a lost connection again;
-    * ``waiting``: ``waiting(client)`` makes a context that is open while it waits;
-    * ``reactor``: the loop, to share one.
+    * ``waiting``: ``waiting(client)`` makes a context that is entered for each wait;
+    * ``reactor``: a loop to share; by default it makes its own.
 
-    All methods raise CommandError for what went wrong on the way.
+    All methods raise CommandError if anything goes wrong.
 
-    Attributes: ``doing``, what it is waiting for, for the message when the time is over.
+    Attributes: ``doing``, the current step, for the message after a timeout.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Client:
                 events=events,
                 reconnect=RECONNECT if reconnect else None,
                 reconnect_max=RECONNECT_MAX,
-                action_timeout=None,  # `timeout` is for everything
+                action_timeout=None,  # `timeout` covers everything
                 slow_handler=None,  # whoever reads our output may be slow
                 fold_case=False,
                 **target.options,
@@ -84,7 +84,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End the connection, and the loop if it is ours."""
+        """End the connection, and close the loop if it is our own."""
         self.pool.finish()
         if self._own_reactor:
             self.reactor.close()
@@ -117,12 +117,12 @@ class Client:
         self.fail(CommandError(text, Status.TIMEOUT))
 
     def stop(self) -> None:
-        """Have :meth:`run` return."""
+        """Make :meth:`run` return."""
         self._stopped = True
         self.reactor.stop()
 
     def fail(self, error: BaseException) -> None:
-        """Have :meth:`run` raise, now and from now on; what is done already is done."""
+        """Make :meth:`run` raise ``error``, now and at every later call. The first error stays."""
         self._error = self._error or error
         self.reactor.stop()
 
@@ -136,7 +136,7 @@ class Client:
         self._stopped = False
 
     def guard(self, handler: Callable[..., object]) -> Callable[..., object]:
-        """A handler as it is, but what it raises comes out of :meth:`run`; the library would log it and go on."""
+        """Wrap a handler so that :meth:`run` raises its exceptions. The library would only log them."""
 
         @wraps(handler)
         def guarded(*args: object) -> object:
@@ -149,12 +149,12 @@ class Client:
         return guarded
 
     def action(self, name: str, params: Optional[Params] = None) -> Packet:
-        """The answer to an action; its ``error`` is None or an ActionFailed."""
+        """Send an action and return the answer. Its ``error`` is None or an ActionFailed."""
         self.doing = f"waiting for the answer to {name}"
         return self.answer(lambda cb: self.connection.action(name, cb, params))
 
     def answer(self, ask: Callable[[Handler], object]) -> Packet:
-        """The packet that ``ask(cb)`` has its callback called with."""
+        """Call ``ask(cb)``, and return the packet that ``cb`` gets."""
         answers: list[Packet] = []
 
         def answered(conn: Connection, packet: Packet) -> None:
@@ -165,7 +165,7 @@ class Client:
             ask(answered)
         except ValueError as error:
             raise CommandError(str(error), Status.USAGE) from None
-        except AMIError as error:  # the connection is gone already
+        except AMIError as error:  # the connection has ended already
             raise explain(error) from None
         self.run()
         packet = answers[0]
@@ -174,26 +174,26 @@ class Client:
         return packet
 
     def events_of(self, name: str, params: Optional[Params] = None) -> list[Packet]:
-        """The entries of a list; that there are none may be told as an error."""
+        """Send an action and return the entries of its list. Raises CommandError if the server refuses."""
         packet = self.action(name, params)
         if packet.error is not None:
             raise explain(packet.error)
         return packet.events
 
     def ping(self) -> float:
-        """Seconds that a Ping and its answer took."""
+        """Send a Ping and return its round-trip time in seconds."""
         self.doing = "waiting for the answer to Ping"
         started = time.perf_counter()
         self.answer(self.connection.ping)  # an error is a sign of life too
         return time.perf_counter() - started
 
     def sleep(self, seconds: float) -> None:
-        """Let the loop run for some seconds."""
+        """Run the loop for some seconds."""
         self.reactor.call_later(seconds, self.stop)
         self.run()
 
     @property
     def connection(self) -> Connection:
-        """The connection that logged in last."""
+        """The connection with the latest login."""
         assert self.conn is not None
         return self.conn

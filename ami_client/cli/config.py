@@ -27,10 +27,10 @@ from typing import IO, Callable, Optional
 from .failures import CommandError, Status
 
 OWN_SECTION = "ami-client"
-MAX_FILE = 1024 * 1024  # characters of the file, at most
-MAX_SECRET = 1024  # characters: Asterisk takes no longer line
+MAX_FILE = 1024 * 1024  # characters
+MAX_SECRET = 1024  # characters: Asterisk accepts no longer line
 
-# Linux keeps an access control list as an attribute: its version, then entries of a tag, rights and an id (acl(5)).
+# Linux stores an access control list in an attribute: a version, then entries of tag, rights and id (acl(5)).
 _ACL = "system.posix_acl_access"
 _ENTRY = struct.Struct("<HHI")
 _USER, _GROUPS = 0x02, (0x04, 0x08)
@@ -39,7 +39,7 @@ _READ = 4
 
 @dataclass(frozen=True)
 class Profile:
-    """What the file says of one server; ``""`` where it says nothing."""
+    """A section of the file: one server. Missing values are ``""``."""
 
     name: str = ""
     url: str = ""
@@ -48,12 +48,12 @@ class Profile:
     secret_file: str = ""
     ca_file: str = ""
     verify: bool = True
-    open_to: str = ""  # who else can read the secret, if it stands in the file itself
+    open_to: str = ""  # who else can read the secret, if it is in the file itself
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole file: profiles by name, and which of them is the default (``""`` for none)."""
+    """The whole file: profiles by name, and the name of the default (``""`` if there is none)."""
 
     path: Path
     profiles: Mapping[str, Profile] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Config:
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
-    """Where the file is: ``AMI_CONFIG``, else below ``XDG_CONFIG_HOME``, else ``~/.config/ami-client/config.ini``."""
+    """Path of the file: ``AMI_CONFIG``, else below ``XDG_CONFIG_HOME``, else ``~/.config/ami-client/config.ini``."""
     if environ.get("AMI_CONFIG"):
         return Path(environ["AMI_CONFIG"]).expanduser()
     base = environ.get("XDG_CONFIG_HOME") or "~/.config"
@@ -69,12 +69,12 @@ def default_path(environ: Mapping[str, str]) -> Path:
 
 
 def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:
-    """Read the file. One that is not there holds nothing, unless it was asked for by ``path``.
+    """Read the file. A missing one is empty, unless ``path`` names it.
 
-    Raises CommandError for what cannot be read or understood.
+    Raises CommandError if it cannot be read or parsed.
     """
     wanted = path or default_path(environ)
-    # No interpolation: a secret may hold a percent sign.
+    # No interpolation: a secret may contain a percent sign.
     parser = ConfigParser(interpolation=None, default_section="")
     try:
         with wanted.open(encoding="utf-8") as stream:
@@ -122,7 +122,7 @@ def _default(path: Path, parser: ConfigParser, profiles: Mapping[str, Profile]) 
 
 
 def others(stream: IO[str]) -> str:
-    """Who besides its owner can read an open file, ``""`` for nobody. What is no file on a disk is not looked at."""
+    """Who besides the owner can read an open file; ``""`` for nobody, and for what is not a regular file."""
     mode = os.fstat(stream.fileno()).st_mode
     if not stat.S_ISREG(mode):
         return ""
@@ -132,13 +132,13 @@ def others(stream: IO[str]) -> str:
 
 
 def _named(stream: IO[str]) -> str:
-    """Who that is if not everybody. With an access control list the group's right is only the most that any of it may.
+    """Who can read a file that its group can read. With an access control list, those rights are only an upper bound.
 
-    So a secret that systemd gives to one user (LoadCredential) looks as if a group could read it.
+    For example, a secret that systemd passes to one user (LoadCredential) seems to be readable by a group.
     """
     try:
         entries = list(_ENTRY.iter_unpack(os.getxattr(stream.fileno(), _ACL)[4:]))
-    except (AttributeError, OSError, struct.error):  # no such list, or no such thing here
+    except (AttributeError, OSError, struct.error):  # no list, or no support for lists
         return "its group"
     readers = [(tag, number) for tag, rights, number in entries if rights & _READ]
     if any(tag in _GROUPS for tag, _ in readers):
@@ -147,7 +147,7 @@ def _named(stream: IO[str]) -> str:
 
 
 def _place(error: Exception) -> str:
-    # Only where it is: the line itself may hold a secret.
+    # Only the position: the line itself may contain a secret.
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     errors = getattr(error, "errors", None)
@@ -165,9 +165,9 @@ def _wrong(path: Path, what: str) -> CommandError:
 
 
 def read_secret_file(name: str, warn: Callable[[str], object], base: Optional[Path] = None) -> str:
-    """The first line of a file, relative to ``base``; ``-`` is standard input. Raises CommandError.
+    """Read the first line of a file, relative to ``base``; ``-`` is standard input. Raises CommandError.
 
-    ``warn(text)`` is told of a file that others can read.
+    Calls ``warn(text)`` if others can read the file.
     """
     try:
         if name == "-":

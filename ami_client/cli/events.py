@@ -1,4 +1,4 @@
-"""``events``: what happens on the server, as it happens, for hours if need be."""
+"""The command ``events``: show events as they arrive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .output import Output, note
 from .table import cut
 from .text import clean, headers_of, object_of, plural, quote, with_own
 
-# Where a call begins, what it comes to, and where it ends.
+# The headers that say where a call starts, where it leads and how it ends.
 STYLES = {
     "newchannel": "green",
     "dialbegin": "green",
@@ -31,7 +31,7 @@ STYLES = {
 
 
 def condition(text: str) -> Condition:
-    """``HEADER=GLOB`` or ``HEADER!=GLOB``, taken apart."""
+    """Parse ``HEADER=GLOB`` or ``HEADER!=GLOB``."""
     try:
         return Condition.parse(text)
     except ValueError as error:
@@ -92,7 +92,7 @@ def events(
 
 
 class _Watch:
-    """Writes events; what comes in one go is written in one go."""
+    """Writes events. Those that arrive together are written together."""
 
     def __init__(
         self,
@@ -116,15 +116,15 @@ class _Watch:
         client.pool.on_login(self._logged_in)
 
     def run(self, timeout: Optional[float]) -> None:
-        """Until there are enough, for ``timeout`` seconds, or for ever."""
+        """Run until there are enough events, for ``timeout`` seconds, or forever."""
         client = self._client
         pipe = self._output.pipe
-        if pipe is not None:  # "readable" when its reader is gone: we need not wait for the next event to notice
+        if pipe is not None:  # a pipe becomes "readable" when its reader is gone, so we notice before the next event
             client.reactor.add_reader(pipe, client.fail, OutputClosed())
         if timeout is not None:
             client.reactor.call_later(timeout, self._time_is_over, timeout)
         try:
-            if self._left != 0:  # they may have come with the answer to the login
+            if self._left != 0:  # events may have arrived together with the answer to the login
                 client.run()
         finally:
             if pipe is not None:
@@ -163,7 +163,7 @@ class _Watch:
             self._lost = False
             note(f"{self._client.target}: connected again; what happened meanwhile was not seen")
 
-    # -- how an event is written
+    # -- formatting
 
     def _write(self, packet: Packet) -> None:
         headers = headers_of(packet)
@@ -191,7 +191,7 @@ class _Watch:
 
 
 def _cut(pairs: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
-    """The first of some pairs, as many as there is room for; the last one is cut."""
+    """The first pairs that fit. The last one is cut."""
     kept: list[tuple[str, str]] = []
     for key, value in pairs:
         needed = cell_len(key) + 1 + cell_len(value)

@@ -1,4 +1,4 @@
-"""What ends a command: exit statuses, and errors in one line that says what to try."""
+"""Exit statuses, and error messages in one line with a hint."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ..url import format_address
 
 
 class Status(IntEnum):
-    """Exit statuses. Besides: 130 after Ctrl-C, 141 when the reader of a pipe is gone."""
+    """Exit statuses. There are two more: 130 after Ctrl-C, 141 if the reader of a pipe is gone."""
 
     OK = 0
-    REFUSED = 1  # the server said no, or what was waited for did not happen
+    REFUSED = 1  # the server refused, or the expected event did not happen
     USAGE = 2
-    UNREACHABLE = 3  # no connection, or it was lost
+    UNREACHABLE = 3  # no connection, or the connection was lost
     LOGIN = 4
     TIMEOUT = 5
 
 
 class CommandError(Exception):
-    """The one line that the user is told, and the exit status."""
+    """An error for the user: its message in one line, and the exit status."""
 
     def __init__(self, message: str, status: Status = Status.REFUSED) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class OutputClosed(Exception):
 
 
 class Signalled(Exception):
-    """A signal that ends us has come, and there is something to put in order first."""
+    """A signal arrived that ends the program after some cleaning up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -54,7 +54,7 @@ class Signalled(Exception):
 
 
 class Ended(Exception):
-    """The command has said all that there is to say; raised to end with an exit status."""
+    """Ends the command with an exit status. Everything was printed already."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status)
@@ -62,7 +62,7 @@ class Ended(Exception):
 
 
 def explain(error: AMIError) -> CommandError:
-    """An error of the library as the user is told it, with what to try."""
+    """Turn an error of the library into a message for the user, with a hint."""
     text = _text(error)
     hint = _hint(error)
     return CommandError(f"{text}; {hint}" if hint else text, _status(error))
@@ -102,7 +102,7 @@ def _hint(error: AMIError) -> str:
     if isinstance(error, ConnectTimeout):
         return "is the host right, and does a firewall let you through?"
     if isinstance(error, LoginTimeout):
-        return ""  # it says itself what the server sent
+        return ""  # its message says what the server sent
     if isinstance(error, ConnectFailed):
         return _connect_hint(error)
     if isinstance(error, ActionFailed):
@@ -120,7 +120,7 @@ def _login_hint(error: LoginRefused) -> str:
 
 def _tls_hint(error: TLSFailed) -> str:
     cause = error.cause
-    if hasattr(cause, "verify_message"):  # SSLCertVerificationError, without the 5 ms that importing ssl takes
+    if hasattr(cause, "verify_message"):  # SSLCertVerificationError, without importing ssl, which takes 5 ms
         return "--ca-file FILE for an authority of your own, --insecure to trust whoever answers"
     if "WRONG_VERSION_NUMBER" in str(cause):
         return "it speaks no TLS: is it the plain port, which wants tcp://?"

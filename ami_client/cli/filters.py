@@ -1,4 +1,4 @@
-"""Which events are wanted: globs for their names and for their headers, compared without case."""
+"""Filters of events: globs for names and headers, compared without case."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Condition(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Raises ValueError for what is neither."""
+        """Parse a condition. Raises ValueError for any other text."""
         match = _CONDITION.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not HEADER=GLOB or HEADER!=GLOB")
@@ -30,14 +30,14 @@ class Condition(NamedTuple):
         return cls(ascii_lower(header), sign == "!=", compile_glob(glob.strip()))
 
     def holds(self, packet: Packet) -> bool:
-        """Of a header that repeats, any value may match; one that is not there matches nothing."""
+        """Whether the condition holds. Any value of a repeated header may match; a missing header matches nothing."""
         return any(self.pattern.fullmatch(value) for value in packet.getall(self.header)) is not self.negated
 
 
 class Wanted:
-    """Events of any of the ``names``, or of all if there are none, for which the conditions hold.
+    """Selects events by name (all if ``names`` is empty) and by conditions.
 
-    Of several conditions on one header any may hold, those that negate all have to.
+    Of several conditions on one header, one has to hold. All negated conditions have to hold.
     """
 
     def __init__(self, names: Iterable[str] = (), conditions: Iterable[Condition] = ()) -> None:
@@ -49,7 +49,7 @@ class Wanted:
 
     @property
     def bound_names(self) -> Sequence[str]:
-        """The names to bind a handler to. What nobody has bound is not even parsed."""
+        """The event names to bind. The library does not even parse unbound events."""
         if not self._names or any(set(name) & set("*?[") for name in self._names):
             return ["event"]
         return sorted({f"event_{name}" for name in self._names})
@@ -62,5 +62,5 @@ class Wanted:
 
 
 def compile_glob(glob: str) -> re.Pattern[str]:
-    """``*``, ``?`` and ``[...]`` as in a shell, without case; a slash is nothing special."""
+    """Compile a glob: ``*``, ``?`` and ``[...]`` as in a shell, without case. A slash is an ordinary character."""
     return re.compile(fnmatch.translate(glob), re.IGNORECASE)

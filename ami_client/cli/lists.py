@@ -1,4 +1,4 @@
-"""``channels``, ``peers`` and ``queues``."""
+"""The commands ``channels``, ``peers`` and ``queues``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .failures import CommandError
 from .output import Output
 from .text import clean, packet_object, plural, with_own
 
-TIMEOUT = 60.0  # seconds: a big server has long lists
+TIMEOUT = 60.0  # seconds: a large server sends long lists
 
 
 @click.command(short_help="The channels that are up.")

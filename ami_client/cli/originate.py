@@ -1,4 +1,4 @@
-"""``originate``: place a call and wait for what becomes of it."""
+"""The command ``originate``: place a call and wait for its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .failures import CommandError, Status, explain
 from .output import Output
 from .text import clean, packet_object
 
-PATIENCE = 30.0  # seconds, besides the time to ring
+PATIENCE = 30.0  # seconds, in addition to the ringing time
 
 # OriginateResponse's Reason is the control frame that ended the attempt (Asterisk frame.h, ast_control_frame_type).
 REASONS = {

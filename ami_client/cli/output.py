@@ -1,4 +1,4 @@
-"""Where a command writes: to somebody at a terminal, or into a pipe, where nothing is coloured, cut or boxed."""
+"""Output to a terminal or a pipe. In a pipe nothing is coloured, cut or boxed."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ MOST_PADDED = 200  # characters
 
 
 class Output:
-    """Standard output; with ``json`` what comes from the server is written as objects, one a line.
+    """Standard output. With ``json``, data of the server is written as JSON objects, one per line.
 
-    A context, at whose end all is written; unless it is an interruption, which may come while the reader of a pipe does
-    not read. Methods raise OutputClosed when that reader is gone.
+    A context that writes everything at its end, except after an interrupt: the reader of a pipe may not read. Methods
+    raise OutputClosed if that reader is gone.
     """
 
     def __init__(self, json: bool = False) -> None:
         self.json = json
         self.terminal = sys.stdout.isatty()
         self.color = self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        # Past Python's own buffer, which a signal can leave half written, and which PYTHONUNBUFFERED takes away.
+        # Bypasses Python's buffer: a signal may leave it half written, and PYTHONUNBUFFERED disables it.
         self._stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
         self._held: list[str] = []
 
@@ -66,7 +66,7 @@ class Output:
 
     @property
     def pipe(self) -> Optional[int]:
-        """The descriptor of a pipe or socket that we write to, else None."""
+        """The descriptor, if it is a pipe or socket, else None."""
         with suppress(OSError, ValueError):
             number = sys.stdout.fileno()
             mode = os.fstat(number).st_mode
@@ -75,17 +75,17 @@ class Output:
         return None
 
     def paint(self, style: str, text: str) -> str:
-        """Text in a style, if there is colour."""
+        """Style a text, if there is colour."""
         return f"{STYLES[style]}{text}{RESET}" if self.color and style and text else text
 
     def write(self, text: str) -> None:
-        """Write a line, which is held back until :meth:`flush`. What a server said in it has to be clean."""
+        """Buffer a line until :meth:`flush`. Text of the server in it must be clean."""
         self._held.append(text)
         if len(self._held) >= MOST_HELD:
             self.flush()
 
     def flush(self) -> None:
-        """Have all that was written go out, however long its reader takes."""
+        """Write the buffered lines, however slow the reader is."""
         if not self._held:
             return
         text, self._held = "\n".join(self._held), []
@@ -97,16 +97,16 @@ class Output:
             raise OutputClosed from None
 
     def line(self, text: str) -> None:
-        """Write a line for people, at once."""
+        """Write a line and flush."""
         self.write(text)
         self.flush()
 
     def object(self, value: object) -> None:
-        """Write an object as a line of JSON. Lone surrogates come out as escapes, which is what JSON has for them."""
+        """Write an object as a line of JSON. Lone surrogates are escaped."""
         self.write(json_text(value))
 
     def packet(self, packet: Packet) -> None:
-        """Write a packet: as an object, or as the lines that it has, with an empty one behind it."""
+        """Write a packet: as an object, or as its lines followed by an empty one."""
         if self.json:
             self.object(packet_object(packet))
             return
@@ -115,19 +115,19 @@ class Output:
             shown = self.paint("bold", clean(value)) if number == 0 else clean(value)
             self.write(f"{self.paint('cyan', clean(name) + ':')} {shown}")
         if packet.kind is not Kind.EVENT and all(ascii_lower(name) != "output" for name, _ in headers):
-            for text in packet.output:  # the raw text of old answers
+            for text in packet.output:  # raw text of an old server's answer
                 self.write(clean(text))
         self.write("")
 
     def table(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
-        """Write a table for people; in a terminal it fits the width."""
+        """Write a table. In a terminal it fits the width."""
         if self.terminal:
             for cells in lay_out(columns, rows, self.width):
                 self.write("".join(self.paint(style, text) for text, style in cells))
             return
         lines = [[column.title.upper() for column in columns]]
         lines += [[clean(column.value(row)) or "-" for column in columns] for row in rows]
-        # Bounded, or one long value of the server's would make all lines as long.
+        # Bounded: otherwise one long value would widen every line.
         widths = [min(max(map(len, texts)), MOST_PADDED) for texts in zip(*lines)]
         for line in lines:
             aligned = (
@@ -138,6 +138,6 @@ class Output:
 
 
 def note(text: str) -> None:
-    """Tell the user something beside the output."""
+    """Write a note to stderr."""
     with suppress(OSError):
         print(f"ami-client: {clean(text)}", file=sys.stderr, flush=True)

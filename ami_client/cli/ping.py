@@ -1,4 +1,4 @@
-"""``ping``: is the server there, and how fast does it answer?"""
+"""The command ``ping``: whether the server answers, and how fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .client import Client
 from .failures import Ended, Status
 from .output import Output
 
-PATIENCE = 20.0  # seconds, besides the intervals
+PATIENCE = 20.0  # seconds, in addition to the intervals
 
 
 @click.command(short_help="Measure round trips to the server.")
@@ -61,7 +61,7 @@ def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
 
 
 class _Series:
-    """Pings, one after the other."""
+    """A series of Pings, one at a time."""
 
     def __init__(self, client: Client, output: Output, quiet: bool) -> None:
         self.sent = 0
@@ -105,7 +105,7 @@ class _Series:
 
 
 def statistics(times: Sequence[float]) -> dict[str, Optional[float]]:
-    """The least, the mean and the most of some times, and their standard deviation, in seconds; None of no times."""
+    """Minimum, mean, maximum and standard deviation of some times, in seconds; None if there are none."""
     if not times:
         return dict.fromkeys(("min", "avg", "max", "mdev"))
     mean = sum(times) / len(times)

@@ -1,4 +1,4 @@
-"""A line on stderr that says what is waited for, once that takes long."""
+"""A progress line on stderr for waits that take long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ERASE = "\r\x1b[K"
 
 
 class Progress:
-    """A context: while it is open, and longer than ``PATIENCE``, the line is there; it leaves no trace."""
+    """A context that shows the line after ``PATIENCE`` seconds, and erases it at the end."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

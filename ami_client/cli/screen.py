@@ -1,4 +1,4 @@
-"""The whole terminal as a screen of ours, and given back as it was."""
+"""Full-screen drawing in a terminal, which is restored afterwards."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..reactor import Reactor
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-# The alternate screen, and no cursor on it; then both as before.
+# Switch to the alternate screen and hide the cursor; the reverse.
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[J"
 LEAVE = "\x1b[?25h\x1b[?1049l"
 HOME, END_OF_LINE, END_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class Screen:
-    """A context: while it is open the terminal is ours.
+    """A context that takes over the terminal.
 
-    ``on_key(key)`` is called for each key that is pressed, ``on_resize()`` when the size has changed, or all is to be
-    drawn again. Ctrl-Z gives the terminal back until the program goes on.
+    Calls ``on_key(key)`` for each key, and ``on_resize()`` when the size changes or everything must be drawn again.
+    Ctrl-Z restores the terminal until the program goes on.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Screen:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines."""
+        """The size in columns and lines."""
         columns, lines = os.get_terminal_size(sys.stdout.fileno())
         return columns, lines
 
     def draw(self, renderable: RenderableType) -> None:
-        """Show this and nothing else; what does not fit is cut. Nothing is drawn before it is open and after.
+        """Replace the content of the screen. What does not fit is cut. No effect while the screen is not open.
 
-        It is written in one go, so that nothing flickers.
+        It is written in one piece, to avoid flicker.
         """
         if not self._is_open:
             return
@@ -91,7 +91,7 @@ class Screen:
     def _suspend(self) -> None:
         self._close()
         self._reactor.remove_signal_handler(signal.SIGTSTP)
-        os.kill(os.getpid(), signal.SIGTSTP)  # returns when we are to go on
+        os.kill(os.getpid(), signal.SIGTSTP)  # returns when the program goes on
         self._reactor.add_signal_handler(signal.SIGTSTP, self._suspend)
         self._open()
         self._on_resize()

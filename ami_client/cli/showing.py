@@ -1,4 +1,4 @@
-"""``demo``: the library at work; without a server, on the embedded one."""
+"""The command ``demo``: shows the library at work, by default with the embedded server."""
 
 from __future__ import annotations
 

@@ -13,27 +13,26 @@ from .text import clean
 Row = TypeVar("Row")
 
 GAP = 2  # blanks between columns
-MOST_LOOKED_AT = 4  # characters for each column of the terminal: some take no room
+MOST_LOOKED_AT = 4  # characters per column of the terminal: some have no width
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column of a table: its title, its value in a row, and that value's style."""
+    """A column of a table: its title, and functions for its value in a row and the value's style."""
 
     title: str
     value: Callable[[Row], str]
     style: Optional[Callable[[str], str]] = None
     right: bool = False
-    keep: bool = False  # even in a narrow terminal
+    keep: bool = False  # shown even in a narrow terminal
 
 
 def lay_out(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> list[list[tuple[str, str]]]:
-    """The lines of a table for a terminal of so many columns of characters, the titles first: texts and their styles.
+    """Lay out a table for a terminal of this width. Return its lines, titles first, as pairs of text and style.
 
-    Cells are cut, not wrapped, where there is too little room; columns that would be left with next to nothing are left
-    out, and so are those without any value.
+    Cells that do not fit are cut, not wrapped. Columns that would become too narrow and empty ones are left out.
     """
-    # Of a very long value so much is looked at that it still shows that it was cut.
+    # Of a very long value, only enough is examined to show that it was cut.
     most = MOST_LOOKED_AT * (width + 1)
     cells = [[clean(column.value(row)[:most]) for column in columns] for row in rows]
     widths = [max((cell_len(line[number]) for line in cells), default=0) for number in range(len(columns))]
@@ -51,7 +50,7 @@ def _plain(text: str) -> str:
 
 
 def _line(cells: Sequence[tuple[str, str]], widths: Sequence[int], right: Sequence[bool]) -> list[tuple[str, str]]:
-    """Cells and the blanks between them; none are at the end."""
+    """The cells of a line and the blanks between them, without trailing blanks."""
     line: list[tuple[str, str]] = []
     blanks = 0
     for (text, style), width, to_the_right in zip(cells, widths, right):
@@ -63,12 +62,12 @@ def _line(cells: Sequence[tuple[str, str]], widths: Sequence[int], right: Sequen
 
 
 def cut(text: str, width: int) -> str:
-    """A text that takes so many columns of characters at most; it shows that there was more."""
+    """Cut a text to this width. An ellipsis shows that there was more."""
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def choose(columns: Sequence[Column[Row]], widths: Sequence[int], room: int) -> list[int]:
-    """Which columns there is room for, by their numbers: the last ones are left out first, but for those to keep."""
+    """The numbers of the columns that fit. The last ones are left out first, except those to keep."""
     shown = [number for number, column in enumerate(columns) if widths[number] or column.keep]
     while sum(_least(columns[number], widths[number]) + GAP for number in shown) - GAP > room:
         dispensable = [number for number in shown if not columns[number].keep]
@@ -79,9 +78,9 @@ def choose(columns: Sequence[Column[Row]], widths: Sequence[int], room: int) -> 
 
 
 def fit(columns: Sequence[Column[Row]], widths: Sequence[int], shown: Sequence[int], room: int) -> list[int]:
-    """How wide the columns to show may be: the widest gives way, one that is to be kept last.
+    """The widths of the shown columns. The widest shrinks first, columns to keep last.
 
-    All have their least width before any gets less.
+    No column shrinks below its minimum before all have reached theirs.
     """
     fitting = [max(widths[number], len(columns[number].title)) for number in shown]
     least = [_least(columns[number], widths[number]) for number in shown]

@@ -1,4 +1,4 @@
-"""``record`` and ``replay``: a session with a server as a file, and played back."""
+"""The commands ``record`` and ``replay``: record a session to a file, and play it back."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .output import Output, note
 from .target import Target
 from .text import plural
 
-GRACE = 0.2  # seconds, for what a client has not read yet
+GRACE = 0.2  # seconds to wait for a client that has not read everything
 
 
 def address(text: str) -> tuple[str, int]:
-    """``[HOST:]PORT``, taken apart; the host is 127.0.0.1 without it."""
+    """Split ``[HOST:]PORT``. The default host is 127.0.0.1."""
     host, _, port = text.rpartition(":")
     number = whole_number(port)
     if number is None or not 0 <= number <= 65535:
@@ -36,7 +36,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 def factor(text: str) -> float:
-    """A speed: a number, or ``max``."""
+    """Parse a speed: a number or ``max``."""
     try:
         speed = math.inf if text == "max" else float(text)
     except ValueError:
@@ -71,7 +71,7 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
       ami-client record pbx1 session.jsonl --listen 15038
       ami-client record pbx1 evening.jsonl --login --timeout 3600
     """
-    from ..testing import Recorder  # the kit takes a third of the time that all else here takes to start
+    from ..testing import Recorder  # importing the kit would lengthen the start of every command by a third
 
     *servers, file = arguments
     if len(servers) > 1:
@@ -155,7 +155,7 @@ def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout
 
 @contextmanager
 def _opened(listening: AbstractContextManager[object]) -> Iterator[None]:
-    """Open what needs a port and a file."""
+    """Open a context that needs a port and a file. Raises CommandError."""
     try:
         listening.__enter__()
     except OSError as error:
@@ -167,7 +167,7 @@ def _opened(listening: AbstractContextManager[object]) -> Iterator[None]:
 
 
 def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = None) -> None:
-    """Run until Ctrl-C, the end of the time or a stop; meanwhile be logged in if there is a ``login``."""
+    """Run until Ctrl-C, the timeout or a stop. With ``login``, stay logged in meanwhile."""
     if timeout is not None:
         reactor.call_later(timeout, reactor.stop)
     with suppress(KeyboardInterrupt):
@@ -182,5 +182,5 @@ def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = N
 
 def _tell_loss(error: Union[AMIError, OSError]) -> None:
     if isinstance(error, ConnectionLost):
-        return  # the server ends a session that it refuses, or that logged off; the client and the recording have it
+        return  # the server ends a session after a refusal or a Logoff; client and recording have got that
     note(str(explain(error)) if isinstance(error, AMIError) else f"cannot write: {error.strerror or error}")

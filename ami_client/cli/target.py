@@ -1,4 +1,4 @@
-"""Which server is meant, and who logs in there: from options, environment, configuration file and prompt."""
+"""Finds the server and the login: in options, environment, configuration file and at the prompt."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .failures import CommandError, Status
 if TYPE_CHECKING:
     import ssl
 
-#: ``ask(what)`` asks the user for a user name or a secret, None where nobody can be asked.
+#: ``ask(what)`` asks the user for a user name or a secret; None if there is no terminal.
 Ask = Optional[Callable[[str, bool], str]]
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line says; None and ``""`` where it says nothing."""
+    """Values from the command line; None or ``""`` if not given."""
 
     server: Optional[str] = None
     username: Optional[str] = None
@@ -34,7 +34,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Target:
-    """One server, ready to be connected to; its text form shows no secret."""
+    """A server to connect to. Its text form shows no secret."""
 
     url: str
     username: str = ""
@@ -47,11 +47,11 @@ class Target:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of a pool for it."""
+        """Options for a pool."""
         options: dict[str, Any] = {"username": self.username, "secret": self.secret}
         if not self.ssl_verify:
             options["ssl_verify"] = False
-        # A context makes any URL a TLS one.
+        # With an SSLContext every URL uses TLS.
         if self.ssl is not None:
             options["ssl"] = self.ssl
         return options
@@ -65,13 +65,13 @@ def find(
     *,
     login: bool = True,
 ) -> Target:
-    """The server that is meant.
+    """Find the server.
 
     Its URL or profile: the command line's, else ``AMI_URL``, else the default profile. User and secret: the command
-    line's, else the URL's, else the profile's, else ``AMI_USERNAME`` and ``AMI_SECRET``, else who sits there is asked;
-    without ``login`` they are not looked for.
+    line's, else the URL's, else the profile's, else ``AMI_USERNAME`` and ``AMI_SECRET``, else the user's answer.
+    Without ``login`` they are not looked for.
 
-    ``ask(what, hide)`` asks for a text, ``warn(text)`` tells of a secret that others can read. Raises CommandError.
+    ``ask(what, hide)`` asks the user, ``warn(text)`` reports a secret that others can read. Raises CommandError.
     """
     file = config.load(given.config, environ)
     profile = _profile(_server(given, environ, file), file)
@@ -128,7 +128,7 @@ def _parsed(url: str, file: Config) -> ServerURL:
 
 
 def _known(file: Config) -> str:
-    """What a name may have been meant to be."""
+    """Suggest what a misspelled name may have meant."""
     return f"; profiles in {file.path}: {', '.join(file.profiles)}" if file.profiles else ""
 
 
@@ -150,7 +150,7 @@ def _secret(
 
 
 def _text(url: ServerURL) -> str:
-    """A URL that names the port, and nobody: what stands in it would win over --username and --secret-file."""
+    """The URL with its port but without a login, which would override --username and --secret-file."""
     if url.scheme == "unix":
         address = f"unix:{url.host}"
     else:
@@ -161,7 +161,7 @@ def _text(url: ServerURL) -> str:
 def _context(ca_file: str, verify: bool) -> Optional[ssl.SSLContext]:
     if not verify:
         return None
-    import ssl  # costs many milliseconds: only for those who use it
+    import ssl  # importing it takes many milliseconds
 
     try:
         return ssl.create_default_context(cafile=ca_file)

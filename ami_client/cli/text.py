@@ -1,4 +1,4 @@
-"""Packets and values as text: for people, and as JSON."""
+"""Formats packets and values: for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from ..packet import Packet
 Value = Union[str, int, float, bool, None, Sequence[str]]
 
 _PLAIN = re.compile(r"[^\s\"'=]+")
-# What drives a terminal or turns its text around: C0 without the tab, DEL, C1, as bytes that are no UTF-8 too (some
-# terminals have eight bits), and what some take for the end of a line.
+# Characters that control a terminal, reverse its text or end a line: C0 except the tab, DEL, and C1, also as bytes
+# that are not UTF-8, because some terminals use eight bits.
 _CONTROLS = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\udc80-\udc9f\u2028-\u202e\u2066-\u2069\u061c\u200e\u200f]")
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def clean(value: str) -> str:
-    """A value fit for a terminal and for one line: control characters, which could drive it, are escaped."""
+    """Make a value safe for one line of a terminal: escape control characters."""
     if value.isprintable():
         return value
     return "".join(one if one.isprintable() else _escape(one) for one in value)
 
 
 def clean_line(line: str) -> str:
-    """A line of text for a pipe, which may lead to a terminal: controls are escaped, all else stays as it came.
+    """Make a line safe for a pipe, which may lead to a terminal: escape control characters, keep everything else.
 
-    So stay tabs, and bytes that are not UTF-8 but may be letters of another encoding. A line's own end, CR, is dropped.
+    Tabs stay, and so do bytes that may be letters of another encoding. The CR at the end of the line is dropped.
     """
     return _CONTROLS.sub(lambda found: _escape(found[0]), line.rstrip("\r"))
 
 
 def quote(value: str) -> str:
-    """A value that ends where it seems to end: in quotes if it holds blanks, quotes or nothing."""
+    """Quote a value that contains blanks or quotes, or is empty."""
     return value if _PLAIN.fullmatch(value) and value.isprintable() else json_text(value)
 
 
 def json_text(value: object) -> str:
-    """JSON in one line. Bytes that were no UTF-8 are lone surrogates, as escapes; so is what no terminal should see."""
+    """Format as one line of JSON. Lone surrogates (bytes that were not UTF-8) and terminal controls are escaped."""
     text = _to_json(value)
     return text if text.isprintable() else "".join(one if one.isprintable() else _json_escape(one) for one in text)
 
 
 def headers_of(packet: Packet) -> list[tuple[str, str]]:
-    """All headers as sent, names and values trimmed; the ActionID, which is ours, is left out."""
+    """All headers as sent, names and values trimmed, without our ActionID."""
     pairs = [(name.strip(TRIMMED), value.strip(TRIMMED)) for name, value in packet.headers]
-    # The length goes first: it spares most names the folding, which is half of this function's time otherwise.
+    # The length is checked first, to fold few names: folding would take half of the time.
     return [pair for pair in pairs if len(pair[0]) != len("ActionID") or ascii_lower(pair[0]) != "actionid"]
 
 
 def object_of(headers: Sequence[tuple[str, str]]) -> dict[str, Value]:
-    """Headers as an object; those that repeat are lists."""
+    """Headers as an object. A repeated header becomes a list."""
     made: dict[str, Value] = dict(headers)
     if len(made) == len(headers):
         return made
@@ -64,15 +64,15 @@ def object_of(headers: Sequence[tuple[str, str]]) -> dict[str, Value]:
 
 
 def with_own(own: dict[str, Value], theirs: dict[str, Value]) -> dict[str, Value]:
-    """What we say of a packet, then its headers. One that the server named as we name ours is left out.
+    """Our own keys, then the headers of the packet. A header with the name of an own key is left out.
 
-    Whoever reads our key can rely on it: a server, or a caller who forges a header, does not replace it.
+    So readers can rely on our keys: neither a server nor a caller who forges a header can replace them.
     """
     return {**own, **theirs, **own}
 
 
 def packet_object(packet: Packet) -> dict[str, Value]:
-    """A packet as an object for JSON. What a Command printed is always a list, ``Output``."""
+    """A packet as an object for JSON. ``Output`` of a Command is always a list."""
     made = object_of(headers_of(packet))
     output = packet.output
     if output:
@@ -81,14 +81,14 @@ def packet_object(packet: Packet) -> dict[str, Value]:
 
 
 def duration(seconds: float) -> str:
-    """``1:02:03``, ``2:03``, ``0:03``."""
+    """Format seconds as ``1:02:03``, ``2:03`` or ``0:03``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def plural(count: int, what: str) -> str:
-    """``1 channel``, ``2 channels``."""
+    """Format a number with a noun: ``1 channel``, ``2 channels``."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

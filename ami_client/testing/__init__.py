@@ -35,7 +35,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Imported when first asked for: pytest loads the plugin beside this in every project, and few use it.
+    # Imported on first use: pytest loads the plugin of this package in every project, and few projects use it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

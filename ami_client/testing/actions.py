@@ -1,4 +1,4 @@
-"""The table of built-in actions: the modules beside this one register their handlers in it."""
+"""The table of built-in actions. The modules with their handlers register them here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Server(Protocol):
-    """What the handlers need of the server."""
+    """The part of the server that handlers use."""
 
     loop: Loop
     username: str
@@ -35,7 +35,7 @@ class Server(Protocol):
 
 
 class Turn(NamedTuple):
-    """One request being answered: who asks, and whom."""
+    """One request, its session and its server, for the handler that answers it."""
 
     server: Server
     session: Session
@@ -53,11 +53,11 @@ class Turn(NamedTuple):
 
     @property
     def action_id(self) -> Optional[str]:
-        """The ActionID, None when there is none: a header value that leaves the header out."""
+        """The ActionID, or None, which leaves out the header."""
         return self.request.action_id or None
 
     def get(self, name: str) -> str:
-        """Return a header of the request, empty when it is missing."""
+        """Return a header of the request; ``""`` if it is missing."""
         return self.request.get(name)
 
 
@@ -65,7 +65,7 @@ Handler = Callable[[Turn], Answer]
 
 
 class Action(NamedTuple):
-    """A built-in action; ``synopsis`` and ``privilege`` are what ListCommands tells."""
+    """A built-in action. ListCommands shows its ``synopsis`` and ``privilege``."""
 
     name: str
     synopsis: str
@@ -73,7 +73,7 @@ class Action(NamedTuple):
     handler: Handler
 
 
-#: The built-in actions by their names in lower case; filled at import, constant after it.
+#: The built-in actions by name in lower case; constant after the import.
 ACTIONS: dict[str, Action] = {}
 
 

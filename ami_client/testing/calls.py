@@ -1,4 +1,4 @@
-"""Calls: one originated call from ringing to hangup, and the exchange that has them all."""
+"""Simulates calls: one originated call from ringing to hangup, and the exchange with all of them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .script import Value
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-#: How an origination ends, as OriginateResponse's Reason tells it.
+#: Results of an Originate: values of Reason in OriginateResponse.
 FAILED, HUNG_UP, NOT_ANSWERED, ANSWERED, WAS_BUSY, CONGESTED = 0, 1, 3, 4, 5, 8
 
-# Applications that a channel passes through at once; in any other it stays.
+# Applications that end at once. A channel stays in any other.
 _PASSING = frozenset({"answer", "noop", "set", "ringing", "startmusiconhold", "verbose"})
-# What an extension that never answers does first: DialStatus, state of the far end, cause, reason.
+# By first application of an extension that never answers: DialStatus, state of the far end, cause, reason.
 _REFUSALS = {
     "busy": ("BUSY", BUSY, 17, WAS_BUSY),
     "congestion": ("CONGESTION", RING, 34, CONGESTED),
     "hangup": ("CHANUNAVAIL", RING, 16, FAILED),
 }
-#: Now and then compared with the loop's clock: readings of it become dates of November 2023.
+#: Added to readings of the loop's clock, which so become dates of November 2023.
 EPOCH = 1_700_000_000
 
 
 @dataclass
 class Order:
-    """What to call and where to lead it: the parameters of Originate; ``timeout`` in seconds."""
+    """The parameters of an Originate; ``timeout`` in seconds."""
 
     channel: str
     context: str = ""
@@ -47,12 +47,12 @@ class Order:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Told once how an order ended: ``on_result(reason, channel)``, channel None when there is none.
+#: Called once with the result: ``on_result(reason, channel)``; ``channel`` may be None.
 OnResult = Callable[[int, Optional[Channel]], object]
 
 
 class Phase(enum.Enum):
-    """Where a call is in its life."""
+    """The phase of a call."""
 
     DIALLING = "dialling"
     RINGING = "ringing"
@@ -69,7 +69,7 @@ _MOVES = {
 
 
 class Call:
-    """One originated call; ``legs`` are its channels, first the one that the dialplan gets."""
+    """One originated call. ``legs`` are its channels; the first one runs the dialplan."""
 
     def __init__(self, exchange: Exchange, order: Order, legs: list[Channel], on_result: OnResult) -> None:
         self.exchange = exchange
@@ -80,7 +80,7 @@ class Call:
         self._timer: Optional[Handle] = None
 
     def dial(self, steps: Optional[list[Step]]) -> None:
-        """Begin; ``steps`` are what the called extension does, None when there is no such one."""
+        """Start dialling. ``steps`` are the dialplan of the called extension; None if it does not exist."""
         main, emit = self.legs[0], self.exchange.emit
         for leg in self.legs:
             emit(leg.event("Newchannel"))
@@ -105,7 +105,7 @@ class Call:
             self._ring(answers=application != "ringing", steps=steps)
 
     def lead(self, channel: Channel, context: str, exten: str, priority: int = 1) -> None:
-        """Put ``channel`` into the dialplan at a place, and let it stay for the call's length."""
+        """Move ``channel`` to a place in the dialplan, for the call's length."""
         steps = self.exchange.office.extensions.get((context, exten), [])
         channel.context, channel.exten = context, exten
         for channel.priority, step in enumerate(steps[priority - 1 :], priority):
@@ -121,7 +121,7 @@ class Call:
             self._stay()
 
     def hang_up(self, cause: int) -> None:
-        """End it now, in whatever phase it is."""
+        """End the call now, in any phase."""
         if self.phase is Phase.OVER:
             return
         for leg in self.legs:
@@ -129,7 +129,7 @@ class Call:
         self._end(cause, HUNG_UP)
 
     def forget(self) -> None:
-        """Stop its timer and tell nobody: the server is closing."""
+        """Stop the timer without any event, because the server is closing."""
         self.phase = Phase.OVER
         self._cancel_timer()
 
@@ -176,7 +176,7 @@ class Call:
         answered = self.phase is Phase.UP
         self._move(Phase.OVER)
         self._cancel_timer()
-        # The far end of a call that failed goes first, then comes the result: as on Asterisk.
+        # As on Asterisk, the far end of a failed call is hung up before the result is sent.
         for leg in self.legs if answered else reversed(self.legs):
             if not answered and leg is self.legs[0]:
                 self._on_result(reason, None)
@@ -225,7 +225,7 @@ class Call:
 
 
 class Exchange:
-    """All calls and their channels; what happens to them goes to ``emit`` as events.
+    """All calls and their channels. Passes their events to ``emit``.
 
     ``ring_time`` and ``call_length`` are in seconds; a call_length of None means until hung up.
     """
@@ -250,15 +250,15 @@ class Exchange:
 
     @property
     def channels(self) -> list[Channel]:
-        """The live channels, in the order they came to be."""
+        """The live channels, in the order of their creation."""
         return [channel for channel, _ in self._calls.values()]
 
     def find(self, name: str) -> Optional[Channel]:
-        """Return the live channel of that name (without case), or None."""
+        """Return the live channel of that name, compared without case, or None."""
         return next((one for one in self.channels if one.name.lower() == name.lower()), None)
 
     def now(self) -> float:
-        """Return the date, seconds: the loop's clock on an epoch of our own."""
+        """Return the date in seconds: the loop's clock since a fixed epoch."""
         return EPOCH + self.loop.time()
 
     def originate(self, order: Order, on_result: OnResult) -> None:
@@ -283,7 +283,7 @@ class Exchange:
         call.dial(steps)
 
     def redirect(self, channel: Channel, context: str, exten: str, priority: int) -> bool:
-        """Lead a live channel to another place; False when its call is not answered yet."""
+        """Move a live channel to another place. Return False if its call is not answered yet."""
         call = self._calls[channel.name][1]
         if call.phase is not Phase.UP:
             return False
@@ -291,11 +291,11 @@ class Exchange:
         return True
 
     def hang_up(self, channel: Channel, cause: int) -> None:
-        """Hang up the call that a live channel belongs to; ``cause`` is Q.931's, 16 an ordinary end."""
+        """Hang up the call of a live channel. ``cause`` is a Q.931 cause; 16 is normal clearing."""
         self._calls[channel.name][1].hang_up(cause)
 
     def set_variable(self, channel: Optional[Channel], name: str, value: str) -> None:
-        """Set a variable, a global one without ``channel``, and tell it."""
+        """Set a variable, global without ``channel``, and send VarSet."""
         if channel is None:
             self.office.variables[name] = value
             where: Mapping[str, Value] = {"Channel": "none", "Uniqueid": "none"}
@@ -306,11 +306,11 @@ class Exchange:
         self.emit({"Event": "VarSet", "Privilege": "dialplan,all", **where, **what})
 
     def forget(self, channel: Channel) -> None:
-        """Take a channel that has ended out of the list."""
+        """Remove an ended channel from the list."""
         self._calls.pop(channel.name, None)
 
     def close(self) -> None:
-        """Stop all timers; the calls end without a word."""
+        """Stop all timers. The calls end without events."""
         for _, call in self._calls.values():
             call.forget()
         self._calls.clear()

@@ -1,4 +1,4 @@
-"""Channels, and what events tell about them."""
+"""Channels, and their headers in events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Optional
 
 from .script import Value
 
-#: Channel states that calls go through, with Asterisk's texts for them.
+#: Channel states in a call, with Asterisk's texts.
 DOWN, RING, RINGING, UP, BUSY = 0, 4, 5, 6, 7
 STATE_TEXTS = {DOWN: "Down", RING: "Ring", RINGING: "Ringing", UP: "Up", BUSY: "Busy"}
-#: Hangup causes (Q.931) that calls end with, with Asterisk's texts for them.
+#: Hangup causes (Q.931) of calls, with Asterisk's texts.
 CAUSE_TEXTS = {
     0: "Unknown",
     16: "Normal Clearing",
@@ -37,7 +37,7 @@ _ESCAPES = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """Return ``text`` as Asterisk writes it in the few fields that it escapes, in C's way."""
+    """Escape ``text`` as Asterisk does in a few fields: as a C string."""
     return text.translate(_ESCAPES)
 
 
@@ -68,7 +68,7 @@ class Channel:
         return self.name.partition("/")[0]
 
     def snapshot(self, prefix: str = "") -> dict[str, Value]:
-        """Return the headers that events on a channel have, their names behind ``prefix``."""
+        """Return the headers of a channel in its events, with ``prefix`` before their names."""
         headers: dict[str, Value] = {
             "Channel": self.name,
             "ChannelState": self.state,
@@ -88,12 +88,12 @@ class Channel:
         return {prefix + name: value for name, value in headers.items()}
 
     def event(self, name: str, privilege: str = "call", **headers: Value) -> dict[str, Value]:
-        """Return an event on this channel; underscores in the names of ``headers`` mean hyphens."""
+        """Return an event of this channel. Underscores in the names of ``headers`` become hyphens."""
         extra = {key.replace("_", "-"): value for key, value in headers.items()}
         return {"Event": name, "Privilege": f"{privilege},all", **self.snapshot(), **extra}
 
     def extension_event(self) -> dict[str, Value]:
-        """Return Newexten, which tells where the channel is in the dialplan."""
+        """Return Newexten: the place of the channel in the dialplan."""
         return self.event(
             "Newexten",
             "dialplan",
@@ -109,5 +109,5 @@ class Channel:
 
 
 def known(text: Optional[str]) -> str:
-    """Return ``text``, or Asterisk's word for none."""
+    """Return ``text``, or Asterisk's placeholder for a missing one."""
     return text or "<unknown>"

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from ..loop import Loop
 
-# Imported for the handlers that they register.
+# Imported because they register handlers.
 _HANDLERS = (housekeeping, listings, telephony)
 
 
 class FakeAsterisk:
-    """A server that answers as Asterisk 22 does, on a loopback port, inside the client's own loop.
+    """A server that answers like Asterisk 22, on a loopback port, in the client's own loop.
 
     It never blocks and needs no thread: any loop with asyncio's ``call_soon call_later add_reader
     remove_reader add_writer remove_writer time`` will do, our Reactor included::
@@ -46,14 +46,14 @@ class FakeAsterisk:
             reactor.run()
             assert server.received_actions == ["Challenge", "Login", "QueuePause"]
 
-    * ``loop``: the loop that the client runs in;
-    * ``username``, ``secret``: whom it lets in;
+    * ``loop``: the loop of the client;
+    * ``username``, ``secret``: the accepted login;
     * ``version``: the AMI version in its banner;
     * ``host``, ``port``: where to listen; port 0 is any free one, kept when the server starts again;
     * ``unix_path``: listen on a unix socket of that path instead;
     * ``tls``: an ``ssl.SSLContext`` for servers, to speak TLS;
     * ``auth_delay``: seconds before a refused login is answered (Asterisk waits one);
-    * ``ring_time``: seconds that a called party rings before it answers;
+    * ``ring_time``: seconds until a called party answers;
     * ``call_length``: seconds that an answered call stays in one place before it is hung up, None
       for ever;
     * ``fully_booted``: whether FullyBooted follows a login;
@@ -62,12 +62,12 @@ class FakeAsterisk:
       forgotten: a server that runs for long is not to grow without a bound.
     """
 
-    #: The requests that came, of all clients, in order; ``clear()`` it as you like. Called, those that are meant:
+    #: The received requests of all clients, in order; ``clear()`` them if you like. A call selects some of them:
     #: ``assert server.received("Originate", Channel="PJSIP/100")``.
     received: Received
-    #: The live calls: ``channels`` are theirs, ``hang_up(channel, cause)`` is the other side's doing.
+    #: The live calls: ``channels`` lists their channels, ``hang_up(channel, cause)`` acts as the other party.
     exchange: Exchange
-    #: What :meth:`refuse_logins` refuses them with, None while it does not.
+    #: The message of :meth:`refuse_logins`; None while logins are accepted.
     login_refusal: Optional[str] = None
     _muted = False
     _started = 0.0
@@ -111,7 +111,7 @@ class FakeAsterisk:
     # -- life
 
     def start(self) -> None:
-        """Listen; OSError when the address cannot be had, RuntimeError when it listens already."""
+        """Start listening. Raises OSError if the address is not available, RuntimeError if it is listening already."""
         self._started = self.loop.time()
         self._listener.start(self._accept)
 
@@ -124,7 +124,7 @@ class FakeAsterisk:
         self._listener.close()
         self._timeline.cancel()
         self.drop()
-        # Those who did not read may still be there.
+        # Clients that did not read may still be connected.
         for session in list(self._sessions):
             session.link.close()
         self.exchange.close()
@@ -145,7 +145,7 @@ class FakeAsterisk:
 
     @property
     def host(self) -> str:
-        """Where it listens; the path of a unix socket."""
+        """The host; the path of a unix socket."""
         return self._listener.unix_path or self._listener.host
 
     @property
@@ -165,10 +165,10 @@ class FakeAsterisk:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected, logged in or not."""
+        """Number of connected clients, logged in or not."""
         return len(self._sessions)
 
-    # -- what was asked
+    # -- requests
 
     @property
     def received_actions(self) -> list[str]:
@@ -179,11 +179,11 @@ class FakeAsterisk:
         """Return the requests received for ``action`` (without case)."""
         return [one for one in self.received if one.action.lower() == action.lower()]
 
-    # -- what is answered
+    # -- answers
 
     @property
     def scripted_actions(self) -> list[str]:
-        """The names of the actions that :meth:`on` has an answer for."""
+        """The names of the actions with an answer from :meth:`on`."""
         return self._scripts.actions
 
     def on(self, action: str, answer: Script, *, delay: float = 0.0) -> None:
@@ -199,7 +199,7 @@ class FakeAsterisk:
         self._scripts.on(action, answer, delay)
 
     def off(self, action: str) -> None:
-        """Give ``action`` its built-in answer again; KeyError when :meth:`on` was not called."""
+        """Restore the built-in answer of ``action``. Raises KeyError without an earlier :meth:`on`."""
         self._scripts.off(action)
 
     def expect(
@@ -222,17 +222,17 @@ class FakeAsterisk:
         return self._scripts.expect(Pattern(action, {**(headers or {}), **more}), times)
 
     def in_order(self) -> AbstractContextManager[None]:
-        """Return a context manager: what is expected inside its block is to come in that order."""
+        """Return a context manager. Expectations made inside its block must be met in that order."""
         return self._scripts.in_order()
 
     def verify(self) -> None:
-        """Raise AssertionError when something expected has not come; the end of a ``with`` block does so."""
+        """Raise AssertionError for unmet expectations. The end of a ``with`` block calls this."""
         report = self.report()
         if report:
             raise AssertionError(report)
 
     def report(self) -> str:
-        """Return what was expected and did not come, and what came instead; empty when all is well."""
+        """Describe unmet expectations and the requests that came instead; ``""`` if there are none."""
         return self._scripts.report(self.received)
 
     def replay(self, recording: Recording, *, speed: Optional[float] = 1.0, patience: float = 1.0) -> Replay:
@@ -251,17 +251,17 @@ class FakeAsterisk:
         return self._replay
 
     def refuse_logins(self, message: str = "Authentication failed") -> None:
-        """Refuse all logins from now on, right credentials or not, and close behind them."""
+        """Refuse all logins from now on, with any credentials, and close these connections."""
         self.login_refusal = message
 
     def accept_logins(self) -> None:
         """End :meth:`refuse_logins`."""
         self.login_refusal = None
 
-    # -- what happens by itself
+    # -- events and outages
 
     def push(self, event: Union[bytes, str, Headers]) -> int:
-        """Send an event to every logged-in client and return how many that are.
+        """Send an event to every logged-in client. Return their number.
 
         ``event`` is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
         (``call,all``) only those get it whose event mask lets it through. Bytes or text are sent
@@ -293,15 +293,15 @@ class FakeAsterisk:
             session.link.drop(encode_event(after), reset)
 
     def mute(self) -> None:
-        """Send nothing more, nor to new clients, but keep the connections: a frozen server."""
+        """Stop sending, to new clients too, but keep the connections, like a frozen server."""
         self._set_muted(True)
 
     def unmute(self) -> None:
-        """Send what has piled up since :meth:`mute`, and go on."""
+        """Send everything that was held back since :meth:`mute`, and go on."""
         self._set_muted(False)
 
     def uptime(self) -> int:
-        """Return for how long it has been up, whole seconds."""
+        """Return the uptime in whole seconds."""
         return int(self.loop.time() - self._started)
 
     def _answer(self, session: Session, request: Union[Request, Rejected]) -> Answer:

@@ -1,4 +1,4 @@
-"""A socket without an operating system behind it; see :mod:`ami_client.testing.fakes`."""
+"""A simulated socket; see :mod:`ami_client.testing.fakes`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 
 class NothingCanHappen(AssertionError):
-    """A wait that nothing could ever end: for real it would hang, here it fails at once."""
+    """A wait that nothing can end. A real program would hang; the simulation fails at once."""
 
 
 class _State(enum.Enum):
@@ -25,7 +25,7 @@ class _State(enum.Enum):
 
 
 class FakeSocket:
-    """A stream socket whose other end is the test.
+    """A stream socket. The test acts as its peer.
 
     The client's side has ``socket.socket``'s calls and answers to its arguments, so that
     ``unittest.mock.patch("socket.socket", FakeSocket)`` works, or a function that returns one
@@ -38,16 +38,16 @@ class FakeSocket:
     * ``room``: bytes that sends still take before they would block (None: no limit).
     """
 
-    #: Open sockets by number: a selector may know them by that alone.
+    #: Open sockets by number, because a selector may be given a number.
     by_fileno: ClassVar[WeakValueDictionary[int, FakeSocket]] = WeakValueDictionary()
-    #: The address the client connected to, None before.
+    #: The address that the client connected to; None before.
     address: object = None
     #: The address the client has bound it to, None before.
     bound: object = None
     read_size: Optional[int] = None
     write_size: Optional[int] = None
     room: Optional[int] = None
-    # Far above real descriptors: one that strays into a real selector is refused there.
+    # Far above real descriptors, so that a real selector refuses it.
     _numbers = itertools.count(1_000_000)
 
     def __init__(
@@ -61,7 +61,7 @@ class FakeSocket:
         #: The options the client has set, by (level, option).
         self.options: dict[tuple[int, int], object] = {}
         self._state = _State.NEW
-        self._verdict: Optional[int] = 0  # of the attempt: an errno, 0 to accept, None to wait
+        self._verdict: Optional[int] = 0  # result of the attempt: an errno, 0 for success, None for not yet
         self._error = 0
         self._blocking = True
         self._incoming = _Incoming()
@@ -76,41 +76,41 @@ class FakeSocket:
     # -- the test's side
 
     def feed(self, data: bytes) -> None:
-        """Let ``data`` arrive."""
+        """Make ``data`` arrive."""
         self._incoming.buffer += data
 
     def eof(self) -> None:
-        """Let the other end close: recv gives ``b""`` once the data is read."""
+        """Close the other end: recv returns ``b""`` after the data."""
         self._incoming.end = 0
 
     def reset(self) -> None:
-        """Let the other end reset: recv (once the data is read) and send raise."""
+        """Reset the connection from the other end: recv (after the data) and send raise."""
         self._incoming.end = errno.ECONNRESET
 
     def refuse(self, error: int = errno.ECONNREFUSED) -> None:
-        """Let the connection attempt, coming or under way, fail with ``error`` (an errno)."""
+        """Make the next or current connection attempt fail with ``error`` (an errno)."""
         self._decide(error)
 
     def hold(self) -> None:
-        """Leave the coming connection attempt without an answer, until accept or refuse."""
+        """Leave the next connection attempt unanswered until accept or refuse."""
         self._decide(None)
 
     def accept(self) -> None:
-        """Let the connection attempt, coming or under way, succeed."""
+        """Make the next or current connection attempt succeed."""
         self._decide(0)
 
     def be_connected(self, address: object) -> None:
-        """Be what a listening socket has accepted, from ``address``."""
+        """Become a connection that a listening socket accepted from ``address``."""
         self.address = address
         self._state = _State.CONNECTED
 
     @property
     def sent(self) -> bytes:
-        """What the client has sent and :meth:`take` has not taken."""
+        """Bytes that the client has sent since the last :meth:`take`."""
         return bytes(self._outgoing)
 
     def take(self) -> bytes:
-        """Return what the client has sent since the last call."""
+        """Return the bytes that the client has sent since the last call."""
         taken = bytes(self._outgoing)
         self._outgoing.clear()
         return taken
@@ -126,7 +126,7 @@ class FakeSocket:
         return self._shut
 
     def readiness(self) -> int:
-        """Return the selectors' event bits that hold now."""
+        """Return the current readiness, as event bits of ``selectors``."""
         if self._state is _State.CONNECTING:
             self._settle()
         if self._state is _State.FAILED:
@@ -144,13 +144,13 @@ class FakeSocket:
         self._verdict = verdict
 
     def _settle(self) -> None:
-        """Let the verdict on the attempt take effect: never inside connect itself."""
+        """Apply the result of the attempt. Never called inside connect."""
         if self._verdict == 0:
             self._state = _State.CONNECTED
         elif self._verdict is not None:
             self._state, self._error = _State.FAILED, self._verdict
 
-    # -- the client's side: socket.socket's calls
+    # -- the client's side: methods of socket.socket
 
     def fileno(self) -> int:
         """Return its number, -1 when closed."""
@@ -193,7 +193,7 @@ class FakeSocket:
         self.bound = address
 
     def connect_ex(self, address: object) -> int:
-        """Begin to connect: EINPROGRESS, and it becomes writable when that has ended."""
+        """Start to connect. Return EINPROGRESS; the socket becomes writable when the attempt has ended."""
         self._check_open()
         if self._state is _State.CONNECTED:
             return errno.EISCONN
@@ -227,7 +227,7 @@ class FakeSocket:
         return size
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Return up to ``size`` bytes, ``b""`` at the end; BlockingIOError when there are none."""
+        """Return up to ``size`` bytes, ``b""`` at the end. Raises BlockingIOError if there are none."""
         self._check_connected()
         if not self._incoming.ready():
             self._would_block("recv")
@@ -254,7 +254,7 @@ class FakeSocket:
         self._shut = self._shut or how != socket.SHUT_RD
 
     def close(self) -> None:
-        """Close it; again is no error."""
+        """Close it. Closing again has no effect."""
         self._state = _State.CLOSED
         self.by_fileno.pop(self._fileno, None)
 
@@ -283,7 +283,7 @@ class FakeSocket:
 
 
 class _Incoming:
-    """What arrives: data, and after it perhaps an end (0 for EOF, or an errno)."""
+    """Incoming data, and perhaps an end after it: 0 for EOF, or an errno."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()

@@ -1,6 +1,6 @@
-"""A clock, a selector and sockets without an operating system behind them: bytes in, bytes out.
+"""A simulated clock, selector and sockets: bytes in, bytes out.
 
-They make a client's tests exact: nothing listens, nothing sleeps, what would hang raises::
+They make tests exact: nothing listens, nothing sleeps, and a hang raises an error::
 
     clock = FakeClock()
     reactor = Reactor(selector=FakeSelector(clock), clock=clock)
@@ -25,9 +25,9 @@ __all__ = ["FakeClock", "FakeSelector", "FakeSocket", "NothingCanHappen"]
 
 
 class FakeClock:
-    """A clock that moves when it is told to; called, it returns the time in seconds.
+    """A clock that only :meth:`advance` moves. A call returns the time in seconds.
 
-    ``start`` is its first reading, seconds.
+    ``start`` is its first reading in seconds.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -37,7 +37,7 @@ class FakeClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``; ValueError when negative, for time does not run backwards."""
+        """Move on by ``seconds``. Raises ValueError for a negative number."""
         if seconds < 0:
             raise ValueError("a clock does not go backwards")
         self.now += seconds
@@ -54,12 +54,12 @@ class FakeSelector(selectors.BaseSelector):
     def __init__(self, clock: Optional[FakeClock] = None, *, patience: Optional[float] = 365 * 86_400.0) -> None:
         self.clock = FakeClock() if clock is None else clock
         self.patience = patience
-        #: Seconds that it has let pass.
+        #: Seconds that have passed.
         self.slept = 0.0
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def register(self, fileobj: FileDescriptor, events: int, data: object = None) -> selectors.SelectorKey:
-        """As ``BaseSelector.register``; ValueError for what is no FakeSocket."""
+        """As ``BaseSelector.register``. Raises ValueError for anything but a FakeSocket."""
         if not events or events & ~(selectors.EVENT_READ | selectors.EVENT_WRITE):
             raise ValueError(f"Invalid events: {events!r}")
         fd = _fileno(fileobj)
@@ -72,15 +72,15 @@ class FakeSelector(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
-        """As ``BaseSelector.unregister``; KeyError when it is not registered."""
+        """As ``BaseSelector.unregister``. Raises KeyError if it is not registered."""
         for fd, key in self._keys.items():
-            # A closed socket's number is -1: it is found by itself.
+            # A closed socket has the number -1, so it is found by identity.
             if key.fileobj is fileobj or fd == fileobj:
                 return self._keys.pop(fd)
         return self._keys.pop(_fileno(fileobj))
 
     def select(self, timeout: Optional[float] = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return the ready keys with their events; with none, let ``timeout`` seconds pass."""
+        """Return the ready keys with their events. If there are none, let ``timeout`` seconds pass."""
         ready = self._ready()
         if not ready:
             if timeout is None:
@@ -108,7 +108,7 @@ class FakeSelector(selectors.BaseSelector):
         return {key.fd: key for key in self._keys.values()}
 
     def get_key(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
-        """As ``BaseSelector.get_key``; KeyError when it is not registered."""
+        """As ``BaseSelector.get_key``. Raises KeyError if it is not registered."""
         return self._keys[_fileno(fileobj)]
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Both directions of a session, cut into packets without losing a byte."""
+"""Splits both directions of a session into packets without losing a byte."""
 
 from __future__ import annotations
 
 import re
 from typing import Optional
 
-#: Bytes without an end that are held back at most: what speaks no AMI is given out in such pieces.
+#: Maximum number of bytes held back without an end. A stream that is not AMI is split into pieces of this size.
 MAX_HELD = 16 * 1024 * 1024
 
 _BLANK_LINE = re.compile(rb"\r?\n")
@@ -15,19 +15,19 @@ _OLD_END = {eol: re.compile(rb"--END COMMAND--" + end.pattern) for eol, end in _
 _LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
 _OLD_BANNER = re.compile(rb"Asterisk Call Manager/[12]\.")
 _OLD_ANSWER = b"Response: Follows"
-# What a packet begins with. Raw text, as of IAXnetstats, may stand before it without a blank line in between.
+# Start of a packet. Raw text, as of IAXnetstats, may precede it without a blank line.
 _BEGINNING = re.compile(rb"^(?:Response|Event): ", re.MULTILINE | re.IGNORECASE)
 
 
 class RequestSplitter:
-    """Cuts what a client sends behind its blank lines; what it gives out, joined, is what it was fed."""
+    """Splits a client's bytes after each blank line. The pieces, joined, are the bytes that were fed."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._scanned = 0  # up to here there is no end
+        self._scanned = 0  # no end before this offset
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes cut anywhere, and return the pieces that are complete with them."""
+        """Take bytes in chunks of any size. Return the pieces that are now complete."""
         self._buffer += data
         pieces: list[bytes] = []
         while True:
@@ -41,14 +41,14 @@ class RequestSplitter:
             self._remove(end)
 
     def rest(self) -> bytes:
-        """Return what has no end yet, and forget it."""
+        """Remove and return the incomplete piece."""
         rest = bytes(self._buffer)
         self._remove(len(rest))
         return rest
 
     def _find_end(self) -> Optional[int]:
         blank = _BLANK_LINE.match(self._buffer)
-        # A blank line at the beginning is a piece of its own: the server takes it for a request.
+        # A blank line at the beginning is a piece of its own, because the server takes it for a request.
         return blank.end() if blank else self._search(_END_OF_REQUEST)
 
     def _search(self, mark: re.Pattern[bytes]) -> Optional[int]:
@@ -64,7 +64,7 @@ class RequestSplitter:
 
 
 class PacketSplitter(RequestSplitter):
-    """Cuts what a server sends: its banner, then packets; old Command answers stay whole."""
+    """Splits a server's bytes: the banner, then packets. Old Command answers stay whole."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Answers to the actions of the manager itself: login, events, commands."""
+"""Handlers of the manager's own actions: login, events, commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .script import Answer, Headers, Later, Value, error, success
 
 @action("Challenge", "Generate Challenge for MD5 Auth.")
 def challenge(turn: Turn) -> Answer:
-    """Give out this session's challenge, always the same."""
+    """Send this session's challenge, always the same one."""
     if turn.get("AuthType").lower() != "md5":
         return error("Must specify AuthType")
     turn.session.challenged = True
@@ -65,7 +65,7 @@ def events(turn: Turn) -> Answer:
 
 @action("ListCommands", "List available manager commands.")
 def list_commands(turn: Turn) -> Answer:
-    """Tell the built-in and the scripted actions."""
+    """List the built-in and the scripted actions."""
     lines = {one.name: f"{one.synopsis}  (Priv: {one.privilege})" for one in ACTIONS.values()}
     for name in turn.server.scripted_actions:
         if name.lower() not in ACTIONS:
@@ -88,7 +88,7 @@ def user_event(turn: Turn) -> Answer:
 
 @action("WaitEvent", "Wait for an event to occur.")
 def wait_event(turn: Turn) -> Answer:
-    """Answer when an event has come for the session, or after Timeout seconds."""
+    """Answer when the session has got an event, or after Timeout seconds."""
     timeout = whole_number(turn.get("Timeout") or "-1")
     if timeout is None:
         return error("Invalid timeout")
@@ -102,7 +102,7 @@ def wait_event(turn: Turn) -> Answer:
         turn.session.deliver(complete)
         later.set(done)
 
-    # Without a timeout the real one waits for ever; a day is as long for a test.
+    # Without a timeout the real one waits forever; for a test, a day is as long.
     timer = turn.server.loop.call_later(float(timeout) if timeout >= 0 else 86400.0, end)
     turn.session.on_event = end
     return later
@@ -110,7 +110,7 @@ def wait_event(turn: Turn) -> Answer:
 
 @action("Command", "Execute Asterisk CLI Command.", "command,all")
 def command(turn: Turn) -> Answer:
-    """Give the output that the office's data has for the command."""
+    """Send the output of the command from the office's data."""
     line = turn.get("Command").strip()
     if not line:
         return error("No command provided")

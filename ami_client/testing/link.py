@@ -1,4 +1,4 @@
-"""The server's sockets: a listener, and the links to those who connected."""
+"""The server's sockets: a listener, and a link for each client."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .simulation import SimulatedReactor
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# What a non-blocking call raises when it has nothing to do yet, TLS handshakes included.
+# Raised by non-blocking calls, also in TLS handshakes, that would block.
 _WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _READ_SIZE = 65536
-# Closing with a linger time of 0 seconds sends a reset instead of an end.
+# With a linger time of 0 seconds, close() sends a reset instead of an end.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Listener:
-    """A listening socket on a loop: ``on_accept(sock)`` gets each connection, non-blocking.
+    """A listening socket on a loop. Calls ``on_accept(sock)`` with each connection, non-blocking.
 
     With ``unix_path`` it is a unix socket, which is removed again by close.
     """
@@ -44,10 +44,10 @@ class Listener:
         self.tls = tls
         self._sock: Optional[socket.socket] = None
         self._forks = _fork.forks
-        self._place: Optional[Place] = None  # in the network of a simulated reactor
+        self._place: Optional[Place] = None  # in a simulated reactor's network
 
     def start(self, on_accept: Callable[[socket.socket], object]) -> None:
-        """Listen; a port that was 0 is kept from now on, so that a server can come back."""
+        """Start listening. A port chosen for 0 is kept, so that a server can come back."""
         if self._sock is not None or self._place is not None:
             raise RuntimeError("it is listening already")
         if isinstance(self.loop, SimulatedReactor):
@@ -64,20 +64,20 @@ class Listener:
                 self.port = sock.getsockname()[1]
             sock.setblocking(False)
             sock.listen(socket.SOMAXCONN)
-        except OSError:  # the place is taken, most likely
+        except OSError:  # most likely the address is in use
             sock.close()
             raise
         self._sock = sock
         self.loop.add_reader(sock.fileno(), self._accept, sock, on_accept)
 
     def close(self) -> None:
-        """Stop listening; again is no error."""
+        """Stop listening. Closing again has no effect."""
         if self._place is not None and isinstance(self.loop, SimulatedReactor):
             self.loop.network.unlisten(self._place)
             self._place = None
         if self._sock is None:
             return
-        if self._forks != _fork.forks:  # the parent goes on listening
+        if self._forks != _fork.forks:  # the parent continues to listen
             self._sock.close()
             self._sock = None
             return
@@ -98,7 +98,7 @@ class Listener:
     def _accept(self, listening: socket.socket, on_accept: Callable[[socket.socket], object]) -> None:
         try:
             sock, _ = listening.accept()
-        except OSError:  # it is gone again
+        except OSError:  # the client has gone
             return
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
@@ -111,7 +111,7 @@ class Listener:
 class Link:
     """One accepted connection: ``on_data(data)`` for what comes (``b""`` at its end).
 
-    ``on_closed()`` is called once when the link is closed, by whatever.
+    ``on_closed()`` is called once when the link is closed, for any reason.
     """
 
     def __init__(
@@ -138,18 +138,18 @@ class Link:
         return len(self._out)
 
     def write(self, data: bytes) -> None:
-        """Send ``data``, now or as soon as it can be."""
+        """Send ``data``, now or as soon as possible."""
         if not self.closed and not self._finishing:
             self._out += data
             self._flush()
 
     def mute(self, muted: bool) -> None:
-        """Hold everything that is written, or let it go."""
+        """Hold back everything that is written, or send it."""
         self._muted = muted
         self._flush()
 
     def finish(self) -> None:
-        """Close once everything written is sent."""
+        """Close after everything written was sent."""
         self._finishing = True
         self._flush()
 
@@ -164,7 +164,7 @@ class Link:
         self.write(after)
         if not reset:
             self.finish()
-        elif not self.closed and self._forks == _fork.forks:  # writing may have closed it
+        elif not self.closed and self._forks == _fork.forks:  # the write may have closed it
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.close()
 
@@ -178,12 +178,12 @@ class Link:
                 self.close()
                 return
             if not data:
-                # The end would be readable for ever.
+                # The end would stay readable forever.
                 self.loop.remove_reader(self._sock.fileno())
             self._on_data(data)
             if not data:
                 return
-        # A TLS handshake goes on with what was read, and lets out what is written.
+        # A TLS handshake continues with the bytes read, and writes its own.
         self._flush()
 
     def _flush(self) -> None:
@@ -206,11 +206,11 @@ class Link:
             self.close()
 
     def close(self) -> None:
-        """Close at once; again is no error."""
+        """Close at once. Closing again has no effect."""
         if self.closed:
             return
         self.closed = True
-        if self._forks != _fork.forks:  # a forked child lets go of the socket, and the parent goes on with it
+        if self._forks != _fork.forks:  # a forked child only closes its copy of the socket; the parent uses it
             self._sock.close()
             self._on_closed()
             return
@@ -218,6 +218,6 @@ class Link:
         self.loop.remove_writer(self._sock.fileno())
         if isinstance(self._sock, ssl.SSLSocket) and self._finishing:
             with suppress(OSError, ValueError):
-                self._sock.unwrap()  # sends close_notify, and does not wait for the other one
+                self._sock.unwrap()  # sends close_notify, and does not wait for the reply
         self._sock.close()
         self._on_closed()

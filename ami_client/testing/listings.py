@@ -1,4 +1,4 @@
-"""Answers to the actions that list the office's peers, queues and files."""
+"""Handlers of the actions that list the office's peers, queues and files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def iax_peer_list(turn: Turn) -> Answer:
 
 @action("IAXpeers", "List IAX peers.", "system,reporting,all")
 def iax_peers(turn: Turn) -> Answer:
-    """List them the other way: entries without ActionID, as Asterisk 16 and 22 send them."""
+    """List them by the older action, whose entries have no ActionID on Asterisk 16 and 22."""
     entries: list[Entry] = [
         {
             "Event": "PeerEntry",
@@ -89,7 +89,7 @@ def iax_peers(turn: Turn) -> Answer:
 
 @action("PJSIPShowEndpoints", "Lists PJSIP endpoints.", "system,reporting,all")
 def pjsip_endpoints(turn: Turn) -> Answer:
-    """List PJSIP's endpoints; an empty list is an error there, its text ends in a bare LF."""
+    """List PJSIP's endpoints. Asterisk reports an empty list as an error, whose text ends in a bare LF."""
     if not turn.office.endpoints:
         return error("No endpoints found\n")
     active = [channel.name.rpartition("-")[0] for channel in turn.exchange.channels]
@@ -117,7 +117,7 @@ def pjsip_endpoints(turn: Turn) -> Answer:
 
 @action("QueueStatus", "Show queue status.")
 def queue_status(turn: Turn) -> Answer:
-    """List queues with their members and callers; Queue and Member narrow it down."""
+    """List queues with their members and callers. Queue and Member select some."""
     entries: list[Entry] = []
     wanted = turn.get("Member")
     for queue in _queues(turn):
@@ -150,14 +150,14 @@ def queue_summary(turn: Turn) -> Answer:
 
 @action("GetConfig", "Retrieve configuration.", "system,config,all")
 def get_config(turn: Turn) -> Answer:
-    """Give a file's categories and lines, each with its numbers."""
+    """Send a file's categories and lines, each with its numbers."""
     found = _config_file(turn)
     if not isinstance(found, list):
         return found
     wanted = turn.get("Category")
     categories = [item for item in found if wanted in ("", item[0])]
     if not categories:
-        # A line without a colon, in the middle of a success.
+        # Asterisk sends a line without a colon inside the answer.
         action_id = f"ActionID: {turn.action_id}\r\n" if turn.action_id else ""
         return f"Response: Success\r\n{action_id}No categories found\r\n\r\n"
     answer: Entry = {"Response": "Success"}
@@ -170,7 +170,7 @@ def get_config(turn: Turn) -> Answer:
 
 @action("GetConfigJSON", "Retrieve configuration (JSON format).", "system,config,all")
 def get_config_json(turn: Turn) -> Answer:
-    """Give a file as one line of JSON, in which keys repeat as they do in the file."""
+    """Send a file as one line of JSON. Keys repeat as in the file."""
     found = _config_file(turn)
     if not isinstance(found, list):
         return found
@@ -255,7 +255,7 @@ def _queue_entries(queue: Queue) -> list[Entry]:
 
 
 def _closed(turn: Turn, entries: list[Entry]) -> list[Entry]:
-    """Put the ActionID last, where app_queue has it."""
+    """Put the ActionID last, as app_queue does."""
     return [{**entry, "ActionID": turn.action_id} for entry in entries]
 
 

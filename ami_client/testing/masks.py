@@ -1,10 +1,10 @@
-"""Event classes: what an Events header or mask lets through."""
+"""Event classes, and the masks that select them."""
 
 from __future__ import annotations
 
 from .._engine.text import whole_number
 
-#: Asterisk's event classes by their bits (manager.h); ``all`` is not one of them.
+#: Asterisk's event classes and their bits (manager.h), without ``all``.
 CLASSES = {
     "system": 1 << 0,
     "call": 1 << 1,
@@ -30,13 +30,13 @@ CLASSES = {
 ALL = sum(CLASSES.values())
 OFF = 0
 
-# The words that Asterisk's ast_true and ast_false know, besides numbers.
+# The words that Asterisk's ast_true and ast_false accept in addition to numbers.
 _TRUE = frozenset({"yes", "true", "y", "t", "on"})
 _FALSE = frozenset({"no", "false", "n", "f", "off"})
 
 
 def parse_mask(text: str) -> int:
-    """Return the mask that ``text`` means; words that are no class count for nothing.
+    """Parse a mask. Unknown words are ignored.
 
     Source: Asterisk manager.c, strings_to_mask.
     """
@@ -54,7 +54,7 @@ def parse_mask(text: str) -> int:
 
 
 def passes(privilege: str, mask: int) -> bool:
-    """Tell whether ``mask`` has all classes of an event's ``privilege`` (``call,all``)."""
+    """Return whether ``mask`` has all classes of an event's ``privilege`` (``call,all``)."""
     names = {name.strip().lower() for name in privilege.split(",")} - {"all", ""}
     wanted = sum(CLASSES.get(name, 0) for name in names)
     return mask != OFF and mask & wanted == wanted

@@ -1,4 +1,4 @@
-"""Which requests are meant, and how that is told."""
+"""Patterns that select requests, and descriptions of the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .requests import Request
 
 logger = logging.getLogger("ami_client")
 
-#: How many requests a server keeps for certain, if not told otherwise.
+#: Default number of requests that a server keeps at least.
 MAX_RECEIVED = 10_000
 
 #: What a header is to be: such a text or number, a list of all its values, a regex that is found in it, a function
@@ -26,7 +26,7 @@ Wanted = Union[
 
 
 class Pattern:
-    """An action and what its headers are to be; names compare without case, values exactly."""
+    """An action and conditions on its headers. Names compare without case, values exactly."""
 
     def __init__(self, action: str, headers: Mapping[str, Wanted]) -> None:
         self.action = action
@@ -36,20 +36,20 @@ class Pattern:
         return " ".join([self.action, *(f"{name}={_shown(wanted)}" for name, wanted in self.headers.items())])
 
     def matches(self, request: Request) -> bool:
-        """Tell whether a request is meant."""
+        """Return whether a request matches."""
         return self.names(request) and all(_fits(request, *header) for header in self.headers.items())
 
     def names(self, request: Request) -> bool:
-        """Tell whether a request is for this action, whatever its headers are."""
+        """Return whether a request is for this action, with any headers."""
         return request.action.lower() == self.action.lower()
 
     def describe(self, request: Request) -> str:
-        """Return a request's action and what it has of the headers in question."""
+        """Describe a request: its action, and the headers that the pattern names."""
         return describe(request, [name for name in self.headers if self.names(request)])
 
 
 class Matches(list[Request]):
-    """Requests that were meant; when there are none it is false, and tells what came instead."""
+    """The matching requests. If there are none it is false, and its text describes what came instead."""
 
     def __init__(self, pattern: Pattern, requests: Iterable[Request], forgotten: int = 0) -> None:
         self._forgotten = f"; {forgotten} older requests are forgotten" if forgotten else ""
@@ -62,7 +62,7 @@ class Matches(list[Request]):
             return f"<received: {', '.join(counted(map(describe, self)))}{self._forgotten}>"
         if not self._requests:
             return f"<no {self._pattern}; nothing was received{self._forgotten}>"
-        # Those that come closest are told first: what follows may be cut off.
+        # The closest ones come first, because the end may be cut off.
         nearest = sorted(self._requests, key=lambda request: not self._pattern.names(request))
         received = ", ".join(counted(map(self._pattern.describe, nearest)))
         return f"<no {self._pattern}; received: {received}{self._forgotten}>"
@@ -81,7 +81,7 @@ class Received(list[Request]):
         self.forgotten = 0
 
     def append(self, request: Request) -> None:
-        """Add a request; the oldest are forgotten, several at a time, when there are too many."""
+        """Add a request. If there are too many, forget the oldest ones, several at a time."""
         super().append(request)
         if self.limit is not None and len(self) > self.limit + self.limit // 10:
             self.forgotten += len(self) - self.limit
@@ -105,7 +105,7 @@ class Received(list[Request]):
 
 
 def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
-    """Return a request in one line without its secrets; with ``names``, only these of its headers."""
+    """Describe a request in one line without secrets; with ``names``, only with these headers."""
     wanted = None if names is None else {fold_name(name) for name in names}
     data = "\n".join(request.lines).encode(ENCODING, ENCODING_ERRORS)
     shown = [request.action or "(no action)"]
@@ -117,7 +117,7 @@ def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
 
 
 def counted(texts: Iterable[str]) -> list[str]:
-    """Return each text once, with how often it stood there."""
+    """Return each text once, with the number of its repetitions."""
     counts = Counter(texts)
     return [text if count == 1 else f"{text} ({count} times)" for text, count in counts.items()]
 
@@ -140,7 +140,7 @@ def _fits(request: Request, name: str, wanted: Wanted) -> bool:
 
 
 def _text(wanted: object) -> str:
-    # As the client writes them.
+    # spelled as the client spells them
     return str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
 
 

@@ -1,4 +1,4 @@
-"""A network in memory: whoever connects reaches whoever listens, names and all, and nothing leaves the process."""
+"""A network in memory, with host names. Nothing leaves the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fake_socket import FakeSocket
 if TYPE_CHECKING:
     from ..loop import Loop
 
-#: Who is called: a host with its port, or the path of a unix socket.
+#: An address: host and port, or the path of a unix socket.
 Place = Union[tuple[str, int], str]
 OnAccept = Callable[[socket.socket], object]
 
@@ -25,13 +25,13 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 
 class NetworkSocket(FakeSocket):
-    """A FakeSocket whose other end is another one."""
+    """A FakeSocket connected to another one."""
 
     _network: FakeNetwork
     _peer: Optional[NetworkSocket] = None
 
     def join(self, peer: NetworkSocket) -> None:
-        """Be one end of a connection, and ``peer`` the other."""
+        """Connect this socket to ``peer``."""
         self._peer, peer._peer = peer, self
 
     def connect_ex(self, address: object) -> int:
@@ -41,7 +41,7 @@ class NetworkSocket(FakeSocket):
         return super().connect_ex(address)
 
     def send(self, data: Union[bytes, bytearray, memoryview], flags: int = 0) -> int:
-        """As the real one; what is sent has arrived."""
+        """As the real one. The data arrives at once."""
         size = super().send(data, flags)
         sent = self.take()
         if self._peer is not None:
@@ -65,7 +65,7 @@ class NetworkSocket(FakeSocket):
 
 
 class FakeNetwork:
-    """Who listens where. Every name can be listened at, and is the only address of its host."""
+    """The listeners by address. Any host name can be used, and is its own only address."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -75,7 +75,7 @@ class FakeNetwork:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Have the library connect within this network, in all of the process, until the end of the block."""
+        """Make the library connect within this network, in the whole process, until the end of the block."""
         names = vars(connector)
         module = names["socket"] = _SocketModule(self, names["socket"])
         self._is_installed = True
@@ -84,7 +84,7 @@ class FakeNetwork:
         finally:
             self._is_installed = False
             module.is_over = True
-            # Networks need not end in the order in which they were put one over the other.
+            # Nested networks may end in any order.
             while isinstance(names["socket"], _SocketModule) and names["socket"].is_over:
                 names["socket"] = names["socket"].beneath
 
@@ -111,7 +111,7 @@ class FakeNetwork:
         del self._listeners[place]
 
     def connect(self, sock: NetworkSocket, address: object) -> None:
-        """Let ``sock`` reach who listens at ``address``, or be refused."""
+        """Connect ``sock`` to the listener at ``address``, or refuse it."""
         on_accept = self._find(address)
         if on_accept is None:
             sock.refuse()
@@ -129,7 +129,7 @@ class FakeNetwork:
         proto: int = 0,
         fileno: Optional[int] = None,
     ) -> NetworkSocket:
-        """In place of ``socket.socket``."""
+        """Replacement of ``socket.socket``."""
         sock = NetworkSocket(family, type, proto, fileno)
         sock._network = self
         return sock
@@ -137,7 +137,7 @@ class FakeNetwork:
     def getaddrinfo(
         self, host: str, port: int, *args: object, **options: object
     ) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
-        """In place of ``socket.getaddrinfo``: every name has one address, itself."""
+        """Replacement of ``socket.getaddrinfo``. The only address of a name is the name."""
         address = (host, port, 0, 0) if ":" in host else (host, port)
         return [(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
 
@@ -150,7 +150,7 @@ class FakeNetwork:
 
 
 class _SocketModule:
-    """The module ``socket`` as far as the library connects by it, the rest being the real one's."""
+    """The module ``socket`` with the functions for connecting replaced."""
 
     def __init__(self, network: FakeNetwork, beneath: object) -> None:
         self.beneath = beneath
@@ -161,7 +161,7 @@ class _SocketModule:
     @property
     def socket(self) -> Callable[..., object]:
         given = socket.socket
-        # What a test has patched it with goes before this network.
+        # A patch by a test takes precedence over this network.
         is_real = isinstance(given, type) and issubclass(given, socket.SocketType)
         return self._network.socket if is_real else given
 

@@ -1,6 +1,6 @@
 """The small company behind the embedded server: peers, queues, extensions, files.
 
-All of it is plain data that a test may change before or while the server runs::
+It is plain data. A test may change it before and while the server runs::
 
     server.office.sip_peers.append(SipPeer("reception", address="192.0.2.20", port=5060))
     server.office.extensions["office", "555"] = [("Answer", ""), ("Wait", "5")]
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 #: A dialplan step: application and its data.
 Step = tuple[str, str]
-#: A configuration file: its categories with their lines, in order (names may repeat).
+#: A configuration file: categories with their lines, in order. Names may repeat.
 ConfigFile = list[tuple[str, list[tuple[str, str]]]]
 
-#: Texts of ExtensionState's numbers.
+#: Texts for the states in ExtensionState.
 STATE_TEXTS = {-1: "Unknown", 0: "Idle", 1: "InUse", 2: "Busy", 4: "Unavailable", 8: "Ringing"}
 
 
 @dataclass
 class SipPeer:
-    """An entry of SIPpeers; ``address`` empty means not registered."""
+    """An entry of SIPpeers. An empty ``address`` means not registered."""
 
     name: str
     address: str = ""
@@ -33,7 +33,7 @@ class SipPeer:
 
 @dataclass
 class IaxPeer:
-    """An entry of IAXpeers and IAXpeerlist; ``address`` empty means not registered."""
+    """An entry of IAXpeers and IAXpeerlist. An empty ``address`` means not registered."""
 
     name: str
     address: str = ""
@@ -43,7 +43,7 @@ class IaxPeer:
 
 @dataclass
 class Endpoint:
-    """An entry of PJSIPShowEndpoints; ``contact`` is a SIP URI, empty when there is none."""
+    """An entry of PJSIPShowEndpoints. ``contact`` is a SIP URI, or empty."""
 
     name: str
     contact: str = ""
@@ -73,7 +73,7 @@ class Caller:
 
 @dataclass
 class Queue:
-    """A queue, its members and waiting callers."""
+    """A queue with its members and waiting callers."""
 
     name: str
     strategy: str = "ringall"
@@ -85,7 +85,7 @@ class Queue:
 
 @dataclass
 class Hint:
-    """What ExtensionState tells of an extension: the device and its state."""
+    """The hint of an extension: its device and state, for ExtensionState."""
 
     device: str
     status: int = 0
@@ -165,7 +165,7 @@ def _commands() -> dict[str, str]:
 
 @dataclass
 class Office:
-    """Everything that the built-in answers tell about, apart from the calls."""
+    """The data of the built-in answers, except calls."""
 
     sip_peers: list[SipPeer] = field(default_factory=_sip_peers)
     iax_peers: list[IaxPeer] = field(default_factory=_iax_peers)
@@ -174,9 +174,9 @@ class Office:
     #: The dialplan: steps by (context, extension).
     extensions: dict[tuple[str, str], list[Step]] = field(default_factory=_extensions)
     hints: dict[tuple[str, str], Hint] = field(default_factory=_hints)
-    #: What GetConfig and GetConfigJSON read, by file name.
+    #: Files for GetConfig and GetConfigJSON, by name.
     config_files: dict[str, ConfigFile] = field(default_factory=_config_files)
-    #: Output of CLI commands for the Command action.
+    #: Output of CLI commands, for the action Command.
     commands: dict[str, str] = field(default_factory=_commands)
     #: Global variables of the dialplan.
     variables: dict[str, str] = field(default_factory=lambda: {"COMPANY": "Example & Sons"})

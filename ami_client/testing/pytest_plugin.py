@@ -1,4 +1,4 @@
-"""Fixtures for pytest, there as soon as the library is installed: ``reactor``, ``fake_asterisk``, ``ami_pool``.
+"""Fixtures for pytest: ``reactor``, ``fake_asterisk``, ``ami_pool``. Installing the library installs them.
 
 ::
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# What costs time to import is imported by those who use it: pytest loads this module in every project.
+# Slow imports are made on first use, because pytest loads this module in every project.
 if TYPE_CHECKING:
     from ..loop import Loop
     from ..pool import Pool
@@ -30,7 +30,7 @@ _SERVERS = pytest.StashKey["list[FakeAsterisk]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks known."""
+    """Register the marks."""
     config.addinivalue_line("markers", "fake_asterisk(**options): options for the fixture fake_asterisk")
     config.addinivalue_line("markers", "ami_pool(**options): options for the fixture ami_pool")
 
@@ -43,12 +43,12 @@ def reactor(request: pytest.FixtureRequest) -> Iterator[SimulatedReactor]:
     reactor = request.node.stash[_REACTOR] = SimulatedReactor()
     reactor.__enter__()
     yield reactor
-    reactor.close()  # what callbacks raise at the end of a test, when all is torn down, fails it no more
+    reactor.close()  # exceptions of callbacks during the teardown do not fail the test
 
 
 @pytest.fixture
 def fake_asterisk(request: pytest.FixtureRequest, reactor: Loop) -> Iterator[FakeAsterisk]:
-    """A FakeAsterisk on ``reactor``, started; what it expects and does not get fails the test."""
+    """A started FakeAsterisk on ``reactor``. Its unmet expectations fail the test."""
     from .fake_asterisk import FakeAsterisk
 
     server = FakeAsterisk(reactor, **_options(request, "fake_asterisk"))
@@ -70,7 +70,7 @@ def ami_pool(request: pytest.FixtureRequest, reactor: Loop, fake_asterisk: FakeA
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Fail a test that went well otherwise, but for what callbacks raised, or requests that did not come."""
+    """Fail a test that passed, if a callback raised or an expected request is missing."""
     reactor = item.stash.get(_REACTOR, None)
     if reactor is not None:
         reactor._raise_kept()
@@ -80,10 +80,10 @@ def pytest_runtest_call(item: pytest.Item) -> None:
             pytest.fail(report, pytrace=False)
 
 
-# The old style of wrappers: pytest 7 may come with a pluggy that knows no other.
+# The old style of hook wrappers: pytest 7 may have a pluggy that knows no other.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Tell what the server has received when a test has failed."""
+    """Add the received requests to the report of a failed test."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     servers = item.stash.get(_SERVERS, [])
@@ -95,7 +95,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
-    """What a test's marks say, those nearest to it winning."""
+    """The options in a test's marks. The nearest mark wins."""
     options: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers(name))):
         if mark.args:

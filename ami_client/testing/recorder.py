@@ -1,4 +1,4 @@
-"""A proxy that writes down what passes by: :class:`Recorder`."""
+"""A recording proxy: :class:`Recorder`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 #: Bytes that wait for a client or a server that does not read. Beyond them the connection ends, as Asterisk would have
 #: ended it.
 MAX_HELD = 64 * 1024 * 1024
-#: A client that sends no more may still read: so many seconds are left to it for the answers.
+#: Seconds that a client has to read answers after it has stopped sending.
 LINGER = 2.0
 
 
 class Recorder:
-    """A proxy in front of a real server: clients connect to it, and what passes by is written to a file.
+    """A proxy in front of a real server. Clients connect to it, and it records the session in a file.
 
     All bytes go both ways unchanged, the client's own login included. The file gets them without secrets::
 
@@ -52,9 +52,9 @@ class Recorder:
     Raises ValueError for a malformed URL, TypeError for an unknown option.
     """
 
-    #: How many packets and requests were written.
+    #: Number of packets and requests written.
     packets = 0
-    #: What ``on_lost`` was told the last time.
+    #: The last error passed to ``on_lost``.
     error: Optional[Union[AMIError, OSError]] = None
     _started = 0.0
     _has_begun = False
@@ -101,7 +101,7 @@ class Recorder:
         self._out.flush()
 
     def close(self) -> None:
-        """End all connections and the file; again is no error."""
+        """End all connections and close the file. Closing again has no effect."""
         self._listener.close()
         for passage in list(self._passages):
             passage.close()
@@ -127,14 +127,14 @@ class Recorder:
 
     @property
     def url(self) -> str:
-        """The URL for the client: the proxy's address, with the user and the secret of the real one."""
+        """The URL for the client: the proxy's address with the real server's login."""
         user, secret = self._server.username, self._secret
         credentials = "" if user is None else f"{_quoted(user)}:{_quoted(secret or '')}@"
         return f"tcp://{credentials}{format_address(self.host, self.port)}"
 
     @property
     def clients(self) -> int:
-        """How many connections it passes on now."""
+        """Number of current connections."""
         return len(self._passages)
 
     def _open(self) -> IO[str]:
@@ -168,7 +168,7 @@ class Recorder:
         try:
             for record in records:
                 self._out.write(record)
-            # At once: it can be watched while it grows, and a crash takes nothing away.
+            # At once, so that the file can be watched, and a crash loses nothing.
             self._out.flush()
         except OSError as error:
             self._out = None
@@ -185,15 +185,15 @@ class Recorder:
 
 
 class _Passage:
-    """One client's connection and the one made for it to the real server."""
+    """A client's connection, and its connection to the real server."""
 
     def __init__(self, recorder: Recorder, sock: socket.socket, number: int) -> None:
         self.recorder = recorder
         self.number = number
         self._is_open = False
         self._is_over = False
-        self._linger: Optional[Handle] = None  # the client sends no more
-        self._waiting = bytearray()  # what the client says before the server is reached
+        self._linger: Optional[Handle] = None  # the client has stopped sending
+        self._waiting = bytearray()  # bytes of the client before the server is reached
         self._splitters: dict[str, RequestSplitter] = {"client": RequestSplitter(), "server": PacketSplitter()}
         self.server = recorder._make_link(self)
         self.client = ClientLink(recorder.loop, sock, self.from_client, self._client_closed)
@@ -242,7 +242,7 @@ class _Passage:
             self.recorder._write(self.number, source, self._splitters[source].feed(data))
 
     def _end(self, source: str, how: str) -> None:
-        if self._is_over:  # the other side has ended it
+        if self._is_over:  # the other side has closed it
             return
         self._is_over = True
         for side, splitter in self._splitters.items():

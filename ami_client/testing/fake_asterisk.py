@@ -211,13 +211,13 @@ class FakeAsterisk:
         times: Optional[int] = 1,
         **more: Wanted,
     ) -> Expectation:
-        """Expect a request for ``action`` with these headers, and return what it is to be answered with::
+        """Expect a request for ``action`` with these headers. Return the expectation, which takes an answer::
 
             server.expect("Originate", Channel="PJSIP/100").answer({"Response": "Success"})
 
-        Headers are given as to :attr:`received`. It is to come ``times`` times, None: once or more
-        often. What is expected first is met first, and goes before the answers of :meth:`on`; what
-        has not come by the end fails the test (:meth:`verify`).
+        Headers are given as to :attr:`received`. The request must come ``times`` times; None means at
+        least once. Expectations are met in the order in which they were made, and take precedence over
+        :meth:`on`. An unmet one fails the test at the end (:meth:`verify`).
         """
         return self._scripts.expect(Pattern(action, {**(headers or {}), **more}), times)
 
@@ -236,16 +236,15 @@ class FakeAsterisk:
         return self._scripts.report(self.received)
 
     def replay(self, recording: Recording, *, speed: Optional[float] = 1.0, patience: float = 1.0) -> Replay:
-        """Play a recording to each client that connects from now on, and return what can be seen of that.
+        """Play a recording to each client that connects from now on. Return a :class:`Replay` to observe it.
 
-        The n-th client gets the n-th recorded connection, then it begins again from the first. A request gets the
-        answer to the recorded request that is most like it, with its own ActionID; what no recorded one is like gets
-        the built-in answer. Events come at their recorded times after the login, ``speed`` times as fast (None and
-        infinity: at once), but behind the answers that they followed: a request that does not come is waited for,
-        until ``patience`` seconds after the last event or request. The end of the connection comes as recorded.
+        The n-th client gets the n-th recorded connection; after the last one it starts again with the first. A request
+        gets the answer to the most similar recorded request, with its own ActionID; without a similar one it gets the
+        built-in answer. Events come at their recorded times after the login, ``speed`` times as fast (None and
+        infinity: at once), but not before the answers that preceded them. A missing request is waited for until
+        ``patience`` seconds after the last event or request. The end of the connection comes as recorded.
 
-        Any credentials will do, unless the recorded ones were refused. Raises ValueError for a speed that is not
-        positive.
+        Any login is accepted, unless the recorded one was refused. Raises ValueError for a speed that is not positive.
         """
         self._replay = Replay(recording, speed, patience, self.received.limit)
         return self._replay
@@ -285,7 +284,7 @@ class FakeAsterisk:
         self._timeline.play(sequel)
 
     def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
-        """Drop all connections, having sent ``after``: the beginning of a packet, perhaps.
+        """Drop all connections after sending ``after``, which may be the beginning of a packet.
 
         With ``reset`` the clients see "connection reset" instead of an end.
         """

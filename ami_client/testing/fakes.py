@@ -46,9 +46,9 @@ class FakeClock:
 class FakeSelector(selectors.BaseSelector):
     """A selector over :class:`FakeSocket` objects (or their numbers) that never sleeps.
 
-    With nothing ready, ``select(timeout)`` moves ``clock`` on by the timeout, as the wait would have;
-    without a timeout it raises :class:`NothingCanHappen`, and so it does when it has let ``patience``
-    seconds pass, None for never. The idea is tornado 4's FakeTimeSelect.
+    If nothing is ready, ``select(timeout)`` moves ``clock`` on by the timeout, as a real wait would. It raises
+    :class:`NothingCanHappen` without a timeout, and after ``patience`` seconds; None means no limit. The idea comes
+    from tornado 4's FakeTimeSelect.
     """
 
     def __init__(self, clock: Optional[FakeClock] = None, *, patience: Optional[float] = 365 * 86_400.0) -> None:

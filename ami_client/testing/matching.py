@@ -69,10 +69,10 @@ class Matches(list[Request]):
 
 
 class Received(list[Request]):
-    """The requests that came, of all clients, in order; called, those that are meant.
+    """The received requests of all clients, in order. A call selects some of them.
 
-    Attributes: ``limit``, how many are kept for certain, None for all; ``forgotten``, how many older ones are not there
-    any more.
+    Attributes: ``limit``, the number that is kept at least, None for all; ``forgotten``, the number of older ones that
+    were dropped.
     """
 
     def __init__(self, limit: Optional[int] = None) -> None:
@@ -88,11 +88,11 @@ class Received(list[Request]):
             del self[: -self.limit]
 
     def __call__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, /, **more: Wanted) -> Matches:
-        """Return the requests for ``action`` that have these headers; when there are none, what is false and tells why.
+        """Return the requests for ``action`` with these headers. An empty result says why nothing matched.
 
-        Names compare without case. A header is to have exactly the value given; or, with a regex, a value in which it
-        is found; with a function, one for which it is true; with a list, all these values; with ``...``, any value;
-        with None, none at all. When there were so many requests that the oldest are forgotten, a warning is logged.
+        Names compare without case. A header must have exactly the given value; or, for a regex, a value in which it is
+        found; for a function, a value for which it is true; for a list, all these values; for ``...``, any value; for
+        None, no value. If old requests were dropped, a warning is logged.
         """
         if self.forgotten:
             logger.warning(

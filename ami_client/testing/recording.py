@@ -1,4 +1,4 @@
-"""A session with a server as a file: JSON lines, one packet a line.
+"""Recordings: a session with a server as a file of JSON lines, one packet per line.
 
 The first line says what it is, ``{"ami-recording": 1, ...}``. Each other one is a packet, a request, or an end::
 
@@ -25,7 +25,7 @@ from typing import IO, Any, Optional, Union
 from .._engine.text import ENCODING, ENCODING_ERRORS, printable
 from .framing import MAX_HELD
 
-#: A path, or a text file that is open.
+#: A path, or an open text file.
 File = Union[str, "os.PathLike[str]", IO[str]]
 
 VERSION = 1
@@ -37,9 +37,9 @@ MIN_LINE = 256
 MAX_LINE = 6 * MAX_HELD + 4 * 1024 * 1024
 #: Of the first line, which tells what it is: what is no recording, as ``/dev/zero``, may have no end of line.
 MAX_FIRST_LINE = 1024 * 1024
-#: The latest time in a recording, seconds: 31 years.
+#: Maximum time in a recording, in seconds: 31 years.
 MAX_TIME = 1e9
-# Digits of a number: JSON has no limit, but floats have one, and to read a million takes Python minutes.
+# Maximum digits of a number: floats have a limit, and Python takes minutes to read a million digits.
 _MAX_DIGITS = 300
 _MAX_LINK = 1_000_000_000
 _EOL = "\r\n"
@@ -60,7 +60,7 @@ class Record:
     end: str = ""
 
     def to_line(self) -> str:
-        """Return it as a line of JSON, without its end."""
+        """Return the record as a line of JSON, without a line end."""
         line: dict[str, object] = {"t": round(self.time, 3), "from": self.source}
         if self.link != 1:
             line["link"] = self.link
@@ -73,7 +73,7 @@ class Record:
 
     @classmethod
     def from_line(cls, line: str) -> Record:
-        """Read a line of JSON; ValueError for anything else."""
+        """Parse a line of JSON. Raises ValueError for anything else."""
         fields = _load(line)
         if not isinstance(fields, dict):
             raise ValueError("not a JSON object")
@@ -93,9 +93,9 @@ class Record:
 
 
 class Recording:
-    """A recorded session, or several connections at a time.
+    """A recording of one or more connections.
 
-    ``records`` in the order of the file; ``info`` is what its first line says.
+    Attributes: ``records``, in the order of the file; ``info``, the content of its first line.
     """
 
     def __init__(self, records: Iterable[Record], info: Optional[Mapping[str, object]] = None) -> None:
@@ -122,7 +122,7 @@ class Recording:
     def _read(cls, lines: Iterable[str], name: str) -> Recording:
         info: Optional[Mapping[str, object]] = None
         records = []
-        number = 1  # of the line that is read
+        number = 1  # of the current line
         try:
             for line in lines:
                 if info is None and line.strip():
@@ -141,7 +141,7 @@ class Recording:
         return cls(records, info)
 
     def save(self, file: File) -> None:
-        """Write it to a file; secrets that are in it stay in it. Raises OSError."""
+        """Write the recording to a file, with any secrets that it contains. Raises OSError."""
         with _opened(file, "w") as out:
             writer = RecordingWriter(out, self.info)
             for record in self.records:
@@ -149,27 +149,27 @@ class Recording:
 
     @property
     def banner(self) -> str:
-        """The server's first line, without its end; empty when none came."""
+        """The server's first line, without its end; ``""`` if there is none."""
         first = self.data("server").partition(b"\n")[0]
         return "" if first.startswith((b"Response:", b"Event:")) else _text(first).strip()
 
     @property
     def duration(self) -> float:
-        """Seconds up to the last record."""
+        """Time of the last record, in seconds."""
         return max((record.time for record in self.records), default=0.0)
 
     @property
     def links(self) -> int:
-        """How many connections there were."""
+        """Number of connections."""
         return len({record.link for record in self.records})
 
     def link(self, number: int) -> list[Record]:
-        """Return the records of one connection, from 1 in the order of their numbers."""
+        """Return the records of one connection. Numbers start at 1."""
         numbers = sorted({record.link for record in self.records})
         return [record for record in self.records if record.link == numbers[number - 1]]
 
     def data(self, source: str, link: int = 1) -> bytes:
-        """Return all bytes of one side of a connection."""
+        """Return all bytes that one side of a connection sent."""
         return b"".join(one.data for one in self.records if (one.source, one.link) == (source, link))
 
 
@@ -185,12 +185,12 @@ class RecordingWriter:
         self._out.write(record.to_line() + "\n")
 
     def flush(self) -> None:
-        """Have what was written reach the file."""
+        """Flush the file."""
         self._out.flush()
 
 
 def read_headers(data: bytes) -> Optional[list[tuple[str, str]]]:
-    """Return the header lines of a packet, from which its bytes can be put together again; None when they cannot."""
+    """Return the headers of a packet, or None if the packet cannot be restored from them."""
     text = _text(data)
     if not text.endswith(2 * _EOL):
         return None

@@ -1,6 +1,6 @@
-"""Secrets, found by the names they go by, and put out of sight.
+"""Finds secrets by their names, and replaces them.
 
-What is looked for is written down in docs/testing.rst, for those who give recordings away.
+docs/testing.rst lists the names, for people who share recordings.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from .._engine.line_cache import SECRET_WORDS
 from .._engine.text import ENCODING, ENCODING_ERRORS
 
-#: What stands in a secret's place.
+#: The replacement of a secret.
 REMOVED = "[removed]"
 
-# Names that what is to be kept secret goes by.
+# Names of secrets.
 _WORD = rf"(?:{SECRET_WORDS}|(?<![a-z])pin(?![a-z]))"
 _SECRET = re.compile(_WORD, re.IGNORECASE)
-# Of the security events, by which a secret could be guessed at leisure.
+# In security events. They allow offline guessing of a secret.
 _HASHES = frozenset({"challenge", "receivedchallenge", "receivedhash", "expectedresponse"})
-# They only say whether there is one.
+# They only say whether there is a secret.
 _HARMLESS = re.compile(r"usingpassword|\w*exist", re.IGNORECASE)
 
-# `PASSWORD=x` and `secret : x`, anywhere in a line. What follows goes as a whole: it may hold commas and quotes.
-# Lengths are bounded here and below, so that the time taken is too, whatever somebody has a server say.
+# `PASSWORD=x` and `secret : x`, anywhere in a line. The rest of the line is removed: a secret may contain anything.
+# Bounded lengths, here and below, bound the time of the search for any input.
 _ASSIGNMENT = re.compile(rf"({_WORD}[\w\-.)\] \t]{{0,60}}?(?::|=>?)\s*)(\S.*)", re.IGNORECASE)
 # Asterisk escapes the quotes of some values.
 _JSON_MEMBER = re.compile(
@@ -33,31 +33,31 @@ _JSON_MEMBER = re.compile(
 _IN_ADDRESS = re.compile(
     r"""((?:://|sips?:|register\s*=>?\s*|(?:pj)?sip/|iax2/)[^:@/\s"(),]{0,256}:)[^\s"]{1,256}(?=@)""", re.IGNORECASE
 )
-# The head of a table's column, as in `sip show users`.
+# A column title, as in `sip show users`.
 _COLUMN = re.compile(r"(?<=\s\s)(?:md5)?(?:secret|password)(?=\s\s|\s*$)\s*", re.IGNORECASE)
 
-# All of the above begins with one of these: a packet without any is left as it is, which takes a third of the time.
+# All of the above begins with one of these. Checking for them first takes a third of the time.
 _SUSPECT = re.compile(
     rf"{_WORD}|challenge|hash|expectedresponse|login|authenticate|://|sips?[:/]|iax2/|register".encode(), re.IGNORECASE
 )
 
-# Headers of which one names what the other holds: `Variable: PASSWORD`, `Value: x`.
+# Pairs of headers: the first has the name of the value in the second, as in `Variable: PASSWORD`, `Value: x`.
 _NAMING = re.compile(r"(variable|key|var-\d+|action|application)", re.IGNORECASE)
 _HOLDERS = {"variable": {"value"}, "key": {"val"}}
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether what is called ``name`` is to be kept secret."""
+    """Return whether ``name`` is the name of a secret."""
     return _SECRET.search(name) is not None and not _HARMLESS.fullmatch(name.strip())
 
 
 def redact(data: bytes) -> bytes:
-    """Return one packet or request with :data:`REMOVED` in the place of what looks like a secret."""
+    """Return a packet or request with :data:`REMOVED` in place of everything that looks like a secret."""
     if not _SUSPECT.search(data):
         return data
     lines = data.decode(ENCODING, ENCODING_ERRORS).split("\n")
     holders = _holders(lines)
-    column = slice(0, 0)  # of a table in which secrets stand
+    column = slice(0, 0)  # of a table with a column of secrets
     for number, line in enumerate(lines):
         text = line.rstrip("\r")
         end = line[len(text) :]
@@ -76,12 +76,12 @@ def redact(data: bytes) -> bytes:
 
 def _is_to_go(name: str, value: str, holders: set[str]) -> bool:
     if name.strip().lower() in _HASHES:
-        return " " not in value  # ListCommands has a line on Challenge
+        return " " not in value  # ListCommands describes Challenge
     return is_secret(name) or name.strip().lower() in holders
 
 
 def _in_value(head: str, value: str) -> str:
-    if not value.lstrip().startswith("{"):  # JSON, whose members are done
+    if not value.lstrip().startswith("{"):  # the members of JSON are done above
         value = _ASSIGNMENT.sub(_assigned, value)
     return head + _IN_ADDRESS.sub(rf"\1{REMOVED}", value)
 
@@ -97,7 +97,7 @@ def _assigned(found: re.Match[str]) -> str:
 
 
 def _holders(lines: Iterable[str]) -> set[str]:
-    """The names, in lower case, of headers that hold what another one says is secret."""
+    """The names, in lower case, of headers whose value is secret because of the name in another header."""
     holders = set()
     for line in lines:
         name, _, value = line.partition(":")
@@ -106,7 +106,7 @@ def _holders(lines: Iterable[str]) -> set[str]:
             continue
         if name == "action":
             holders |= {"key"} if value.lower() == "login" else set()
-        elif name == "application":  # its argument is the secret itself
+        elif name == "application":  # its argument is the secret
             holders |= {"appdata", "applicationdata", "data"} if value.lower() == "authenticate" else set()
         elif is_secret(value) and "=" not in value:
             holders |= _HOLDERS.get(name) or {name.replace("var-", "value-"), name.replace("var-", "match-")}

@@ -1,4 +1,4 @@
-"""A recording, played to clients: :class:`Replay`."""
+"""Plays a recording to clients: :class:`Replay`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from .storyline import Exchange, Happening, Pairs, Storyline, read_pairs, value_
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-# Clients send them when they like, and nothing follows from them: they are not waited for, nor missed.
+# Clients send them at any time, and no events follow from them. The replay does not wait for them.
 _KEEPALIVE = "ping"
-_FASTEST = 1e100  # a speed; beyond it a float may not hold the number, and nothing is waited for
+_FASTEST = 1e100  # a speed; higher ones may overflow a float, and mean no waiting at all
 
 
 class Replay:
     """A recording that a server plays to its clients; made by ``FakeAsterisk.replay``.
 
-    Attributes: ``unmatched``, the latest requests that nothing recorded was like; ``finished``, whether some client has
-    been played a connection to its end; ``on_end(number)``, called then with the number of the client, from 1, unless
-    None.
+    Attributes: ``unmatched``, the latest requests without a similar recorded one; ``finished``, whether a connection
+    was played to its end; ``on_end(number)``, called then with the client's number, from 1, or None.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Replay:
         return f"<Replay of {self.recording!r}>"
 
     def begin(self, loop: Loop, session: Session) -> Playback:
-        """Play the next connection of the recording to a client that has just come."""
+        """Play the next recorded connection to a new client."""
         links = self.recording.links
         number = self._clients
         self._clients += 1
@@ -54,7 +53,7 @@ class Replay:
         return Playback(loop, session, Storyline(records), self, number + 1)
 
     def ended(self, number: int) -> None:
-        """The playback to a client has come to its end."""
+        """Report the end of the playback to a client."""
         self.finished = True
         if self.on_end is not None:
             self.on_end(number)
@@ -70,18 +69,18 @@ class Playback:
         self._story = story
         self._replay = replay
         self._number = number
-        self._begun: Optional[float] = None  # when the client was logged in
-        self._moved = 0.0  # when it was last sent something, or asked for something recorded
-        self._expected = list(story.exchanges)  # those that no request has matched
-        self._pending: set[Exchange] = set()  # asked for, not answered
-        self._settled = 0  # so many answers have been given, or are not waited for
-        self._own_ids: dict[str, str] = {}  # the client's ActionIDs by those recorded
+        self._begun: Optional[float] = None  # time of the login
+        self._moved = 0.0  # time of the last packet to the client, or of its last recorded request
+        self._expected = list(story.exchanges)  # exchanges that no request has matched yet
+        self._pending: set[Exchange] = set()  # requested, not answered yet
+        self._settled = 0  # number of answers given or given up
+        self._own_ids: dict[str, str] = {}  # from recorded ActionIDs to the client's
         self._to_come = list(reversed(story.happenings))
         self._timer: Optional[Handle] = None
         self._is_gone = False  # the client
 
     def answer(self, request: Request) -> Answer:
-        """Return the recorded answer, the built-in one when there is none. What follows comes by itself."""
+        """Return the recorded answer, or the built-in one. Events follow by themselves."""
         self._loop.call_soon(self._go_on)
         headers = read_pairs("\n".join(request.lines).encode("utf-8", "surrogateescape"))
         exchange = self._match(headers)
@@ -90,7 +89,7 @@ class Playback:
             self._moved = self._loop.time()
         elif value_of(headers, "action").lower() not in (_KEEPALIVE, "challenge"):
             self._replay.unmatched.append(request)
-        # A challenge is a secret, and not recorded: the built-in one does as well.
+        # A challenge is not recorded, because it is a secret. The built-in answer will do.
         if exchange is None or exchange.action == "challenge":
             return BUILT_IN
         self._own_ids[exchange.action_id] = request.action_id
@@ -102,10 +101,10 @@ class Playback:
         return later
 
     def close(self) -> None:
-        """The client is gone."""
+        """Note that the client has gone."""
         self._is_gone = True
         self._stop_timer()
-        if len(self._to_come) == 1:  # the end, which is here
+        if len(self._to_come) == 1:  # the end of the connection
             self._to_come.clear()
             self._replay.ended(self._number)
 
@@ -115,7 +114,7 @@ class Playback:
         return max(same, key=lambda exchange: exchange.likeness(headers), default=None)
 
     def _answer(self, exchange: Exchange, request: Request, later: Later) -> None:
-        self._go_on()  # what was recorded before it
+        self._go_on()  # everything recorded before it
         if self._is_gone:
             return
         self._pending.discard(exchange)
@@ -129,7 +128,7 @@ class Playback:
         self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """Let happen what is due, and come back for the next."""
+        """Play everything that is due, and schedule the next."""
         self._stop_timer()
         if self._is_gone or not self._has_begun():
             return
@@ -146,7 +145,7 @@ class Playback:
     def _has_begun(self) -> bool:
         if self._begun is None and self._session.logged_in:
             self._begun = self._moved = self._loop.time()
-            self._settled = self._story.login_answers  # however it has come to be logged in
+            self._settled = self._story.login_answers  # by any kind of login
         return self._begun is not None
 
     def _due(self, time: float) -> float:
@@ -154,7 +153,7 @@ class Playback:
         return self._begun + (time - self._story.login_time) / self._replay.speed
 
     def _hold(self, happening: Happening) -> float:
-        """Return how long to wait at least for the requests that it followed, seconds; for their answers: infinity."""
+        """Return the minimum wait for the requests before it, in seconds; infinity while an answer is under way."""
         while self._settled < happening.behind:
             exchange = self._story.answered[self._settled]
             if exchange in self._pending:
@@ -176,7 +175,7 @@ class Playback:
             return
         recorded = value_of(read_pairs(record.data), "actionid")
         own = self._own_ids.get(recorded, recorded)
-        # Not by way of the session, which would keep it behind the next answer: it knows its place.
+        # Directly, because the session would hold it back until after the next answer.
         self._session.link.write(with_action_id(record.data, recorded, own) if recorded else record.data)
 
     def _stop_timer(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests as the server reads them: lines of bytes into :class:`Request` objects.
+"""Parses requests as the server does: bytes into :class:`Request` objects.
 
 The rules and limits are those of Asterisk's manager.c (get_input, do_message, process_message).
 """
@@ -11,14 +11,14 @@ from typing import Union
 from .._engine.encode import fold_name
 from .._engine.text import ascii_lower
 
-#: A line with its CRLF takes at most so many bytes.
+#: Maximum bytes of a line with its CRLF.
 MAX_LINE = 1024
-#: A request has at most so many lines.
+#: Maximum lines of a request.
 MAX_LINES = 128
 
 
 class Request:
-    """One action as a client sent it; header names compare without case.
+    """An action as a client sent it. Header names compare without case.
 
     ``lines`` are its lines without their ends, decoded as UTF-8 with surrogateescape.
     """
@@ -27,37 +27,37 @@ class Request:
         self.lines = list(lines)
 
     def __repr__(self) -> str:
-        # No values: a Login's secret must not end up in a log or a failed assertion.
+        # No values: the secret of a Login must not get into a log or a failed assertion.
         return f"<Request {self.action} {self.action_id}".rstrip() + ">"
 
     @property
     def action(self) -> str:
-        """The action's name as sent; the first that is not empty."""
+        """The action's name as sent: the first one that is not empty."""
         return next(filter(None, self.getall("Action")), "")
 
     @property
     def action_id(self) -> str:
-        """The ActionID, empty when there is none."""
+        """The ActionID; ``""`` if there is none."""
         return self.get("ActionID")
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers as (name, value), in the order sent; lines without a colon are left out."""
+        """All headers as (name, value), in the order sent, without the lines that have no colon."""
         pairs = (line.partition(":") for line in self.lines if ":" in line)
         return [(name, value.lstrip(" \t")) for name, _, value in pairs]
 
     def get(self, name: str, default: str = "") -> str:
-        """Return the first value of header ``name``, or ``default``: the first one wins."""
+        """Return the first value of header ``name``, or ``default``."""
         return next(iter(self.getall(name)), default)
 
     def getall(self, name: str) -> list[str]:
         """Return all values of header ``name``, in the order sent."""
         wanted = fold_name(name)
-        return [value for key, value in self.headers if ascii_lower(key) == wanted]  # to the server " X" is not X
+        return [value for key, value in self.headers if ascii_lower(key) == wanted]  # for the server, " X" is not X
 
 
 class Rejected:
-    """A request that could not be read; ``message`` is the server's word for why."""
+    """A request that cannot be parsed. ``message`` is the server's explanation."""
 
     def __init__(self, request: Request, message: str) -> None:
         self.action_id = request.action_id
@@ -65,7 +65,7 @@ class Rejected:
 
 
 class RequestReader:
-    """Bytes in, requests out, however the bytes are cut."""
+    """Parses requests from bytes in chunks of any size."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -73,9 +73,9 @@ class RequestReader:
         self._problem = ""
 
     def feed(self, data: bytes) -> Iterator[Union[Request, Rejected]]:
-        """Take ``data`` and yield what is complete with it.
+        """Take ``data``, and yield the requests that are now complete.
 
-        An empty line ends a request even if nothing stands before it, as it does for the server.
+        As for the server, an empty line ends a request even if nothing precedes it.
         """
         self._buffer += data
         while True:
@@ -87,7 +87,7 @@ class RequestReader:
                     line = line[:-1]
                 yield from self._line(line.partition(b"\0")[0])
             elif len(self._buffer) >= MAX_LINE:
-                # What came so far is gone; the rest counts as a line of its own.
+                # The line so far is dropped; its rest counts as another line.
                 del self._buffer[:MAX_LINE]
                 self._problem = self._problem or "Failed to parse message: line too long"
             else:

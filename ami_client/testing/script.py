@@ -1,4 +1,4 @@
-"""Answers as a test writes them, and their bytes."""
+"""Scripted answers, and their encoding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Callable, Optional, Union, cast
 from .._engine.encode import fold_name
 from .requests import Request
 
-#: A header's value: text or a number, a list that repeats the header, None to leave it out.
+#: A header's value: text or a number; a list repeats the header; None leaves it out.
 Value = Union[str, int, float, None, Sequence[Union[str, int, float]]]
 #: One packet: a mapping, or pairs when a name repeats with others between. Values are not spelled out: a type checker
 #: takes a literal such as ``{"Event": "Hangup", "Cause": 19}`` for a Mapping[str, object].
@@ -18,7 +18,7 @@ Headers = Union[Mapping[str, object], Sequence[tuple[str, object]]]
 class Later:
     """An answer that comes later; the session reads no further action until :meth:`set`.
 
-    Return one from a scripted callable, keep it, and ``set`` it when the time has come.
+    Return one from a scripted callable, and call ``set`` later.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Later:
         self._callback: Optional[Callable[[Answer], object]] = None
 
     def set(self, answer: Answer) -> None:
-        """Give the answer; a second call is an error (RuntimeError)."""
+        """Give the answer. Raises RuntimeError at a second call."""
         if self._answers:
             raise RuntimeError("this action has been answered")
         self._answers.append(answer)
@@ -34,14 +34,14 @@ class Later:
             self._callback(answer)
 
     def then(self, callback: Callable[[Answer], object]) -> None:
-        """Call ``callback(answer)`` once it is there, perhaps at once."""
+        """Call ``callback(answer)`` when the answer is set, at once if it is."""
         self._callback = callback
         for answer in self._answers:
             callback(answer)
 
 
 class Cut:
-    """An answer in the midst of which the connection ends.
+    """An answer during which the connection ends.
 
     ``after`` says where: behind so many bytes, or behind the first place where such a text or bytes stand; None: behind
     the whole answer. With ``reset`` the client sees "connection reset" instead of an end.
@@ -53,7 +53,7 @@ class Cut:
         self.reset = reset
 
     def encode(self, action_id: str) -> bytes:
-        """Return the bytes that still go out; ValueError when the place is not in the answer."""
+        """Return the bytes that are still sent. Raises ValueError if the place is not in the answer."""
         data = encode_answer(self.answer, action_id)
         if self.after is None or isinstance(self.after, int):
             return data[: self.after]
@@ -67,14 +67,14 @@ class Cut:
 #: What the server answers: nothing (None), bytes or text as they are, one packet, several packets,
 #: one of these :class:`Later`, or :class:`Cut`.
 Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, object]], Later, Cut]
-#: What stands for the answer that the server gives by itself.
+#: Stands for the server's built-in answer.
 BUILT_IN: Answer = NotImplemented
 #: An answer, or a callable ``(request) -> answer``; NotImplemented means the built-in answer.
 Script = Union[Answer, Callable[[Request], Answer]]
 
 
 def check_answer(answer: Script) -> None:
-    """Raise TypeError for what is no answer: here, where a test gives it, and not when it is asked for."""
+    """Raise TypeError for anything but an answer, at the test's call instead of at the later request."""
     if isinstance(answer, Cut):
         check_answer(answer.answer)
     elif answer is not BUILT_IN and not callable(answer) and not isinstance(answer, Later):
@@ -82,7 +82,7 @@ def check_answer(answer: Script) -> None:
 
 
 def encode_packet(headers: Headers, action_id: str = "") -> bytes:
-    """Return the bytes of one packet, its blank line included; TypeError for what is none.
+    """Encode a packet with its blank line. Raises TypeError for anything else.
 
     ``action_id`` is put behind the first header, where Asterisk has it, unless the packet has an
     ActionID of its own (None leaves it out).
@@ -95,9 +95,9 @@ def encode_packet(headers: Headers, action_id: str = "") -> bytes:
 
 
 def encode_answer(answer: Answer, action_id: str = "") -> bytes:
-    """Return the bytes of an answer that is there; ``action_id`` goes into each of its packets.
+    """Encode an answer that is set. ``action_id`` is put into each packet.
 
-    Raises TypeError for what is no answer.
+    Raises TypeError for anything else.
     """
     if answer is None:
         return b""
@@ -113,7 +113,7 @@ def encode_answer(answer: Answer, action_id: str = "") -> bytes:
 
 
 def encode_event(event: Union[bytes, str, Headers], action_id: str = "") -> bytes:
-    """Return the bytes of one packet, or of text as it is; TypeError for anything else."""
+    """Encode a packet, or text unchanged. Raises TypeError for anything else."""
     if isinstance(event, bytes):
         return event
     if isinstance(event, str):
@@ -122,7 +122,7 @@ def encode_event(event: Union[bytes, str, Headers], action_id: str = "") -> byte
 
 
 def find(headers: Headers, name: str) -> Optional[str]:
-    """Return the first value of header ``name`` (without case) as text, None when there is none."""
+    """Return the first value of header ``name`` (without case) as text, or None."""
     for key, value in _pairs(headers):
         if fold_name(key) == fold_name(name):
             return next(iter(_texts(value)), None)
@@ -130,7 +130,7 @@ def find(headers: Headers, name: str) -> Optional[str]:
 
 
 def listing(message: str, entries: Sequence[Mapping[str, object]], complete: str) -> list[dict[str, object]]:
-    """Return a list as Asterisk sends it: the Response, ``entries``, the event named ``complete``."""
+    """Return a list in Asterisk's form: the Response, ``entries``, the event named ``complete``."""
     start: dict[str, object] = {"Response": "Success", "EventList": "start", "Message": message}
     end: dict[str, object] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
     return [start, *map(dict, entries), end]

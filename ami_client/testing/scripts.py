@@ -1,4 +1,4 @@
-"""What a test has laid down: answers for as long as it likes, and requests that it expects."""
+"""The script of a test: answers to actions, and expected requests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .timeline import Sequel, check_sequel
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# What clients send by themselves: nothing that came in the place of something else.
+# Clients send these by themselves, so they did not come instead of an expected request.
 _BY_ITSELF = frozenset({"challenge", "login", "ping"})
 
 
 class Expectation:
-    """A request that is to come, and what it is answered; made by ``FakeAsterisk.expect``.
+    """An expected request and its answer; made by ``FakeAsterisk.expect``.
 
-    Without an answer of its own it gets the one that it would have got anyway.
+    Without an answer of its own, the request gets its usual answer.
 
     Attributes: ``requests``, those that have met it; with ``times=None`` the latest, as ``FakeAsterisk.received``.
     """
@@ -47,21 +47,21 @@ class Expectation:
 
     @property
     def met(self) -> bool:
-        """Whether it came as often as it is to come."""
+        """Whether it was met as often as expected."""
         return len(self.requests) >= (self._times or 1)
 
     @property
     def is_open(self) -> bool:
-        """Whether a request could meet it now, as far as number and order go."""
+        """Whether a request may meet it now, by number and order."""
         return (self._times is None or not self.met) and (self._after is None or self._after.met)
 
     @property
     def script(self) -> Scripted:
-        """How it is answered."""
+        """The answer."""
         return Scripted(self.pattern.action, self._answer, self._delay, self._sequel)
 
     def answer(self, answer: Script, *, delay: float = 0.0) -> Expectation:
-        """Answer it with ``answer``, all that ``FakeAsterisk.on`` takes, after ``delay`` seconds."""
+        """Answer it with ``answer``, of any kind that ``FakeAsterisk.on`` takes, after ``delay`` seconds."""
         check_answer(answer)
         self._answer, self._delay = answer, delay
         return self
@@ -86,16 +86,16 @@ class Expectation:
         return self.answer(None)
 
     def drop(self, after: Answer = None, *, reset: bool = False) -> Expectation:
-        """End the connection when it comes, having sent ``after``."""
+        """Answer it by ending the connection, after sending ``after``."""
         return self.answer(Cut(after, reset=reset))
 
     def play(self, sequel: Sequel) -> Expectation:
-        """Have these events follow the answer, as ``FakeAsterisk.play`` does; each time that it comes."""
+        """Play these events after each answer, as ``FakeAsterisk.play`` does."""
         self._sequel = check_sequel(sequel)
         return self
 
     def report(self, received: Sequence[Request]) -> str:
-        """Return in one line what is missing and what came instead."""
+        """Describe in one line what is missing, and what came instead."""
         line = str(self.pattern)
         if self._times not in (None, 1):
             line += f": came {len(self.requests)} of {self._times} times"
@@ -108,7 +108,7 @@ class Expectation:
 
 
 class Scripted(NamedTuple):
-    """An answer that a test has given."""
+    """An answer from a test."""
 
     action: str
     answer: Script
@@ -117,7 +117,7 @@ class Scripted(NamedTuple):
 
 
 class Scripts:
-    """The answers of a test by their actions, and its expectations; ``play(sequel)`` plays events."""
+    """The answers of a test by action, and its expectations. ``play(sequel)`` plays events."""
 
     def __init__(
         self, loop: Loop, play: Callable[[Sequel], object], max_received: Optional[int] = MAX_RECEIVED
@@ -128,24 +128,24 @@ class Scripts:
         self._by_action: dict[str, Scripted] = {}
         self._expectations: list[Expectation] = []
         self._is_ordered = False
-        self._last: Optional[Expectation] = None  # of those in order
+        self._last: Optional[Expectation] = None  # of the ordered ones
 
     @property
     def actions(self) -> list[str]:
-        """The names of the actions that have an answer for as long as the test likes."""
+        """The names of the actions with a lasting answer."""
         return [scripted.action for scripted in self._by_action.values()]
 
     def on(self, action: str, answer: Script, delay: float) -> None:
-        """Answer ``action`` so from now on."""
+        """Answer ``action`` this way from now on."""
         check_answer(answer)
         self._by_action[action.lower()] = Scripted(action, answer, delay)
 
     def off(self, action: str) -> None:
-        """Take that back; KeyError when there is no such answer."""
+        """Undo :meth:`on`. Raises KeyError if there is no such answer."""
         del self._by_action[action.lower()]
 
     def expect(self, pattern: Pattern, times: Optional[int]) -> Expectation:
-        """Expect a request."""
+        """Add an expectation."""
         if times is not None and times < 1:
             raise ValueError(f"what is not to come cannot be expected {times} times: assert that it was not received")
         expectation = Expectation(pattern, times, self._last if self._is_ordered else None, self._max_received)
@@ -156,7 +156,7 @@ class Scripts:
 
     @contextmanager
     def in_order(self) -> Iterator[None]:
-        """Have what is expected inside the block come in this order."""
+        """Make the expectations inside the block ordered."""
         if self._is_ordered:
             raise RuntimeError("these are in order already")
         self._is_ordered, self._last = True, None
@@ -166,13 +166,13 @@ class Scripts:
             self._is_ordered = False
 
     def answer(self, request: Request) -> Answer:
-        """Return the answer that the test has given; NotImplemented when there is none."""
+        """Return the answer of the test, or NotImplemented."""
         scripts = [expectation.script for expectation in self._meet(request)]
         if request.action.lower() in self._by_action:
             scripts.append(self._by_action[request.action.lower()])
         for scripted in scripts:
             if scripted.sequel is not None:
-                # Not before the answer is out: what comes meanwhile waits behind it.
+                # Not before the answer is sent: events wait until then.
                 self._loop.call_later(scripted.delay, self._play, scripted.sequel)
             answer = self._answer(scripted, request)
             if answer is not BUILT_IN:
@@ -180,7 +180,7 @@ class Scripts:
         return BUILT_IN
 
     def report(self, received: Sequence[Request]) -> str:
-        """Return what was expected and did not come, and what came; empty when all is well."""
+        """Describe unmet expectations and the requests that came instead; ``""`` if there are none."""
         unmet = [one for one in self._expectations if not one.met]
         if not unmet:
             return ""
@@ -191,7 +191,7 @@ class Scripts:
         return "\n".join(lines)
 
     def _meet(self, request: Request) -> Iterator[Expectation]:
-        """Have a request meet the first expectation that it can."""
+        """Let a request meet the first expectation that it matches."""
         meant = [one for one in self._expectations if one.pattern.matches(request)]
         for expectation in meant:
             if expectation.is_open:

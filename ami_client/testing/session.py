@@ -1,4 +1,4 @@
-"""One client's session: its requests are answered in order, its events wait for the answers."""
+"""One client's session: answers in order, and events between answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger("ami_client")
 
 
 class Phase(enum.Enum):
-    """How far a session is."""
+    """The phase of a session."""
 
     NEW = "new"
     LOGGED_IN = "logged in"
@@ -40,12 +40,11 @@ _MOVES = {
 
 
 class Session:
-    """One connected client, seen from the server.
+    """The server's side of a connected client.
 
-    As on Asterisk, one request after the other is answered, and no event comes between a request
-    and its answer or into a list: they follow it. ``on_request(request)`` is told of each
-    as it comes, ``answer(session, request)`` says what it is answered, ``on_closed(session)``
-    is called at the end.
+    As on Asterisk, requests are answered one after the other, and events wait until after an answer.
+    Calls ``on_request(request)`` for each request, ``answer(session, request)`` for its answer, and
+    ``on_closed(session)`` at the end.
     """
 
     def __init__(
@@ -63,10 +62,10 @@ class Session:
         self._tell_closed = on_closed
         self.phase = Phase.NEW
         self.mask = ALL
-        #: Decimal digits, the same for the whole connection; of use once they were asked for.
+        #: Decimal digits, the same for the whole connection; valid once requested.
         self.challenge = str(random.randrange(10**8, 10**9))
         self.challenged = False
-        #: Called when an event has come for this session (WaitEvent).
+        #: Called when this session gets an event (WaitEvent).
         self.on_event: Optional[Callable[[], object]] = None
         self.link = Link(loop, sock, self._on_data, self._on_closed)
         self._reader = RequestReader()
@@ -76,22 +75,22 @@ class Session:
 
     @property
     def logged_in(self) -> bool:
-        """Whether it is logged in, and not about to be closed."""
+        """Whether it is logged in and not about to close."""
         return self.phase is Phase.LOGGED_IN
 
     def log_in(self, mask: int) -> None:
-        """Be logged in with an event mask."""
+        """Log the client in, with an event mask."""
         self._move(Phase.LOGGED_IN)
         self.mask = mask
 
     def finish_after_answer(self) -> None:
-        """Close behind the answer under way; requests that wait are dropped."""
+        """Close after the current answer. Waiting requests are dropped."""
         self._move(Phase.FINISHING)
 
     def deliver(self, event: Union[bytes, Headers]) -> bool:
-        """Send an event if the session is to have it; returns whether it is.
+        """Send an event if its mask lets it through. Return whether it does.
 
-        Bytes, and packets without a Privilege, go to everybody who is logged in.
+        Bytes and packets without a Privilege go to every session that is logged in.
         """
         if not self.logged_in:
             return False
@@ -114,7 +113,7 @@ class Session:
                 self._on_request(request)
             self._requests.append(request)
         if not data:
-            # The client sends no more; what it has sent is answered, then the link is closed.
+            # The client has stopped sending. Its requests are answered, then the link is closed.
             self._requests.append(None)
         self._serve()
 
@@ -160,11 +159,11 @@ class Session:
 
     def _answered_late(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answered(request, answer)
-        # Not from here: many late answers in a row would nest as deep.
+        # Not directly: many late answers in a row would nest too deeply.
         self._loop.call_soon(self._serve)
 
     def _failed(self, request: Union[Request, Rejected], exc: BaseException) -> Answer:
-        """Log what is wrong with a script, and answer all the same: the client would wait for ever."""
+        """Log an error in a script, and answer all the same, so that the client does not wait forever."""
         logger.exception("FakeAsterisk: the answer to %r raised", request)
         return error(f"The scripted answer raised {exc!r}")
 

@@ -12,29 +12,28 @@ from .network import FakeNetwork
 
 logger = logging.getLogger("ami_client")
 
-# So many iterations without time passing are too many.
+# Maximum iterations without time passing.
 _RESTLESS = 100_000
 
 
 class SimulatedReactor(Reactor):
-    """A Reactor for tests: its clock moves when nothing else is to be done, and its network is in memory.
+    """A Reactor for tests. Its clock moves when there is nothing else to do, and its network is in memory.
 
-    A test of an hour of silence takes no time, and gives the same result each time. Inside a ``with`` block the
-    library's connections reach what listens in this network, which a FakeAsterisk on this reactor does::
+    A test of an hour of silence takes no time, and always has the same result. Inside a ``with`` block the library
+    connects within this network, where a FakeAsterisk on this reactor listens::
 
         with SimulatedReactor() as reactor, FakeAsterisk(reactor, host="pbx.example.com", port=5038) as server:
             pool = Pool(reactor=reactor)
             pool.get_connection("tcp://admin:secret@pbx.example.com:5038", on_connection)
             reactor.run_for(3600)
 
-    What could go on for ever raises :class:`NothingCanHappen`, an AssertionError: at once when nobody will ever say
-    anything, or when ``patience`` seconds of its clock have passed in one :meth:`run`. Threads cannot wake it, and real
-    sockets cannot be watched.
+    An endless wait raises :class:`NothingCanHappen`, an AssertionError: at once if nothing can happen any more, or
+    after ``patience`` seconds of its clock in one :meth:`run`. Threads cannot wake it, and real sockets cannot be
+    watched.
 
-    Inside the block, what a callback raises comes out of the ``run`` method in which it was called, which may be called
-    again; with another reactor it is logged and no more. So an assertion in a callback can fail a test. What one raises
-    that was called by the test itself, which ends a connection for example, comes out of the next ``run`` method or of
-    the block.
+    Inside the block, the ``run`` methods raise the exceptions of callbacks, so an assertion in a callback can fail a
+    test; other reactors only log them. Running can go on afterwards. If the test itself caused the call, for example
+    by ending a connection, the next ``run`` method or the end of the block raises the exception.
 
     Attributes: ``clock``, a FakeClock; ``network``.
     """
@@ -61,21 +60,21 @@ class SimulatedReactor(Reactor):
             self._raise_kept()
 
     def _raise_kept(self) -> None:
-        """Raise what a callback has raised and no ``run`` method has given yet."""
+        """Raise an exception of a callback that no ``run`` method has raised yet."""
         if self._raised.errors:
             raise self._raised.errors.pop(0)
 
     def close(self) -> None:
-        """As ``Reactor.close``; connections are made in the real network again."""
+        """As ``Reactor.close``. Later connections use the real network again."""
         super().close()
         self._installed.close()
 
     def run(self) -> None:
-        """Run until ``stop()``; raises NothingCanHappen when ``patience`` seconds have passed."""
+        """Run until ``stop()``. Raises NothingCanHappen after ``patience`` seconds."""
         self._run(self.patience)
 
     def run_for(self, seconds: float) -> None:
-        """Run until so many seconds of its clock have passed and all that is due then is done, or until ``stop()``."""
+        """Run for some seconds of its clock, including everything due then, or until ``stop()``."""
         ended: list[bool] = []
 
         def end() -> None:
@@ -91,12 +90,12 @@ class SimulatedReactor(Reactor):
             self.settle()
 
     def settle(self) -> None:
-        """Run as long as there is something to do now; no time passes."""
+        """Run until there is nothing left to do now. No time passes."""
         while self.run_once(0):
             pass
 
     def run_until(self, condition: Callable[[], object], within: float = 60.0) -> None:
-        """Run until ``condition()`` is true; AssertionError when it is not ``within`` so many seconds of its clock."""
+        """Run until ``condition()`` is true. Raises AssertionError after ``within`` seconds of its clock."""
         deadline = self.time() + within
         while True:
             value = condition()
@@ -127,7 +126,7 @@ class SimulatedReactor(Reactor):
 
 
 class _Raised(logging.Handler):
-    """Keeps what callbacks have raised: the library logs it, wherever it calls them."""
+    """Keeps exceptions of callbacks, by handling the library's log records."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What a recorded connection is made of: requests, each with its answer, and what comes by itself.
+"""Analyses a recorded connection: requests with their answers, and events.
 
 The server answers one request after the other, and nothing comes between the parts of an answer (Asterisk manager.c,
 process_message): so entries that have no ActionID find their list.
@@ -22,17 +22,17 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(eq=False)
 class Exchange:
-    """A recorded request and its answer; ``headers`` have their names in lower case."""
+    """A recorded request and its answer. Names in ``headers`` are in lower case."""
 
     headers: Pairs
     time: float
     answer: list[Record] = field(default_factory=list)
-    #: When the server was free to begin with it, seconds.
+    #: Time in seconds when the server could start with it.
     begun: float = 0.0
 
     @property
     def duration(self) -> float:
-        """Seconds that the server took for the answer."""
+        """Seconds that the server needed for the answer."""
         return max(0.0, self.answer[-1].time - self.begun) if self.answer else 0.0
 
     @property
@@ -42,15 +42,15 @@ class Exchange:
 
     @property
     def action_id(self) -> str:
-        """The recorded ActionID, empty when there is none."""
+        """The recorded ActionID; ``""`` if there is none."""
         return value_of(self.headers, "actionid")
 
     def is_answered(self, word: str) -> bool:
-        """Tell whether the answer is such a Response."""
+        """Return whether the answer is a Response with this value."""
         return any(value_of(read_pairs(one.data), "response").lower() == word for one in self.answer)
 
     def likeness(self, headers: Pairs) -> int:
-        """Tell how like a request is: 0 with the same headers, secrets and ActionIDs apart; less for each other one."""
+        """Return 0 for equal headers, one less for each difference. Secrets and ActionIDs do not count."""
         hidden = {"action", "actionid", *(name for name, value in self.headers if REMOVED in value)}
         mine, theirs = (Counter(one for one in pairs if one[0] not in hidden) for pairs in (self.headers, headers))
         return -sum(((mine - theirs) + (theirs - mine)).values())
@@ -58,23 +58,23 @@ class Exchange:
 
 @dataclass(eq=False)
 class Happening:
-    """What comes by itself: a packet, or the end, which is always the last; ``behind`` so many answers."""
+    """A packet outside the answers, or the end, which is always last. ``behind`` is the number of answers before it."""
 
     record: Record
     behind: int
 
     @property
     def ends(self) -> bool:
-        """Whether it is the end of the connection, or of what was recorded."""
+        """Whether it is the end of the connection or of the recording."""
         return bool(self.record.end)
 
 
 class Storyline:
-    """One recorded connection, taken apart.
+    """The analysis of a recorded connection.
 
-    Attributes: ``banner``, the bytes of the first line; ``exchanges`` in the order of the requests, ``answered``
-    in that of their answers; ``happenings``; ``login_time``, when the login was answered, seconds; ``login_answers``,
-    how many answers there were up to then.
+    Attributes: ``banner``, the bytes of the first line; ``exchanges``, in the order of requests; ``answered``, in the
+    order of answers; ``happenings``; ``login_time``, the time of the login's answer in seconds; ``login_answers``, the
+    number of answers up to then.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -84,8 +84,8 @@ class Storyline:
         self._unanswered: list[Exchange] = []
         self.answered: list[Exchange] = []
         self._in_list = False
-        self._last: Optional[Exchange] = None  # whose answer the server's last packet belongs to
-        self._free_at = 0.0  # when the server was done with an answer, the last time
+        self._last: Optional[Exchange] = None  # the exchange of the server's last packet
+        self._free_at = 0.0  # time of the last complete answer
         time = 0.0
         for record in records:
             self._take(record)
@@ -111,7 +111,7 @@ class Storyline:
         self._unanswered.append(exchange)
 
     def _take_packet(self, record: Record) -> None:
-        if record.data.strip():  # a blank line goes with what it follows
+        if record.data.strip():  # a blank line belongs to the packet before it
             self._last = self._owner_of(read_pairs(record.data))
         owner = self._last
         if owner is None:
@@ -125,7 +125,7 @@ class Storyline:
         self._free_at = record.time
 
     def _owner_of(self, pairs: Pairs) -> Optional[Exchange]:
-        """Find the request that a packet answers, None for what comes by itself."""
+        """Find the request that a packet answers; None for an event."""
         kind, action_id = _kind(pairs), value_of(pairs, "actionid")
         if kind == "response":
             self._in_list = value_of(pairs, "eventlist").lower() == "start"
@@ -142,7 +142,7 @@ class Storyline:
         if action_id:
             mine = last is not None and last.action_id == action_id and (self._in_list or not by_itself)
         else:
-            mine = self._in_list and not by_itself  # the entries of IAXpeers have no ActionID
+            mine = self._in_list and not by_itself  # entries of IAXpeers have no ActionID
         if not mine:
             self._in_list = False
             return None
@@ -159,7 +159,7 @@ class Storyline:
 
 
 def with_action_id(data: bytes, recorded: str, own: str) -> bytes:
-    """Return a packet with a client's own ActionID in the recorded one's place."""
+    """Replace the recorded ActionID of a packet by the client's."""
     if recorded == own:
         return data
     if recorded:
@@ -172,14 +172,14 @@ def with_action_id(data: bytes, recorded: str, own: str) -> bytes:
 
 
 def read_pairs(data: bytes) -> Pairs:
-    """Return the lines of a packet that have a colon, as names in lower case and values."""
+    """Parse the lines of a packet that have a colon. Names are in lower case."""
     lines = data.decode(ENCODING, ENCODING_ERRORS).split("\n")
     parts = [line.partition(":") for line in lines]
     return [(fold_name(name), value.strip()) for name, colon, value in parts if colon]
 
 
 def value_of(pairs: Pairs, name: str) -> str:
-    """Return the first value of a header, empty when it is missing."""
+    """Return the first value of a header; ``""`` if it is missing."""
     return next((value for key, value in pairs if key == name), "")
 
 

@@ -1,4 +1,4 @@
-"""Answers to the actions on channels, calls, variables and extensions."""
+"""Handlers of the actions on channels, calls, variables and extensions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def set_var(turn: Turn) -> Answer:
 
 @action("Getvar", "Gets a channel variable or function value.", "call,reporting,all")
 def get_var(turn: Turn) -> Answer:
-    """Give a variable's value; one that is not set is a success with an empty value."""
+    """Send a variable's value. An unset variable is a success with an empty value."""
     channel, name = _channel(turn), turn.get("Variable")
     if not name:
         return error("No variable specified")
@@ -66,7 +66,7 @@ def core_show_channels(turn: Turn) -> Answer:
 
 @action("Status", "List channel status.", "system,call,reporting,all")
 def status(turn: Turn) -> Answer:
-    """Tell the state of all channels or of one."""
+    """Send the state of all channels or of one."""
     channels = turn.exchange.channels
     if turn.get("Channel"):
         channel = _channel(turn)
@@ -81,7 +81,7 @@ def status(turn: Turn) -> Answer:
 
 @action("Redirect", "Redirect (transfer) a call.", "call,all")
 def redirect(turn: Turn) -> Answer:
-    """Lead a live channel to another place in the dialplan."""
+    """Move a live channel to another place in the dialplan."""
     name, exten, priority = turn.get("Channel"), turn.get("Exten"), whole_number(turn.get("Priority"))
     if not name:
         return error("Channel not specified")
@@ -100,7 +100,7 @@ def redirect(turn: Turn) -> Answer:
 
 @action("Hangup", "Hangup channel.", "system,call,all")
 def hangup(turn: Turn) -> Answer:
-    """Hang up a channel, or list and hang up those that match a /regex/."""
+    """Hang up a channel, or list and hang up all that match a /regex/."""
     name = turn.get("Channel")
     cause = whole_number(turn.get("Cause"))
     if cause is None or cause < 0:
@@ -118,7 +118,7 @@ def hangup(turn: Turn) -> Answer:
 
 @action("ExtensionState", "Check Extension Status.", "call,reporting,all")
 def extension_state(turn: Turn) -> Answer:
-    """Tell an extension's hint and its state."""
+    """Send an extension's hint and its state."""
     exten, context = turn.get("Exten"), turn.get("Context") or "default"
     if not exten:
         return error("Extension not specified")
@@ -136,7 +136,7 @@ def extension_state(turn: Turn) -> Answer:
 
 @action("Originate", "Originate a call.", "originate,all")
 def originate(turn: Turn) -> Answer:
-    """Place a call: answered at once when Async, otherwise when its result is known."""
+    """Place a call. With Async the answer is sent at once, otherwise with the result."""
     problem = _originate_problem(turn)
     if problem:
         return error(problem)
@@ -158,7 +158,7 @@ def originate(turn: Turn) -> Answer:
 
 
 def split_variables(line: str) -> list[tuple[str, str]]:
-    """Take a Variable header apart as the server does.
+    """Split a Variable header as the server does.
 
     Commas separate; double quotes, a backslash and parentheses protect them, quotes and
     backslashes go; what has no ``=`` is dropped (app.c, __ast_app_separate_args).
@@ -182,7 +182,7 @@ def split_variables(line: str) -> list[tuple[str, str]]:
 
 
 def _originate_problem(turn: Turn) -> str:
-    """Return the error that Asterisk finds before it calls anybody, in its order."""
+    """Return the error of Asterisk's checks before the call, in Asterisk's order."""
     exten, context, priority = turn.get("Exten"), turn.get("Context"), turn.get("Priority")
     if not turn.get("Channel"):
         return "Channel not specified"
@@ -204,7 +204,7 @@ def _originate_problem(turn: Turn) -> str:
 def _order(turn: Turn) -> Order:
     caller_name, _, caller_number = turn.get("CallerID").rpartition("<")
     variables: dict[str, str] = {}
-    # Of a name given twice the first counts: the server applies them in reverse.
+    # Of a repeated name the first value counts, because the server applies them in reverse.
     for line in turn.request.getall("Variable"):
         for name, value in split_variables(line):
             variables.setdefault(name, value)
@@ -278,7 +278,7 @@ def _hang_up_matching(turn: Turn, pattern: str, cause: int) -> Answer:
         return error("Regex format invalid, Channel param should be /regex/")
     matching = [channel for channel in turn.exchange.channels if regex.search(channel.name)]
     for channel in matching:
-        # Hanging up one half of a Local channel ends the other too.
+        # Hanging up one half of a Local channel ends the other half too.
         if channel in turn.exchange.channels:
             turn.exchange.hang_up(channel, cause)
     entries: list[dict[str, Value]] = [

@@ -1,4 +1,4 @@
-"""What is to happen when: :class:`Timeline`."""
+"""Events at given times: :class:`Timeline`."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from .script import Headers, encode_event
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-#: An event, or a function that is called.
+#: An event, or a function to call.
 Happening = Union[bytes, str, Headers, Callable[[], object]]
-#: Pairs of seconds since the beginning and what happens then. An event of the catalogue alone happens at once.
+#: Pairs of seconds since the start and an event or function. An event of the catalogue alone happens at once.
 Sequel = Iterable[Union[tuple[float, Happening], Packet]]
 
 
 class Timeline:
-    """Events that ``push(event)`` gets, and functions that are called, in time."""
+    """Passes events to ``push(event)``, and calls functions, each at its time."""
 
     def __init__(self, loop: Loop, push: Callable[[Union[bytes, str, Headers]], object]) -> None:
         self._loop = loop
         self._push = push
-        self._timers: dict[int, Handle] = {}  # of what has not happened yet
+        self._timers: dict[int, Handle] = {}  # of the events to come
         self._numbers = itertools.count()
         self._is_calling = False
 
     def play(self, sequel: Sequel) -> None:
-        """Have a sequel happen from now on; TypeError for what is none, before anything of it happens."""
+        """Start a sequel now. Raises TypeError for anything else, before the first event."""
         for seconds, happening in check_sequel(sequel):
             number = next(self._numbers)
             self._timers[number] = self._loop.call_later(seconds, self._happen, number, happening)
 
     def cancel(self) -> None:
-        """Take back what has not happened yet; called by something that happens, it leaves the rest to come."""
+        """Cancel all events to come. No effect while a function of a sequel runs."""
         if not self._is_calling:
             for timer in self._timers.values():
                 timer.cancel()
@@ -55,7 +55,7 @@ class Timeline:
 
 
 def check_sequel(sequel: Sequel) -> list[tuple[float, Happening]]:
-    """Return a sequel as a list; TypeError for what is none."""
+    """Return a sequel as a list. Raises TypeError for anything else."""
     steps: list[tuple[float, Happening]] = []
     for given in sequel:
         step = (0.0, given) if isinstance(given, Packet) else given

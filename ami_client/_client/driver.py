@@ -247,7 +247,7 @@ class Driver:
     @property
     def is_reconnecting(self) -> bool:
         """Whether the connection has ended, and the owner is connecting again."""
-        return self._ending and self._owner is not None and self._owner.reconnects(self)
+        return self.error is not None and self._owner is not None and self._owner.reconnects(self)
 
     @property
     def stats(self) -> Stats:

@@ -309,7 +309,7 @@ class Session(Greeting):
                         continue
                 yield from self._receive(packet)
 
-    def _read_closely(self, raw: bytes) -> Iterator[Union[Done, ListGoneOn, Packet]]:
+    def _read_closely(self, raw: bytes) -> Iterator[Union[Done, Entry, ListGoneOn, Packet]]:
         packet = self.reader.read(raw)
         if packet is not None:
             yield from self._receive(packet)

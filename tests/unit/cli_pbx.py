@@ -47,13 +47,16 @@ class Pbx:
         self.reactor.call_soon_threadsafe(call)
         return future.result(20)
 
-    def bustle(self, *events: Any, drop_after: int = 0) -> None:
-        """Send these events in turn to whoever is logged in, for ever; drop the connections once, after so many."""
+    def bustle(self, *events: Any, drop_after: int = 0, once_asked: str = "Login") -> None:
+        """Send these events in turn to whoever is logged in, for ever; drop the connections once, after so many.
+
+        It begins when the action ``once_asked`` has come, so that the command is ready for events.
+        """
         pushed = 0
 
         def push() -> None:
             nonlocal pushed
-            if self.server.push(events[pushed % len(events)]):
+            if once_asked in self.server.received_actions and self.server.push(events[pushed % len(events)]):
                 pushed += 1
                 if pushed == drop_after:
                     self.server.drop()

@@ -42,7 +42,7 @@ def test_calls_that_go_on(pbx: Pbx, ami: Ami) -> None:
 
 
 def test_calls_are_followed(pbx: Pbx, ami: Ami) -> None:
-    pbx.bustle(NEW, OTHER, *HANGUPS)
+    pbx.bustle(NEW, OTHER, *HANGUPS, once_asked="CoreShowChannels")
     said = ami("calls", "--follow", "--json", "--timeout", "0.5")
     assert (said.status, said.err) == (0, "")
     assert [one["event"] for one in said.objects] == ["call_new", "call_ringing", "call_ended"]
@@ -51,7 +51,7 @@ def test_calls_are_followed(pbx: Pbx, ami: Ami) -> None:
 
 
 def test_calls_are_followed_by_people(pbx: Pbx, ami: Ami) -> None:
-    pbx.bustle(NEW, OTHER, *HANGUPS)
+    pbx.bustle(NEW, OTHER, *HANGUPS, once_asked="CoreShowChannels")
     said = ami("calls", "--follow", "--timeout", "0.5")
     caller = r"Al\\x1b\[31mice <101>"  # nobody's name drives the terminal
     patterns = [
@@ -66,7 +66,7 @@ def test_calls_are_followed_by_people(pbx: Pbx, ami: Ami) -> None:
 
 def test_calls_whose_end_nobody_saw_are_lost(pbx: Pbx, ami: Ami, expect_log: ExpectLog) -> None:
     expect_log("connecting again")
-    pbx.bustle(NEW, OTHER, drop_after=2)
+    pbx.bustle(NEW, OTHER, drop_after=2, once_asked="CoreShowChannels")
     said = ami("calls", "--follow", "--json", "--timeout", "2")
     assert said.status == 0
     assert [one["event"] for one in said.objects][:3] == ["call_new", "call_ringing", "call_ended"]

@@ -14,15 +14,20 @@ _READ_SIZE = 65536  # bytes per read
 
 
 class TLSFilter:
-    """TLS in memory, without a socket: encrypted bytes on one side, plain bytes on the other."""
+    """TLS in memory, without a socket: encrypted bytes on one side, plain bytes on the other.
 
-    def __init__(self, context: ssl.SSLContext, server_hostname: Optional[str]) -> None:
+    With ``server_side`` the peer is the client.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext, server_hostname: Optional[str] = None, *, server_side: bool = False
+    ) -> None:
         import ssl  # a slow import (benchmark h): only for those who use TLS
 
         self._ssl = ssl
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
         self.established = False
 
     def take_outgoing(self) -> bytes:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .caller import CallRecorder, CallRecording, FakeCaller, ReplayingCaller
     from .fake_asterisk import FakeAsterisk
     from .fake_socket import FakeSocket, NothingCanHappen
     from .fakes import FakeClock, FakeSelector
@@ -12,17 +13,25 @@ if TYPE_CHECKING:
     from .simulation import SimulatedReactor
 
 __all__ = [
+    "CallRecorder",
+    "CallRecording",
     "FakeAsterisk",
+    "FakeCaller",
     "FakeClock",
     "FakeSelector",
     "FakeSocket",
     "NothingCanHappen",
     "Recorder",
     "Recording",
+    "ReplayingCaller",
     "SimulatedReactor",
 ]
 
 _HOMES = {
+    "CallRecorder": "caller",
+    "CallRecording": "caller",
+    "FakeCaller": "caller",
+    "ReplayingCaller": "caller",
     "FakeAsterisk": "fake_asterisk",
     "FakeClock": "fakes",
     "FakeSelector": "fakes",

@@ -9,6 +9,7 @@ from .script import Answer, Headers
 
 if TYPE_CHECKING:
     from ..loop import Loop
+    from .async_calls import AsyncCalls
     from .calls import Exchange
     from .office import Office
     from .session import Session
@@ -25,6 +26,7 @@ class Server(Protocol):
     login_refusal: Optional[str]
     office: Office
     exchange: Exchange
+    async_calls: AsyncCalls
 
     @property
     def scripted_actions(self) -> list[str]: ...

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ..packet import Packet
 from . import housekeeping, listings, telephony
 from .actions import ACTIONS, Turn
+from .async_calls import AsyncCalls
 from .calls import Exchange
 from .known import as_sent
 from .link import Listener
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..loop import Loop
+    from .caller import FakeCaller
 
 # Imported because they register handlers.
 _HANDLERS = (housekeeping, listings, telephony)
@@ -101,6 +103,7 @@ class FakeAsterisk:
             raise ValueError("max_received must be 1 or more; None keeps all requests")
         self.received = Received(max_received)
         self.exchange = Exchange(loop, self.office, self.push, ring_time=ring_time, call_length=call_length)
+        self.async_calls = AsyncCalls(self.push)
         self._listener = Listener(loop, host, port, unix_path, tls)
         self._sessions: list[Session] = []
         self._timeline = Timeline(loop, self.push)
@@ -282,6 +285,14 @@ class FakeAsterisk:
         Events of the catalogue may stand without a time, and come at once: ``play([events.Hangup(Channel="A")])``.
         """
         self._timeline.play(sequel)
+
+    def start_agi(self, caller: FakeCaller) -> FakeCaller:
+        """Let a caller come into AsyncAGI, as the dialplan's ``AGI(agi:async)`` does; returns it.
+
+        What the client makes of the call is seen at the caller: ``caller.commands``, ``caller.ended``.
+        """
+        self.async_calls.start(caller)
+        return caller
 
     def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
         """Drop all connections after sending ``after``, which may be the beginning of a packet.

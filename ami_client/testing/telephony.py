@@ -45,6 +45,19 @@ def get_var(turn: Turn) -> Answer:
     return {"Response": "Success", "Variable": name, "Value": _variable(turn, channel, name) or ""}
 
 
+@action("AGI", "Add an AGI command to execute by Async AGI.", "agi,all")
+def agi(turn: Turn) -> Answer:
+    """Queue a command of AGI for a call in AsyncAGI."""
+    channel, command = turn.get("Channel"), turn.get("Command")
+    if not channel or not command:
+        return error("Both, Channel and Command are *required*")
+    call = turn.server.async_calls.find(channel)
+    if call is None:
+        return error(f"Channel {channel} does not exist.")
+    call.add(command, turn.get("CommandID"))
+    return success("Added AGI command to queue")
+
+
 @action("CoreShowChannels", "List currently active channels.", "system,reporting,all")
 def core_show_channels(turn: Turn) -> Answer:
     """List the live channels."""

@@ -37,7 +37,7 @@ FOR_THE_LIBRARY = {
     "Packet": {"has_repeats", "of_text", "split_events"},
     "Stats": {"add", "count_error", "counters"},
     "Options": {"with_params"},
-    "FakeAsterisk": {"exchange", "login_refusal"},
+    "FakeAsterisk": {"async_calls", "exchange", "login_refusal"},
 }
 
 

@@ -1,0 +1,52 @@
+"""Handlers of what happens to calls: ``start``, ``hangup`` and ``end``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Callable, ClassVar, Optional, TypeVar, Union, overload
+
+from ..callbacks import Arguments, call_guarded, require_callable
+
+CALL: Arguments = ("call",)
+
+Handler = Callable[..., object]
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
+
+
+class CallEvents:
+    """Named events of one call, or of all calls of a server. Handlers run in the order in which they were bound."""
+
+    #: The names that there are, and the arguments of their handlers.
+    events: ClassVar[Mapping[str, Arguments]] = {"hangup": CALL, "end": CALL}
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, list[Handler]] = {}
+
+    @overload
+    def on(self, name: str, cb: SomeHandler) -> SomeHandler: ...
+    @overload
+    def on(self, name: str, cb: None = None) -> Callable[[SomeHandler], SomeHandler]: ...
+    def on(
+        self, name: str, cb: Optional[SomeHandler] = None
+    ) -> Union[SomeHandler, Callable[[SomeHandler], SomeHandler]]:
+        """Call ``cb`` for each event ``name``. Return it; without it this is a decorator.
+
+        Raises ValueError for a name that there is not, TypeError for a handler that cannot be called.
+        """
+        if name not in self.events:
+            near = get_close_matches(str(name), self.events, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(self.events)}"
+            raise ValueError(f"calls have no event {name!r}{hint}")
+        if cb is None:
+            return lambda handler: self.on(name, handler)
+        self._check(name, cb)
+        self._handlers.setdefault(name, []).append(cb)
+        return cb
+
+    def _check(self, name: str, cb: Handler) -> None:
+        require_callable(cb, f"a handler of {name!r}", self.events[name])
+
+    def _emit(self, name: str, *args: object) -> None:
+        for handler in tuple(self._handlers.get(name, ())):
+            call_guarded(handler, *args)

@@ -1,0 +1,318 @@
+"""FastAGI: Asterisk connects to us for each call. ``AGI(agi://host:port/path,argument)`` in the dialplan."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING, Optional
+
+from .. import _fork
+from .._transport.stream import Stream
+from .._transport.tls import TLSFilter
+from ..callbacks import logger
+from ..errors import AMIError, ConnectionLost, ProtocolError
+from ..options import seconds
+from ..reactor import Reactor
+from ..url import format_address
+from .call import Call
+from .errors import HungUp
+from .protocol import ReplyReader, read_environment
+from .server import IDLE_TIMEOUT, CallServer
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+
+    from ..loop import Handle, Loop
+    from .pending import Command
+    from .session import Session
+
+START_TIMEOUT = 10.0  # seconds
+MAX_CALLS = 10_000
+# Asterisk 16 reads a command of up to 2,046 bytes and its line feed, and takes the rest for another one.
+MAX_COMMAND = 2046
+MAX_ENVIRONMENT = 65_536  # bytes
+MAX_REPLY = 1_048_576
+MAX_UNASKED = 65_536  # bytes that may come while no command is on its way
+_ACCEPT_AT_ONCE = 64
+_PAUSE = 1.0  # seconds without accepting when there are no descriptors left
+_UNIX = "unix:"
+
+
+class FastAGI(CallServer):
+    """A FastAGI server. It listens once it is made, and takes calls while its loop runs.
+
+    Arguments:
+        host, port: where to listen: port 0 is any free one. ``unix:/path`` as the host is a unix socket. With a
+            host of None it listens nowhere, and serves the sockets that :meth:`take` is given.
+        reactor: the loop, ours, asyncio's or uvloop's; by default :meth:`Reactor.instance`.
+        ssl: an ``ssl.SSLContext`` for servers. Asterisk itself does not speak TLS here, but a tunnel may.
+        threads: run plain handlers in at most so many threads, each with a :class:`BlockingCall`.
+        command_timeout: how long to wait for a reply, in seconds; None means no limit. Commands such as EXEC last.
+        idle_timeout: after so many seconds without a command a call is handed back and logged, unless its handler is a
+            coroutine or in a thread; None means never.
+        start_timeout: seconds within which a connection must have told all of its call.
+        max_calls: connections beyond this number are closed at once.
+
+    Raises OSError if it cannot listen there, ValueError or TypeError for a bad argument.
+    """
+
+    def __init__(
+        self,
+        host: Optional[str] = "127.0.0.1",
+        port: int = 4573,
+        *,
+        reactor: Optional[Loop] = None,
+        ssl: Optional[ssl_module.SSLContext] = None,
+        threads: Optional[int] = None,
+        command_timeout: Optional[float] = None,
+        idle_timeout: Optional[float] = IDLE_TIMEOUT,
+        start_timeout: Optional[float] = START_TIMEOUT,
+        max_calls: int = MAX_CALLS,
+    ) -> None:
+        super().__init__(threads=threads, command_timeout=command_timeout, idle_timeout=idle_timeout)
+        self.start_timeout = seconds("start_timeout", start_timeout)
+        self.max_calls = max_calls
+        self.ssl = ssl
+        self.reactor = Reactor.instance() if reactor is None else reactor
+        self._links: set[FastLink] = set()
+        self._full = False
+        self._forks = _fork.forks
+        self._resume: Optional[Handle] = None
+        self._path = host[len(_UNIX) :] if host is not None and host.startswith(_UNIX) else None
+        self._sock = None if host is None else _listening(host, port, self._path)
+        self.host = host
+        self.port: Optional[int] = None
+        if self._sock is not None:
+            if self._path is None:
+                self.port = self._sock.getsockname()[1]
+            self.reactor.add_reader(self._sock.fileno(), self._accept)
+
+    def __repr__(self) -> str:
+        return f"<FastAGI {format_address(self.host, self.port) if self.host else 'without an address'}>"
+
+    def __enter__(self) -> FastAGI:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def _loop(self) -> Loop:
+        return self.reactor
+
+    def close(self) -> None:
+        """Stop listening and close all calls. Again is no error."""
+        sock, self._sock = self._sock, None
+        if self._forks != _fork.forks:  # in a forked child the parent goes on
+            if sock is not None:
+                sock.close()
+            return
+        if sock is not None:
+            self.reactor.remove_reader(sock.fileno())
+            sock.close()
+            if self._path is not None:
+                os.unlink(self._path)
+        if self._resume is not None:
+            self._resume.cancel()
+        self._close_calls()
+        for link in list(self._links):  # of those that have not told of a call yet
+            link.cut()
+
+    def take(self, sock: socket.socket) -> None:
+        """Serve a connected socket, as if it had been accepted."""
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if len(self._links) >= self.max_calls:
+            if not self._full:
+                logger.error("%r has %d calls, which is max_calls: more are refused", self, self.max_calls)
+            self._full = True
+            sock.close()
+            return
+        self._full = False
+        link = FastLink(self, sock)
+        self._links.add(link)
+        link.start()
+
+    def forget(self, link: FastLink) -> None:
+        """A link is closed."""
+        self._links.discard(link)
+
+    def begin(self, call: Call) -> None:
+        """A call has told all of itself."""
+        self._begin(call)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPT_AT_ONCE):
+            if self._sock is None:
+                return
+            try:
+                sock, _ = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    raise
+                logger.error("%r accepts no call for %g s: %s", self, _PAUSE, error.strerror)
+                self.reactor.remove_reader(self._sock.fileno())
+                self._resume = self.reactor.call_later(_PAUSE, self._accept_again)
+                return
+            self.take(sock)
+
+    def _accept_again(self) -> None:
+        if self._sock is not None:
+            self.reactor.add_reader(self._sock.fileno(), self._accept)
+
+
+class FastLink:
+    """One connection of a FastAGI server: first the environment, then replies."""
+
+    limit = MAX_COMMAND
+    # Asterisk 16 and 22 do not look at a second command before something else arrives, so one goes after the other.
+    ahead = False
+
+    def __init__(self, server: FastAGI, sock: socket.socket) -> None:
+        loop = server.reactor
+        self._server = server
+        self._head = b""
+        self._reader = ReplyReader()
+        self._session: Optional[Session] = None
+        self._unasked = 0
+        tls = None if server.ssl is None else TLSFilter(server.ssl, server_side=True)
+        self._stream = Stream(loop, sock, on_open=_nothing, on_data=self._told, on_lost=self._lost, tls=tls)
+        limit = server.start_timeout
+        self._timer = None if limit is None else loop.call_later(limit, self._late, limit)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._stream.start()
+
+    # -- the session's way out
+
+    def attach(self, session: Session) -> None:
+        """Be the way of a session."""
+        self._session = session
+
+    def send(self, command: Command) -> None:
+        """Send a command."""
+        self._stream.write(command.data + b"\n")
+
+    def hand_back(self) -> None:
+        """Close the connection: the dialplan goes on."""
+        self.cut()
+        session = self._session
+        if session is not None:
+            session.end(HungUp("the call hung up") if session.hung_up else None)
+
+    def cut(self) -> None:
+        """Close the connection."""
+        self._stop_timer()
+        self._server.forget(self)
+        self._stream.close()
+
+    # -- the server's way in
+
+    def _told(self, data: bytes) -> None:
+        if self._session is None:
+            self._read_head(data)
+        else:
+            self._reader.feed(data)
+            self._read(self._session, len(data))
+
+    def _read_head(self, data: bytes) -> None:
+        head = self._head = self._head + data
+        end = head.find(b"\n\n")
+        if not head.startswith(b"agi_"[: len(head)]):
+            self._refuse(f"does not speak AGI: it began with {head[:20]!r}")
+        elif end < 0:
+            if len(head) > MAX_ENVIRONMENT:
+                self._refuse(f"told more than {MAX_ENVIRONMENT:,} bytes of its call")
+        else:
+            self._stop_timer()
+            self._head = b""
+            call = Call(self._server.reactor, self, read_environment(head[:end]), self._server)
+            if head[end + 2 :]:
+                self._told(head[end + 2 :])
+            if not call.ended:
+                self._server.begin(call)
+
+    def _read(self, session: Session, size: int) -> None:
+        reader = self._reader
+        while not session.is_over:
+            command = session.oldest
+            if command is None:
+                self._unasked += size
+                if reader.drop():
+                    session.told_of_hangup()
+                if self._unasked > MAX_UNASKED:
+                    self._fail(session, ProtocolError(f"more than {MAX_UNASKED:,} bytes that nobody asked for"))
+                return
+            reply = reader.next(command.returns_value)
+            if reply is None:
+                if len(reader) > MAX_REPLY:
+                    self._fail(session, ProtocolError(f"a reply of more than {MAX_REPLY:,} bytes"))
+                return
+            if reply.startswith(b"HANGUP"):
+                session.told_of_hangup()
+                continue
+            # One command was sent, so this was its reply. What else came was not asked for: it may be the rest of a
+            # value that looks like a reply, and must not answer the next command.
+            hung_up = reader.drop()
+            session.answer(command, reply)
+            if hung_up:
+                session.told_of_hangup()
+            return
+
+    def _lost(self, error: Optional[BaseException]) -> None:
+        self._stop_timer()
+        self._server.forget(self)
+        if self._session is None:
+            logger.debug("a connection to %r ended before it told of a call: %s", self._server, error)
+        elif self._session.hung_up:
+            self._session.end(HungUp("the call hung up"))
+        else:
+            reason = "the server closed the connection" if error is None else f"the connection was lost: {error}"
+            self._session.end(ConnectionLost(reason, error))
+
+    def _fail(self, session: Session, error: AMIError) -> None:
+        self.cut()
+        logger.error("%r: %s", self._server, error)
+        session.end(error)
+
+    def _refuse(self, why: str) -> None:
+        logger.error("%r refuses a connection that %s", self._server, why)
+        self.cut()
+
+    def _late(self, limit: float) -> None:
+        self._timer = None
+        self._refuse(f"did not tell of its call within {limit:g} s")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
+    if path is not None:
+        sock = socket.socket(socket.AF_UNIX)
+        address: object = path
+    else:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address)  # type: ignore[arg-type]  # str or tuple by family
+        sock.setblocking(False)
+        sock.listen(socket.SOMAXCONN)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _nothing() -> None:
+    """Nothing is sent before the server has told of its call."""

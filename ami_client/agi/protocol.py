@@ -1,0 +1,239 @@
+"""The words of AGI: a call's environment, quoted arguments, and replies. No I/O here.
+
+Source: Asterisk res_agi.c (parse_args, run_agi, agi_handle_command), and what Asterisk 16 and 22 send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Optional, Union
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ..errors import AMIError, ProtocolError
+from .errors import CommandFailed, HungUp
+
+#: What an argument of a command may be. Numbers are sent as decimal text.
+Argument = Union[str, int, float]
+
+_FORBIDDEN = re.compile(r"[\r\n\0]")
+_REPLY = re.compile(r"(\d{3})(?:[ -]result=([^\s(]*))?")
+_ENDPOS = re.compile(r"endpos=(-?\d+)")
+_STARTS_REPLY = re.compile(rb"\d{3}[ -]")
+_USAGE_END = b"520 End"  # of the last line of a usage text
+
+
+def quote(argument: Argument) -> str:
+    """Quote an argument in the way that the server's parse_args undoes."""
+    text = argument if isinstance(argument, str) else str(argument)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def command_line(name: str, arguments: Iterable[Argument]) -> str:
+    """The text of a command: its name, then each argument quoted."""
+    return " ".join([name, *map(quote, arguments)])
+
+
+def encode_line(text: str, limit: int) -> bytes:
+    """Encode a command's text, without the line end.
+
+    Raises ValueError for a CR, LF or NUL, which would end the command early, for an empty text, and for a text of more
+    than ``limit`` bytes: the server would cut it, and read the rest as another command.
+    """
+    if _FORBIDDEN.search(text):
+        raise ValueError("CR, LF or NUL in an AGI command: the server would take the rest for another command")
+    data = text.strip().encode("utf-8", "surrogateescape")
+    if not data:
+        raise ValueError("an AGI command needs a name")
+    if len(data) > limit:
+        raise ValueError(f"an AGI command of {len(data):,} bytes: the server reads no more than {limit:,}")
+    return data
+
+
+class Reply:
+    """A server's reply to one command.
+
+    Attributes:
+        code: 200; 510 for an unknown command, 511 for one that a hung-up call does not take, 520 for wrong arguments.
+            0 if there is no reply.
+        result: what follows ``result=``, as text: a number, or the digits that GET DATA read. ``""`` if there is none.
+        data: the text in parentheses, such as a variable's value or ``timeout``; None if there is none.
+        text: the whole reply as sent. Several lines are separated by line feeds.
+        error: why the command failed, else None. A ``result`` of -1 is no error here: what it means depends on the
+            command.
+    """
+
+    __slots__ = ("code", "data", "error", "result", "text")
+
+    def __init__(
+        self, code: int, result: str = "", data: Optional[str] = None, text: str = "", error: Optional[AMIError] = None
+    ) -> None:
+        self.code = code
+        self.result = result
+        self.data = data
+        self.text = text
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.text!r}>" if self.error is None else f"<Reply {self.error!r}>"
+
+    @property
+    def number(self) -> Optional[int]:
+        """``result`` as a number; None if it is not one."""
+        try:
+            return int(self.result)
+        except ValueError:
+            return None
+
+    @property
+    def digit(self) -> str:
+        """The key that was pressed, for commands whose result is its ASCII code; ``""`` if none was."""
+        number = self.number
+        return chr(number) if number is not None and 0 < number < 128 else ""
+
+    @property
+    def digits(self) -> str:
+        """The digits that GET DATA read; ``""`` if there were none, or the call hung up."""
+        return "" if self.error is not None or self.result == "-1" else self.result
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the server says that its time limit ended the command."""
+        return self.data == "timeout"
+
+    @property
+    def endpos(self) -> Optional[int]:
+        """The position, in samples, at which playing or recording ended; None if the reply has none."""
+        found = _ENDPOS.search(self.text)
+        return int(found[1]) if found else None
+
+
+def failure(error: AMIError) -> Reply:
+    """The reply of a command that the server did not answer."""
+    return Reply(0, error=error)
+
+
+def read_reply(data: bytes) -> Reply:
+    """Read one whole reply. Line ends at its end are not part of it."""
+    text = data.decode("utf-8", "surrogateescape").rstrip("\n")
+    while text.startswith("100 "):  # "100 result=0 Trying...", before the reply of GOSUB
+        text = text.partition("\n")[2]
+    found = _REPLY.match(text)
+    if found is None:
+        return Reply(0, text=text, error=ProtocolError(f"no reply to an AGI command: {text[:60]!a}"))
+    code, result = int(found[1]), found[2] or ""
+    if code == 200:
+        return Reply(code, result, _parenthesised(text, found.end()), text)
+    error = (HungUp if code == 511 else CommandFailed)(text.partition("\n")[0], code)
+    return Reply(code, result, None, text, error)
+
+
+def _parenthesised(text: str, start: int) -> Optional[str]:
+    if not text.startswith(" (", start):
+        return None
+    # A value may contain parentheses. Then it is all that follows; with "endpos=" behind it, it is a word.
+    end = len(text) - 1 if text.endswith(")") else text.find(")", start)
+    return text[start + 2 : end] if end >= 0 else text[start + 2 :]
+
+
+class ReplyReader:
+    """Cuts what a server sends into replies. :meth:`feed` bytes, then call :meth:`next` until it returns None.
+
+    A value may contain line feeds, which the server does not escape. So the caller says whether the command is one that
+    returns a value: then a reply that opens a parenthesis ends with the first line that closes one.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes that arrived."""
+        self._buffer = self._buffer + data if self._buffer else data
+
+    def next(self, returns_value: bool) -> Optional[bytes]:
+        """Remove and return the next reply; None if it is not complete yet.
+
+        Lines in front of it that are no reply are dropped, except ``HANGUP``, which is returned by itself.
+        """
+        buffer = self._buffer
+        start = 0
+        while True:
+            end = buffer.find(b"\n", start)
+            if end < 0:
+                self._buffer = buffer[start:]
+                return None
+            if buffer.startswith(b"HANGUP", start):
+                break
+            if _STARTS_REPLY.match(buffer, start) and not buffer.startswith(b"100 ", start):
+                end = _end_of_reply(buffer, start, end, returns_value)
+                if end < 0:
+                    self._buffer = buffer[start:]
+                    return None
+                break
+            start = end + 1
+        self._buffer = buffer[end + 1 :]
+        return buffer[start:end]
+
+    def drop(self) -> bool:
+        """Drop what is left: nobody asked for it. Return whether the server told of the hang-up in it."""
+        rest, self._buffer = self._buffer, b""
+        if not rest:
+            return False
+        lines = rest.split(b"\n")
+        if b"HANGUP".startswith(lines[-1]):  # the rest of the line is on its way
+            self._buffer = lines[-1]
+        return b"HANGUP" in lines[:-1]
+
+
+def _end_of_reply(buffer: bytes, start: int, end: int, returns_value: bool) -> int:
+    """Where the line ends that ends the reply; -1 if it is not there yet. ``end`` is the end of the first line."""
+    if buffer.startswith(b"520-", start):
+        found = buffer.find(b"\n" + _USAGE_END, end)
+        return buffer.find(b"\n", found + 1) if found >= 0 else -1
+    if returns_value and buffer.find(b" (", start, end) >= 0:
+        while not buffer.endswith(b")", start, end):
+            end = buffer.find(b"\n", end + 1)
+            if end < 0:
+                return -1
+    return end
+
+
+class Environment(dict[str, str]):
+    """What the server tells of a call at its start: ``agi_channel``, ``agi_callerid``, ... with its own names."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of the dialplan's AGI application, after the first: ``agi_arg_1``, ``agi_arg_2``, ..."""
+        found: list[str] = []
+        while (name := f"agi_arg_{len(found) + 1}") in self:
+            found.append(self[name])
+        return found
+
+    @property
+    def path(self) -> str:
+        """The path of the request, decoded, with a leading slash.
+
+        AsyncAGI has no URL. There the first argument is the path if it begins with a slash: ``AGI(agi:async,/ivr/de)``.
+        """
+        request = self.get("agi_request", "")
+        if "://" in request:
+            return "/" + unquote(urlsplit(request).path.lstrip("/"))
+        first = self.get("agi_arg_1", "")
+        return unquote(first.partition("?")[0]) if first.startswith("/") else "/"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters behind the path's question mark, decoded. The last of a repeated name wins."""
+        request = self.get("agi_request", "")
+        text = request if "://" in request else self.get("agi_arg_1", "")
+        return dict(parse_qsl(text.partition("?")[2], keep_blank_values=True))
+
+
+def read_environment(data: bytes) -> Environment:
+    """Read the lines of an environment. Lines that are none are ignored."""
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    pairs = (line.rstrip("\r").partition(": ") for line in lines)
+    return Environment((name, value) for name, colon, value in pairs if colon)

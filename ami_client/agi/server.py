@@ -1,0 +1,235 @@
+"""What AsyncAGI and FastAGI have in common: handlers, and the calls that they have."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, cast, overload
+
+from ..callbacks import Arguments, callback_name, logger
+from ..options import seconds
+from .call import Call
+from .errors import CallEnded
+from .events import CALL, CallEvents, Handler, SomeHandler
+from .routes import Route
+from .threads import BlockingCall, Threads
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ..loop import Handle, Loop
+    from .pending import Command
+    from .protocol import Reply
+
+IDLE_TIMEOUT = 300.0  # seconds
+
+
+class CallServer(CallEvents):
+    """Takes calls and gives each to its handler.
+
+    ``on("start", handler)`` binds the handler of all calls that have no route. The other events are told of every call:
+    ``hangup`` and ``end`` call ``handler(call)``, ``reply`` calls ``handler(call, command, reply)`` for each reply.
+
+    Where the loop is asyncio's, the handler of a call may be a coroutine function. It runs as a task, which is
+    cancelled when the call hangs up. The call is handed back when it ends. With ``threads`` plain handlers run in
+    threads, with a :class:`BlockingCall`.
+    """
+
+    events: ClassVar[Mapping[str, Arguments]] = {
+        "start": CALL,
+        "reply": ("call", "command", "reply"),
+        **CallEvents.events,
+    }
+
+    def __init__(
+        self,
+        *,
+        threads: Optional[int],
+        command_timeout: Optional[float],
+        idle_timeout: Optional[float],
+    ) -> None:
+        super().__init__()
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise ValueError(f"threads is a number from 1, or None for no threads, not {threads!r}")
+        self.command_timeout = seconds("command_timeout", command_timeout)
+        self._idle_timeout = seconds("idle_timeout", idle_timeout)
+        self._threads = None if threads is None else Threads(threads)
+        self._routes: list[Route] = []
+        self._calls: set[Call] = set()
+        self._tasks: dict[Call, asyncio.Task[None]] = {}
+        self._cancelled: set[asyncio.Task[None]] = set()  # and not done yet
+        self._sweeper: Optional[Handle] = None
+
+    @property
+    def calls(self) -> frozenset[Call]:
+        """The calls whose session is not over."""
+        return frozenset(self._calls)
+
+    @property
+    def _loop(self) -> Loop:
+        raise NotImplementedError
+
+    # -- handlers
+
+    @overload
+    def route(self, path: str, handler: SomeHandler) -> SomeHandler: ...
+    @overload
+    def route(self, path: str, handler: None = None) -> Callable[[SomeHandler], SomeHandler]: ...
+    def route(self, path: str, handler: Optional[SomeHandler] = None) -> Any:
+        """Give calls of a path to ``handler(call)``. Return it; without it this is a decorator.
+
+        In ``/ivr/<lang>`` the name stands for one part of the path: ``call.params["lang"]``. The first route that fits
+        takes the call, and the handler of ``start`` a call that fits none. Raises ValueError for a malformed path,
+        TypeError for a handler that cannot be called.
+        """
+        if handler is None:
+            Route(path, self.route)  # a malformed path raises in its own line
+            return partial(self.route, path)
+        self._check("start", handler)
+        self._routes.append(Route(path, handler))
+        return handler
+
+    def _check(self, name: str, cb: Handler) -> None:
+        if name == "start" and _is_coroutine_function(cb):
+            if not _is_asyncio(self._loop):
+                raise TypeError(
+                    f"{callback_name(cb)} is a coroutine function, and this loop cannot run one: "
+                    "give an asyncio loop as the reactor"
+                )
+            inspect.signature(cb).bind(None)  # raises TypeError
+        else:
+            super()._check(name, cb)
+
+    def _handler_of(self, call: Call) -> Optional[Handler]:
+        if self._routes:
+            path = call.path
+            for route in self._routes:
+                params = route.match(path)
+                if params is not None:
+                    call.params.update(params)
+                    return route.handler
+        handlers = self._handlers.get("start")
+        return handlers[0] if handlers else None
+
+    # -- a call's life
+
+    def _begin(self, call: Call) -> None:
+        """Give a call to its handler, or back to the dialplan."""
+        self._calls.add(call)
+        handler = self._handler_of(call)
+        if handler is None:
+            logger.warning("nobody takes the call of %s, path %s: it is handed back", call.channel, call.path)
+            call.finish()
+            return
+        if self._sweeper is None and self._idle_timeout is not None:
+            self._sweep_later(self._idle_timeout)
+        if _is_coroutine_function(handler):
+            call._hold()
+            loop = cast("asyncio.AbstractEventLoop", self._loop)
+            # The task is kept until it is done: asyncio itself does not keep it.
+            self._tasks[call] = loop.create_task(self._await(handler, call))
+        elif self._threads is not None:
+            call._hold()
+            self._threads.run(partial(self._run_in_thread, handler, call))
+        else:
+            self._run(handler, call)
+
+    def _run(self, handler: Handler, call: Call) -> None:
+        try:
+            result = handler(call)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            _log_raised(handler, call)
+            call.finish()
+        else:
+            if inspect.iscoroutine(result):
+                result.close()
+                logger.error("handler %s returned a coroutine, which nobody runs", callback_name(handler))
+                call.finish()
+
+    async def _await(self, handler: Handler, call: Call) -> None:
+        try:
+            await cast("Callable[[Call], Any]", handler)(call)
+        except CallEnded:
+            logger.debug("handler %s of %s ended with its call", callback_name(handler), call.channel)
+        except Exception:
+            _log_raised(handler, call)
+        finally:
+            self._tasks.pop(call, None)
+            self._release(call)
+
+    def _run_in_thread(self, handler: Handler, call: Call) -> None:
+        try:
+            if not call.ended:  # it may have waited for a thread
+                handler(BlockingCall(self._loop, call))
+        except CallEnded:
+            logger.debug("handler %s of %s ended with its call", callback_name(handler), call.channel)
+        except BaseException:
+            _log_raised(handler, call)
+        finally:
+            self._loop.call_soon_threadsafe(self._release, call)
+
+    def _release(self, call: Call) -> None:
+        call._release()
+
+    def call_replied(self, call: Call, command: Command, reply: Reply) -> None:
+        """Tell the handlers of a reply."""
+        if "reply" in self._handlers:
+            self._emit("reply", call, command.data.decode("utf-8", "surrogateescape"), reply)
+
+    def call_hung_up(self, call: Call) -> None:
+        """Tell the handlers, and cancel the task of a coroutine."""
+        self._emit("hangup", call)
+        self._cancel(call)
+
+    def call_ended(self, call: Call) -> None:
+        """Tell the handlers, and forget the call."""
+        self._calls.discard(call)
+        self._emit("end", call)
+        self._cancel(call)
+
+    def _cancel(self, call: Call) -> None:
+        task = self._tasks.pop(call, None)  # once: what it does on being cancelled is not cancelled too
+        if task is not None:
+            self._cancelled.add(task)
+            task.add_done_callback(self._cancelled.discard)
+            task.cancel()
+
+    def _close_calls(self) -> None:
+        for call in list(self._calls):
+            call.close()
+        if self._threads is not None:
+            self._threads.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    # -- calls that were forgotten
+
+    def _sweep_later(self, idle_timeout: float) -> None:
+        self._sweeper = self._loop.call_later(idle_timeout / 2, self._sweep, idle_timeout)
+
+    def _sweep(self, idle_timeout: float) -> None:
+        self._sweeper = None
+        oldest = self._loop.time() - idle_timeout
+        for call in [one for one in self._calls if one._idle_since is not None and one._idle_since <= oldest]:
+            logger.warning("%s: nothing was asked of the call for %g s: it is handed back", call.channel, idle_timeout)
+            call.close()
+        if self._calls:
+            self._sweep_later(idle_timeout)
+
+
+def _log_raised(handler: Handler, call: Call) -> None:
+    logger.exception("handler %s raised; the call of %s is handed back", callback_name(handler), call.channel)
+
+
+def _is_coroutine_function(cb: Handler) -> bool:
+    return inspect.iscoroutinefunction(cb) or inspect.iscoroutinefunction(type(cb).__call__)
+
+
+def _is_asyncio(loop: Loop) -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(loop, asyncio.AbstractEventLoop)

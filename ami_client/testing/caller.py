@@ -1,0 +1,436 @@
+"""The other side of AGI: a caller's channel as Asterisk plays it, without a server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Optional, Union, cast
+
+from .link import Link
+from .simulation import SimulatedReactor
+
+if TYPE_CHECKING:
+    from ..agi import Call, FastAGI, Reply
+    from ..agi.server import CallServer
+    from ..loop import Loop
+
+#: What a command is answered: the text of a reply, a function ``(arguments) -> text``, or None for no answer.
+Scripted = Union[str, Callable[[list[str]], Optional[str]], None]
+
+UNKNOWN = "510 Invalid or unknown command"
+DEAD = "511 Command Not Permitted on a dead channel or intercept routine"
+OK = "200 result=0"
+
+_COMMANDS = """
+answer asyncagi_break channel_status control_stream_file database_del database_deltree database_get database_put exec
+get_data get_full_variable get_option get_variable gosub hangup noop receive_char receive_text record_file say_alpha
+say_date say_datetime say_digits say_number say_phonetic say_time send_image send_text set_autohangup set_callerid
+set_context set_extension set_music set_priority set_variable speech_activate_grammar speech_create
+speech_deactivate_grammar speech_destroy speech_load_grammar speech_recognize speech_set speech_unload_grammar
+stream_file tdd_mode verbose wait_for_digit
+"""
+NAMES = {tuple(name.split("_")) for name in _COMMANDS.split()}
+_RUN_DEAD = {
+    *("asyncagi break", "database del", "database deltree", "database get", "database put", "exec", "noop"),
+    *("get full variable", "get variable", "set variable", "speech destroy", "speech unload grammar", "verbose"),
+}
+_numbers = itertools.count(1)
+
+
+def split_command(text: str) -> list[str]:
+    """The words of a command, unquoted as the server does. Source: Asterisk res_agi.c, parse_args."""
+    words: list[str] = []
+    quoted = escaped = False
+    between = True
+    for char in text:
+        if char == '"' and not escaped:
+            quoted = not quoted
+            if quoted and between:
+                words.append("")
+                between = False
+        elif char in " \t" and not quoted and not escaped:
+            between = True
+        elif char == "\\" and not escaped:
+            escaped = True
+            continue
+        else:
+            if between:
+                words.append("")
+                between = False
+            words[-1] += char
+        escaped = False
+    return words
+
+
+class FakeCaller:
+    """A caller: answers AGI's commands as Asterisk does, for AsyncAGI and FastAGI alike.
+
+    It keeps variables and a database, and presses the keys of ``digits`` when it is asked. Files are played in no time.
+
+    Arguments:
+        channel, number, name: the caller's.
+        path: what the dialplan asks for: ``/ivr/de?x=1``.
+        arguments: those of the dialplan's AGI application.
+        digits: the keys that will be pressed. A space stands for a time-out.
+        variables: of the channel.
+
+    Attributes: ``commands``, those that came, as lists of words; ``variables``, ``database``; ``ended``, whether the
+    call was handed back, or its session has ended otherwise; ``hung_up``.
+    """
+
+    def __init__(
+        self,
+        *,
+        channel: str = "",
+        number: str = "100",
+        name: str = "Alice",
+        path: str = "/",
+        arguments: Sequence[str] = (),
+        digits: str = "",
+        variables: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        serial = next(_numbers)
+        self.channel = channel or f"PJSIP/{number}-{serial:08x}"
+        self.uniqueid = f"1700000000.{serial}"
+        self.number = number
+        self.name = name
+        self.path = path
+        self.arguments = list(arguments)
+        self.digits = digits
+        self.variables: dict[str, str] = dict(variables or {})
+        self.database: dict[tuple[str, str], str] = {}
+        self.commands: list[list[str]] = []
+        self.hung_up = False
+        self.ended = False
+        self._scripts: dict[str, Scripted] = {}
+        self._hang_up_at: Optional[int] = None
+        self._on_hangup: Optional[Callable[[], object]] = None
+        self._on_drop: Optional[Callable[[], object]] = None
+
+    def __repr__(self) -> str:
+        return f"<FakeCaller {self.channel}>"
+
+    def environment(self, request: str) -> str:
+        """What the server tells at the start, with ``request`` as the URL."""
+        lines = {
+            "request": request,
+            "channel": self.channel,
+            "language": "en",
+            "type": self.channel.partition("/")[0],
+            "uniqueid": self.uniqueid,
+            "version": "22.10.1",
+            "callerid": self.number or "unknown",
+            "calleridname": self.name or "unknown",
+            "dnid": "unknown",
+            "rdnis": "unknown",
+            "context": "default",
+            "extension": "s",
+            "priority": "1",
+            "enhanced": "0.0",
+            "accountcode": "",
+            **{f"arg_{number}": argument for number, argument in enumerate(self.arguments, 1)},
+        }
+        return "".join(f"agi_{name}: {value}\n" for name, value in lines.items()) + "\n"
+
+    # -- what a test lays down
+
+    def on(self, command: str, reply: Scripted) -> None:
+        """Answer a command, such as ``GET DATA``, with ``reply`` from now on; None never answers it."""
+        self._scripts[command.lower()] = reply
+
+    def hang_up_at(self, number: int) -> None:
+        """Hang up when the command of that number comes, counted from 1: it gets a result of -1."""
+        self._hang_up_at = number
+
+    def hang_up(self) -> None:
+        """Hang up now."""
+        if not self.hung_up:
+            self.hung_up = True
+            if self._on_hangup is not None:
+                self._on_hangup()
+
+    def dial(self, agi: FastAGI) -> FakeCaller:
+        """Connect to a FastAGI, as the dialplan's ``AGI(agi://host/path)`` does; returns itself.
+
+        No port is involved, so the server may listen anywhere.
+        """
+        FastCall(agi, self)
+        return self
+
+    def drop(self) -> None:
+        """Cut the connection that :meth:`dial` made, as a server does that is killed."""
+        if self._on_drop is None:
+            raise RuntimeError("only a caller that has dialled a FastAGI has a connection of its own")
+        self._on_drop()
+
+    def attach(self, on_hangup: Callable[[], object], on_drop: Optional[Callable[[], object]] = None) -> None:
+        """Have ``on_hangup()`` called when the caller hangs up, ``on_drop()`` when its connection is cut."""
+        self._on_hangup = on_hangup
+        self._on_drop = on_drop
+
+    # -- answers
+
+    def answer(self, text: str) -> Optional[str]:
+        """Answer a command. None for no answer."""
+        words = split_command(text)
+        self.commands.append(words)
+        if len(self.commands) == self._hang_up_at:
+            self.hang_up()
+            return "200 result=-1"
+        name, arguments = _find(words)
+        if name in self._scripts:
+            reply = self._scripts[name]
+            return reply(arguments) if callable(reply) else reply
+        if not name:
+            return UNKNOWN
+        if self.hung_up and name not in _RUN_DEAD:
+            return DEAD
+        handler = getattr(self, "_" + name.replace(" ", "_"), None)
+        try:
+            return OK if handler is None else str(handler(*arguments))
+        except TypeError:
+            return "520-Invalid command syntax.  Proper usage follows:\nUsage\n520 End of proper usage."
+
+    def _key(self, among: Optional[str] = None) -> str:
+        """The next key pressed, if it is one of these."""
+        digit, rest = self.digits[:1], self.digits[1:]
+        if not digit or (among is not None and digit not in among):
+            return ""
+        self.digits = rest
+        return digit.strip()
+
+    def _pressed(self, digit: str, more: str = "") -> str:
+        return f"200 result={ord(digit) if digit else 0}{more}"
+
+    def _stream_file(self, file: str, escape_digits: str, offset: str = "0") -> str:
+        return self._pressed(self._key(escape_digits), " endpos=8000")
+
+    def _control_stream_file(self, file: str, escape_digits: str, *options: str) -> str:
+        return self._pressed(self._key(escape_digits), " endpos=8000")
+
+    def _get_option(self, file: str, escape_digits: str, timeout: str = "0") -> str:
+        return self._pressed(self._key(escape_digits), " endpos=8000")
+
+    def _wait_for_digit(self, timeout: str) -> str:
+        return self._pressed(self._key())
+
+    def _get_data(self, file: str, timeout: str = "0", maximum: str = "1024") -> str:
+        digits = ""
+        while len(digits) < int(maximum or 1024):
+            digit = self._key()
+            if digit == "#":
+                return f"200 result={digits}"
+            if not digit:
+                return f"200 result={digits} (timeout)"
+            digits += digit
+        return f"200 result={digits}"
+
+    def _record_file(self, file: str, kind: str, escape_digits: str, timeout: str, *options: str) -> str:
+        digit = self._key(escape_digits)
+        return self._pressed(digit, f" ({'dtmf' if digit else 'timeout'}) endpos=8000")
+
+    def _say_digits(self, text: str, escape_digits: str, *options: str) -> str:
+        return self._pressed(self._key(escape_digits))
+
+    _say_alpha = _say_date = _say_datetime = _say_number = _say_phonetic = _say_time = _say_digits
+
+    def _channel_status(self, channel: str = "") -> str:
+        return "200 result=6" if channel in ("", self.channel) else "200 result=-1"
+
+    def _hangup(self, channel: str = "") -> str:
+        if channel not in ("", self.channel):
+            return "200 result=-1"
+        self.hang_up()
+        return "200 result=1"
+
+    def _verbose(self, message: str, level: str = "1") -> str:
+        return "200 result=1"
+
+    def _set_callerid(self, number: str) -> str:
+        return "200 result=1"
+
+    def _set_variable(self, name: str, value: str) -> str:
+        self.variables[name] = value
+        return "200 result=1"
+
+    def _get_variable(self, name: str) -> str:
+        return f"200 result=1 ({self.variables[name]})" if name in self.variables else OK
+
+    def _get_full_variable(self, expression: str, channel: str = "") -> str:
+        for name, value in self.variables.items():
+            expression = expression.replace(f"${{{name}}}", value)
+        return f"200 result=1 ({expression})"
+
+    def _database_put(self, family: str, key: str, value: str) -> str:
+        self.database[family, key] = value
+        return "200 result=1"
+
+    def _database_get(self, family: str, key: str) -> str:
+        value = self.database.get((family, key))
+        return OK if value is None else f"200 result=1 ({value})"
+
+    def _database_del(self, family: str, key: str) -> str:
+        self.database.pop((family, key), None)
+        return "200 result=1"
+
+    def _database_deltree(self, family: str, tree: str = "") -> str:
+        found = [key for key in self.database if key[0] == family and key[1].startswith(tree)]
+        for key in found:
+            del self.database[key]
+        return f"200 result={int(bool(found))}"
+
+
+class FastCall:
+    """The connection of a caller to a FastAGI."""
+
+    def __init__(self, agi: FastAGI, caller: FakeCaller) -> None:
+        self._caller = caller
+        self._received = b""
+        self._answering = False
+        caller.attach(self._hung_up, self._drop)
+        ours, theirs = _sockets(agi.reactor)
+        ours.setblocking(False)
+        self._link = Link(agi.reactor, ours, self._told, self._closed)
+        agi.take(theirs)
+        environment = caller.environment(f"agi://127.0.0.1/{caller.path.lstrip('/')}")
+        self._link.write(environment.encode("utf-8", "surrogateescape"))
+
+    def _told(self, data: bytes) -> None:
+        if not data:
+            self._link.close()
+            return
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            was_up = not self._caller.hung_up
+            self._answering = True
+            reply = self._caller.answer(line.decode("utf-8", "surrogateescape"))
+            self._answering = False
+            if reply is not None:
+                self._link.write(f"{reply}\n".encode("utf-8", "surrogateescape"))
+            if was_up and self._caller.hung_up:
+                self._hung_up()
+
+    def _hung_up(self) -> None:
+        if not self._answering:  # otherwise the reply comes first
+            self._link.write(b"HANGUP\n")
+
+    def _drop(self) -> None:
+        self._link.drop(reset=True)
+
+    def _closed(self) -> None:
+        self._caller.ended = True
+
+
+def _sockets(loop: Loop) -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets that a loop can watch."""
+    if not isinstance(loop, SimulatedReactor):
+        return socket.socketpair()
+    ours, theirs = loop.network.socket(socket.AF_UNIX), loop.network.socket(socket.AF_UNIX)
+    ours.join(theirs)
+    for sock in (ours, theirs):
+        sock.be_connected("")
+    return cast("tuple[socket.socket, socket.socket]", (ours, theirs))
+
+
+def _find(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The command that the words begin with, in lower case, and its arguments; ``""`` if there is none."""
+    for size in (3, 2, 1):
+        name = tuple(word.lower() for word in words[:size])
+        if name in NAMES:
+            return " ".join(name), list(words[size:])
+    return "", list(words)
+
+
+@dataclass
+class CallRecording:
+    """What was said in one session: the environment, then commands, each with its reply.
+
+    ``error`` names the error that ended it, ``""`` if the call was handed back.
+    """
+
+    environment: dict[str, str]
+    replies: list[tuple[str, str]] = field(default_factory=list)
+    error: str = ""
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Write it to a file, as JSON."""
+        content = {"environment": self.environment, "replies": self.replies, "error": self.error}
+        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Union[str, Path]) -> CallRecording:
+        """Read it from a file. Raises ValueError if that is no recording."""
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        try:
+            replies = [(str(command), str(reply)) for command, reply in content["replies"]]
+            return cls(dict(content["environment"]), replies, str(content["error"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no recording of a call: {error!r}") from None
+
+
+class CallRecorder:
+    """Records all calls of an AsyncAGI or a FastAGI, with a real server perhaps.
+
+    Attributes: ``recordings``, those of the calls that have ended, in the order of their ends.
+    """
+
+    def __init__(self, agi: CallServer) -> None:
+        self.recordings: list[CallRecording] = []
+        self._open: dict[Call, CallRecording] = {}
+        agi.on("reply", self._replied)
+        agi.on("end", self._ended)
+
+    def _recording_of(self, call: Call) -> CallRecording:
+        return self._open.setdefault(call, CallRecording(dict(call.env)))
+
+    def _replied(self, call: Call, command: str, reply: Reply) -> None:
+        if reply.text:
+            self._recording_of(call).replies.append((command, reply.text))
+
+    def _ended(self, call: Call) -> None:
+        recording = self._recording_of(call)
+        del self._open[call]
+        recording.error = "" if call.error is None else type(call.error).__name__
+        self.recordings.append(recording)
+
+
+class ReplayingCaller(FakeCaller):
+    """A caller that says what a recorded one was told, command by command.
+
+    A command that differs from the recorded one gets 510, and fails :meth:`verify`. A recorded hang-up comes behind the
+    last reply.
+    """
+
+    def __init__(self, recording: CallRecording) -> None:
+        super().__init__()
+        self.recording = recording
+        self.wrong: list[str] = []
+        self._left = list(recording.replies)
+        self.channel = recording.environment.get("agi_channel", self.channel)
+        self.uniqueid = recording.environment.get("agi_uniqueid", self.uniqueid)
+
+    def environment(self, request: str) -> str:
+        """The recorded one. Its request stays, for it has the path."""
+        return "".join(f"{name}: {value}\n" for name, value in self.recording.environment.items()) + "\n"
+
+    def answer(self, text: str) -> Optional[str]:
+        """The recorded reply."""
+        words = split_command(text)
+        self.commands.append(words)
+        expected, reply = self._left.pop(0) if self._left else ("nothing", UNKNOWN)
+        if split_command(expected) != words:
+            self.wrong.append(f"{text!r} in place of {expected!r}")
+            reply = UNKNOWN
+        if not self._left and self.recording.error == "HungUp":
+            self.hang_up()
+        return reply
+
+    def verify(self) -> None:
+        """Raise AssertionError if a command differed, or one did not come."""
+        missing = [f"{command!r} did not come" for command, _ in self._left]
+        if self.wrong or missing:
+            raise AssertionError("; ".join([*self.wrong, *missing]))

@@ -75,11 +75,11 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
         ``choices`` maps keys, one or several, to values. ``timeout`` is the wait for each key. Raises ValueError for
         choices that cannot be pressed.
         """
+        if not choices:
+            raise ValueError("a menu needs choices")
         wrong = [keys for keys in choices if not keys or set(keys) - set(KEYS)]
-        if wrong or not choices:
-            raise ValueError(
-                f"a choice is made with keys of {KEYS}, not {wrong[0]!r}" if wrong else "nothing to choose"
-            )
+        if wrong:
+            raise ValueError(f"a choice is made with keys of {KEYS}, not {wrong[0]!r}")
 
         def accept(digits: str) -> Optional[object]:
             return choices.get(digits)

@@ -75,7 +75,7 @@ class FakeCaller:
         channel, number, name: the caller's.
         path: what the dialplan asks for: ``/ivr/de?x=1``.
         arguments: those of the dialplan's AGI application.
-        digits: the keys that will be pressed. A space stands for a time-out.
+        digits: the keys that will be pressed. A space lets a wait for a key pass without one.
         variables: of the channel.
 
     Attributes: ``commands``, those that came, as lists of words; ``variables``, ``database``; ``ended``, whether the

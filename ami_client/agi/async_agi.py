@@ -35,6 +35,7 @@ _READ_SIZE = 1024
 _ENCODED_SIZE = 2045
 _BEGINS_REPLY = re.compile(rb"\d{3}[ -]")
 _NEXT_REPLY = re.compile(rb"\n(?=\d{3}[ -])")
+_GRACE = 1.0  # seconds
 _FILLER = "filler"  # in the ids of commands of our own
 
 # A call: the URL of its server, and the channel's unique id.
@@ -177,9 +178,10 @@ class AsyncLink:
         """Send a command."""
 
         def queued(conn: object, packet: Packet) -> None:
-            # A success only means that the command waits for its turn.
-            if packet.error is not None and self._session is not None:
-                self._session.fail(command, failure(packet.error))
+            # A success only means that the command waits for its turn. A refusal may mean that the call is gone. Then
+            # the event that says so is on its way, and gives the better reason.
+            if packet.error is not None:
+                self._server.pool.reactor.call_later(_GRACE, self._refused, command, packet.error)
 
         try:
             self._action(command.data, str(command.key), queued)

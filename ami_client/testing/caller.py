@@ -281,7 +281,7 @@ class FakeCaller:
         found = [key for key in self.database if key[0] == family and key[1].startswith(tree)]
         for key in found:
             del self.database[key]
-        return f"200 result={int(bool(found))}"
+        return f"200 result={int(not found)}"  # this way round, as both servers have it
 
 
 class FastCall:

@@ -164,10 +164,20 @@ def test_what_the_server_refuses_to_queue_fails(switch: Switch) -> None:
     call = switch.start()
     switch.pbx.on("AGI", {"Response": "Error", "Message": "Permission denied"})
     call.noop(switch.note)
-    switch.sim.settle()
+    switch.sim.run_for(1.1)
     assert [str(reply.error) for reply in switch.replies] == ["Permission denied"]
     assert isinstance(switch.replies[0].error, ActionFailed)
     assert not call.ended
+
+
+def test_what_the_server_refuses_because_the_call_is_gone_fails_by_its_hangup(switch: Switch) -> None:
+    call = switch.start()
+    switch.pbx.on("AGI", {"Response": "Error", "Message": "Channel does not exist."})
+    call.noop(switch.note)
+    switch.sim.run_for(0.1)
+    switch.event("AsyncAGIEnd")
+    switch.sim.run_for(10)
+    assert [type(reply.error) for reply in switch.replies] == [HungUp]
 
 
 def test_a_call_that_is_gone_when_it_is_handed_back_has_ended(switch: Switch) -> None:

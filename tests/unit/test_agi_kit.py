@@ -53,7 +53,7 @@ def test_a_caller_keeps_variables_and_a_database(sim: SimulatedReactor) -> None:
     call.channel_status(desk.note)
     sim.settle()
     assert [reply.data for reply in desk.replies] == ["de", "in de!", "v", None, None, None]
-    assert [reply.result for reply in desk.replies] == ["1", "1", "1", "1", "0", "6"]
+    assert [reply.result for reply in desk.replies] == ["1", "1", "1", "0", "0", "6"]
     assert caller.database == {}
 
 

@@ -57,6 +57,13 @@ def install(clients: Sequence[str]) -> Installed:
     return Installed(commands, missing, python)
 
 
+def install_server(name: str, version: str) -> str:
+    """The Python of the environment, with a FastAGI server in it. Raises InstallFailed."""
+    python = _make_environment()
+    _pip(python, f"{name}=={version}")
+    return python
+
+
 def _install_one(python: str, client: str) -> Command:
     if client in PYTHON_CLIENTS:
         if client in VERSIONS:

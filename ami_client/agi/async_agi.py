@@ -213,7 +213,7 @@ class AsyncLink:
 
     def _refused(self, command: Command, error: AMIError) -> None:
         if self._session is not None:
-            self._session.fail(command, failure(error))
+            self._session.settle(command, failure(error))
 
     # -- the server's way in
 
@@ -235,7 +235,7 @@ class AsyncLink:
             owed, _ = self._take_owed()
             self._torn = True
             for one in filter(None, owed):
-                session.fail(one, failure(error))
+                session.settle(one, failure(error))
         elif is_full or self._torn:
             with suppress(ConnectionFinished, LimitReached):  # its reply brings what is left of this one
                 self._action(b"NOOP", _FILLER, None)

@@ -95,7 +95,7 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         CallEvents.__init__(self)
         self._host = host
         self._limit = link.limit
-        self._session = Session(loop, link, self, self._replied, self._hung_up, self._ended)
+        self._session = Session(loop, link, self, host.call_replied, self._hung_up, self._ended)
         link.attach(self._session)
 
     def __repr__(self) -> str:
@@ -152,7 +152,9 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         time_limit: Optional[float],
         returns_value: bool = False,
     ) -> Pending[Reply]:
-        return self._submit(*self._prepare(command_line(name, arguments), cb, time_limit, returns_value))
+        command, limit = self._prepare(command_line(name, arguments), cb, time_limit, returns_value)
+        self._session.submit(command, limit)
+        return command
 
     def _prepare(
         self,
@@ -218,9 +220,6 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         self._session.finish()
 
     # -- what becomes of the session
-
-    def _replied(self, command: Command, reply: Reply) -> None:
-        self._host.call_replied(self, command, reply)
 
     def _hung_up(self) -> None:
         self._emit("hangup", self)

@@ -34,6 +34,7 @@ MAX_COMMAND = 2046
 MAX_ENVIRONMENT = 65_536  # bytes
 MAX_REPLY = 1_048_576
 MAX_UNASKED = 65_536  # bytes that may come while no command is on its way
+_NOTHING = b"200 result=0\n"
 _ACCEPT_AT_ONCE = 64
 _PAUSE = 1.0  # seconds without accepting when there are no descriptors left
 _UNIX = "unix:"
@@ -79,6 +80,8 @@ class FastAGI(CallServer):
         self._full = False
         self._forks = _fork.forks
         self._resume: Optional[Handle] = None
+        self._starting: dict[FastLink, float] = {}  # those that have not told of a call, and until when they may
+        self._timer: Optional[Handle] = None
         self._path = host[len(_UNIX) :] if host is not None and host.startswith(_UNIX) else None
         self._sock = None if host is None else _listening(host, port, self._path)
         self.host = host
@@ -113,8 +116,9 @@ class FastAGI(CallServer):
             sock.close()
             if self._path is not None:
                 os.unlink(self._path)
-        if self._resume is not None:
-            self._resume.cancel()
+        for timer in (self._resume, self._timer):
+            if timer is not None:
+                timer.cancel()
         self._close_calls()
         for link in list(self._links):  # of those that have not told of a call yet
             link.cut()
@@ -122,9 +126,6 @@ class FastAGI(CallServer):
     def take(self, sock: socket.socket) -> None:
         """Serve a connected socket, as if it had been accepted."""
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if len(self._links) >= self.max_calls:
             if not self._full:
                 logger.error("%r has %d calls, which is max_calls: more are refused", self, self.max_calls)
@@ -134,15 +135,34 @@ class FastAGI(CallServer):
         self._full = False
         link = FastLink(self, sock)
         self._links.add(link)
+        if self.start_timeout is not None:
+            # All have the same limit, so they fall due in the order in which they came, and one timer is enough.
+            self._starting[link] = self.reactor.time() + self.start_timeout
+            if self._timer is None:
+                self._timer = self.reactor.call_later(self.start_timeout, self._due, self.start_timeout)
         link.start()
+
+    def told(self, link: FastLink) -> None:
+        """A link has told all of its call."""
+        self._starting.pop(link, None)
 
     def forget(self, link: FastLink) -> None:
         """A link is closed."""
         self._links.discard(link)
+        self._starting.pop(link, None)
 
     def begin(self, call: Call) -> None:
         """A call has told all of itself."""
         self._begin(call)
+
+    def _due(self, limit: float) -> None:
+        self._timer = None
+        now = self.reactor.time()
+        for link, deadline in list(self._starting.items()):
+            if deadline > now:
+                self._timer = self.reactor.call_later(deadline - now, self._due, limit)
+                return
+            link.late(limit)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPT_AT_ONCE):
@@ -182,8 +202,6 @@ class FastLink:
         self._unasked = 0
         tls = None if server.ssl is None else TLSFilter(server.ssl, server_side=True)
         self._stream = Stream(loop, sock, on_open=_nothing, on_data=self._told, on_lost=self._lost, tls=tls)
-        limit = server.start_timeout
-        self._timer = None if limit is None else loop.call_later(limit, self._late, limit)
 
     def start(self) -> None:
         """Begin to read."""
@@ -208,18 +226,30 @@ class FastLink:
 
     def cut(self) -> None:
         """Close the connection."""
-        self._stop_timer()
         self._server.forget(self)
         self._stream.close()
 
     # -- the server's way in
 
     def _told(self, data: bytes) -> None:
-        if self._session is None:
+        session = self._session
+        if session is None:
             self._read_head(data)
         else:
-            self._reader.feed(data)
-            self._read(self._session, len(data))
+            reader = self._reader
+            command = session.oldest
+            # The usual case: one reply, whole and of one line. It is what :meth:`_read` makes of it too.
+            if (
+                command is not None
+                and not len(reader)
+                and data.startswith(b"200 ")
+                and data.find(b"\n") == len(data) - 1
+                and (not command.returns_value or data.endswith(b")\n") or data == _NOTHING)
+            ):
+                session.answer(command, data)
+                return
+            reader.feed(data)
+            self._read(session, len(data))
 
     def _read_head(self, data: bytes) -> None:
         head = self._head = self._head + data
@@ -230,7 +260,7 @@ class FastLink:
             if len(head) > MAX_ENVIRONMENT:
                 self._refuse(f"told more than {MAX_ENVIRONMENT:,} bytes of its call")
         else:
-            self._stop_timer()
+            self._server.told(self)
             self._head = b""
             call = Call(self._server.reactor, self, read_environment(head[:end]), self._server)
             if head[end + 2 :]:
@@ -266,7 +296,6 @@ class FastLink:
             return
 
     def _lost(self, error: Optional[BaseException]) -> None:
-        self._stop_timer()
         self._server.forget(self)
         if self._session is None:
             logger.debug("a connection to %r ended before it told of a call: %s", self._server, error)
@@ -285,14 +314,9 @@ class FastLink:
         logger.error("%r refuses a connection that %s", self._server, why)
         self.cut()
 
-    def _late(self, limit: float) -> None:
-        self._timer = None
+    def late(self, limit: float) -> None:
+        """The time in which it should have told of its call is over."""
         self._refuse(f"did not tell of its call within {limit:g} s")
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
@@ -304,6 +328,9 @@ def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
         family, _, _, _, address = found[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What is accepted inherits these.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         sock.bind(address)  # type: ignore[arg-type]  # str or tuple by family
         sock.setblocking(False)

@@ -32,11 +32,13 @@ class Pending(Generic[Result]):
     callback; who needs no result needs neither. Cancelling the ``await`` gives up a command that was not sent yet.
     """
 
+    __slots__ = ("_futures", "_result", "callback", "given_up")
+
     def __init__(self, callback: Optional[Callable[..., object]]) -> None:
         self.callback = callback
         self.given_up = False  # whoever awaited it was cancelled, and there is no callback
         self._result: Optional[Result] = None
-        self._futures: list[Future[None]] = []
+        self._futures: Optional[list[Future[None]]] = None  # of those who await it
 
     def done(self) -> bool:
         """Whether the result is there."""
@@ -45,10 +47,10 @@ class Pending(Generic[Result]):
     def settle(self, result: Result) -> Optional[Callable[..., object]]:
         """Keep the result and wake those who await it. Return the callback, which the caller calls."""
         self._result = result
-        futures, self._futures = self._futures, []
-        for future in futures:
-            if not future.done():
-                future.set_result(None)
+        if self._futures is not None:
+            for future in self._futures:
+                if not future.done():
+                    future.set_result(None)
         callback, self.callback = self.callback, None
         return callback
 
@@ -56,7 +58,7 @@ class Pending(Generic[Result]):
         if self._result is None:
             # Whoever awaits has imported it; for all others it is a slow import.
             future = sys.modules["asyncio"].get_running_loop().create_future()
-            self._futures.append(future)
+            self._futures = [*(self._futures or ()), future]
             try:
                 yield from future.__await__()
             finally:
@@ -73,6 +75,8 @@ class Command(Pending[Reply]):
     Attributes: ``returns_value``, whether its reply may hold any text in parentheses; ``key``, by which the link finds
     it; ``timer`` of its time limit.
     """
+
+    __slots__ = ("data", "key", "returns_value", "timer")
 
     def __init__(self, data: bytes, callback: Optional[Callable[..., object]], returns_value: bool) -> None:
         super().__init__(callback)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Optional, Union
+from typing import Optional, Union, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..errors import AMIError, ProtocolError
@@ -17,7 +17,7 @@ from .errors import CommandFailed, HungUp
 Argument = Union[str, int, float]
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
-_REPLY = re.compile(r"(\d{3})(?:[ -]result=([^\s(]*))?")
+_REPLY = re.compile(r"(\d{3})[ -]")
 _ENDPOS = re.compile(r"endpos=(-?\d+)")
 _STARTS_REPLY = re.compile(rb"\d{3}[ -]")
 _USAGE_END = b"520 End"  # of the last line of a usage text
@@ -25,13 +25,15 @@ _USAGE_END = b"520 End"  # of the last line of a usage text
 
 def quote(argument: Argument) -> str:
     """Quote an argument in the way that the server's parse_args undoes."""
-    text = argument if isinstance(argument, str) else str(argument)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    text = str(argument)
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def command_line(name: str, arguments: Iterable[Argument]) -> str:
     """The text of a command: its name, then each argument quoted."""
-    return " ".join([name, *map(quote, arguments)])
+    return " ".join([name, *[quote(argument) for argument in arguments]])
 
 
 def encode_line(text: str, limit: int) -> bytes:
@@ -42,8 +44,8 @@ def encode_line(text: str, limit: int) -> bytes:
     """
     if _FORBIDDEN.search(text):
         raise ValueError("CR, LF or NUL in an AGI command: the server would take the rest for another command")
-    data = text.strip().encode("utf-8", "surrogateescape")
-    if not data:
+    data = text.encode("utf-8", "surrogateescape")
+    if not data or data.isspace():
         raise ValueError("an AGI command needs a name")
     if len(data) > limit:
         raise ValueError(f"an AGI command of {len(data):,} bytes: the server reads no more than {limit:,}")
@@ -116,24 +118,27 @@ def failure(error: AMIError) -> Reply:
 def read_reply(data: bytes) -> Reply:
     """Read one whole reply. Line ends at its end are not part of it."""
     text = data.decode("utf-8", "surrogateescape").rstrip("\n")
-    while text.startswith("100 "):  # "100 result=0 Trying...", before the reply of GOSUB
+    if text.startswith("100 "):  # "100 result=0 Trying...", before the reply of GOSUB
         text = text.partition("\n")[2]
+    # Nearly all replies are of this kind, and there are many (benchmark agi).
+    if text.startswith("200 result="):
+        result, _, more = text[11:].partition(" ")
+        return Reply(200, result, _parenthesised(more) if more else None, text)
     found = _REPLY.match(text)
     if found is None:
         return Reply(0, text=text, error=ProtocolError(f"no reply to an AGI command: {text[:60]!a}"))
-    code, result = int(found[1]), found[2] or ""
+    code = int(found[1])
     if code == 200:
-        return Reply(code, result, _parenthesised(text, found.end()), text)
-    error = (HungUp if code == 511 else CommandFailed)(text.partition("\n")[0], code)
-    return Reply(code, result, None, text, error)
+        return Reply(code, text=text)
+    return Reply(code, text=text, error=(HungUp if code == 511 else CommandFailed)(text.partition("\n")[0], code))
 
 
-def _parenthesised(text: str, start: int) -> Optional[str]:
-    if not text.startswith(" (", start):
+def _parenthesised(text: str) -> Optional[str]:
+    if not text.startswith("("):
         return None
     # A value may contain parentheses. Then it is all that follows; with "endpos=" behind it, it is a word.
-    end = len(text) - 1 if text.endswith(")") else text.find(")", start)
-    return text[start + 2 : end] if end >= 0 else text[start + 2 :]
+    end = len(text) - 1 if text.endswith(")") else text.find(")")
+    return text[1:end] if end >= 0 else text[1:]
 
 
 class ReplyReader:
@@ -234,6 +239,6 @@ class Environment(dict[str, str]):
 
 def read_environment(data: bytes) -> Environment:
     """Read the lines of an environment. Lines that are none are ignored."""
-    lines = data.decode("utf-8", "surrogateescape").split("\n")
-    pairs = (line.rstrip("\r").partition(": ") for line in lines)
-    return Environment((name, value) for name, colon, value in pairs if colon)
+    lines = data.decode("utf-8", "surrogateescape").replace("\r", "").split("\n")
+    pairs = [line.split(": ", 1) for line in lines if ": " in line]
+    return Environment(cast("list[tuple[str, str]]", pairs))

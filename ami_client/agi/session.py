@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from .._client.drain import drain
 from ..callbacks import call_guarded
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 Hook = Callable[[], object]
-ReplyHook = Callable[[Command, Reply], object]
+ReplyHook = Callable[[Any, Command, Reply], object]
 
 
 class Link(Protocol):
@@ -35,7 +35,7 @@ class Link(Protocol):
         """Be the way of a session."""
 
     def send(self, command: Command) -> None:
-        """Send a command. The link answers it by :meth:`Session.answer` or :meth:`Session.fail`."""
+        """Send a command. The link answers it by :meth:`Session.answer` or :meth:`Session.settle`."""
 
     def hand_back(self) -> None:
         """Have the server go on with the dialplan. The link calls :meth:`Session.end` once it is so."""
@@ -62,7 +62,7 @@ _MOVES = {
 class Session:
     """The commands of one call.
 
-    ``caller`` is the first argument of all callbacks. ``on_reply(command, reply)`` is called before a command's
+    ``caller`` is the first argument of all callbacks. ``on_reply(caller, command, reply)`` is called before a command's
     own callback, ``on_hangup()`` when the call hangs up, ``on_end()`` when the session is over and all commands were
     told.
 
@@ -117,21 +117,25 @@ class Session:
         if self._phase is not Phase.OPEN:
             self._loop.call_soon(self._tell, command, failure(self.error or CallEnded("the call was handed back")))
             return
-        self._number += 1
-        command.key = self._number
+        self._number = key = self._number + 1
+        command.key = key
         if time_limit is not None:
             command.timer = self._loop.call_later(time_limit, self._late, command, time_limit)
         if (self._sent or self._unsent) and not self._link.ahead:
             self._unsent.append(command)
         else:
-            self._send(command)
+            self._sent[key] = command
+            self._link.send(command)
 
     def answer(self, command: Command, data: bytes) -> None:
         """Take the server's reply to a command."""
-        self.fail(command, read_reply(data))
+        reply = read_reply(data)
+        self.settle(command, reply)
+        if reply.code == 511:  # the dialplan may have asked not to be told of the hangup (AGISIGHUP)
+            self.told_of_hangup()
 
-    def fail(self, command: Command, reply: Reply) -> None:
-        """Settle a command that was sent."""
+    def settle(self, command: Command, reply: Reply) -> None:
+        """Give a command that was sent its reply."""
         if self._sent.pop(command.key, None) is None:
             return
         try:
@@ -182,6 +186,8 @@ class Session:
     def _drain(self, error: AMIError) -> None:
         """Fail what is not sent yet."""
         unsent = self._unsent
+        if not unsent:
+            return
 
         def step() -> bool:
             if unsent:
@@ -215,7 +221,7 @@ class Session:
         if command.timer is not None:
             command.timer.cancel()
         if not command.done():  # it may have passed its time limit
-            self._on_reply(command, reply)
+            self._on_reply(self._caller, command, reply)
             callback = command.settle(reply)
             if callback is not None:
                 call_guarded(callback, self._caller, reply)

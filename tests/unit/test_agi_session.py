@@ -379,3 +379,12 @@ def test_a_command_that_lasts_does_not_make_a_call_idle(sim: SimulatedReactor) -
     call.exec("Queue", "support")
     sim.run_for(3600)
     assert not call.ended
+
+
+def test_a_dead_channel_is_a_hangup_even_if_the_dialplan_does_not_tell(sim: SimulatedReactor) -> None:
+    desk = Desk("fast", sim)
+    call, caller = desk.take()
+    caller.on("ANSWER", "511 Command Not Permitted on a dead channel or intercept routine")
+    call.answer(desk.note)
+    assert desk.results() == ["HungUp"]
+    assert desk.hangups == desk.ends == [call]

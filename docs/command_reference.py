@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from inspect import cleandoc
+from typing import Optional
 
 import click
 from docutils import nodes
@@ -26,8 +27,11 @@ class CommandReference(SphinxDirective):
             common = {param.name for param in cli.params}
             for name, command in cli.commands.items():
                 with click.Context(command, info_name=name, parent=ctx) as inner:
-                    own = [param for param in command.params if param.name not in common]
-                    made.append(self.section(name, [usage(inner), *described(command), *options(inner, own)]))
+                    content = told_of(inner, common)
+                    for part in command.commands.values() if isinstance(command, click.Group) else ():
+                        with click.Context(part, info_name=part.name, parent=inner) as innermost:
+                            content += told_of(innermost, common)
+                    made.append(self.section(name, content))
         return made
 
     def section(self, name: str, content: list[nodes.Node]) -> nodes.section:
@@ -35,6 +39,12 @@ class CommandReference(SphinxDirective):
         section = nodes.section("", nodes.title(title, title), *content, names=[nodes.fully_normalize_name(title)])
         self.state.document.note_implicit_target(section, section)
         return section
+
+
+def told_of(ctx: click.Context, common: set[Optional[str]]) -> list[nodes.Node]:
+    """Usage, help and options of a command, without the options that all commands have."""
+    own = [param for param in ctx.command.params if param.name not in common]
+    return [usage(ctx), *described(ctx.command), *options(ctx, own)]
 
 
 def usage(ctx: click.Context) -> nodes.Node:

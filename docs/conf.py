@@ -46,7 +46,7 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 
 TYPE_VARIABLES = (
-    *("emitter.Handler", "pool.LoginHandler", "pool.SomePool"),
+    *("agi.events.SomeHandler", "emitter.Handler", "pool.LoginHandler", "pool.SomePool"),
     *("signatures.Conn", "signatures.Result", "signatures.SomeEvent"),
 )
 nitpicky = True

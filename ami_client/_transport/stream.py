@@ -211,7 +211,8 @@ class Stream:
             except (OSError, ValueError) as error:
                 self._lose(Unwatchable(error))
         elif not self._outgoing:
-            self._unwatch_room()
+            if self._writing:
+                self._unwatch_room()
             if self._phase is _Phase.CLOSING:
                 self.abort()
 

@@ -30,23 +30,25 @@ class Pending(Generic[Result]):
 
     In a coroutine, ``await`` it: that returns the result, or raises its ``error``. Elsewhere give the method a
     callback; who needs no result needs neither. Cancelling the ``await`` gives up a command that was not sent yet.
+
+    Attributes: ``result``, None until it is there.
     """
 
-    __slots__ = ("_futures", "_result", "callback", "given_up")
+    __slots__ = ("_futures", "callback", "given_up", "result")
 
     def __init__(self, callback: Optional[Callable[..., object]]) -> None:
         self.callback = callback
         self.given_up = False  # whoever awaited it was cancelled, and there is no callback
-        self._result: Optional[Result] = None
+        self.result: Optional[Result] = None
         self._futures: Optional[list[Future[None]]] = None  # of those who await it
 
     def done(self) -> bool:
         """Whether the result is there."""
-        return self._result is not None
+        return self.result is not None
 
     def settle(self, result: Result) -> Optional[Callable[..., object]]:
         """Keep the result and wake those who await it. Return the callback, which the caller calls."""
-        self._result = result
+        self.result = result
         if self._futures is not None:
             for future in self._futures:
                 if not future.done():
@@ -55,7 +57,7 @@ class Pending(Generic[Result]):
         return callback
 
     def __await__(self) -> Generator[Any, None, Result]:
-        if self._result is None:
+        if self.result is None:
             # Whoever awaits has imported it; for all others it is a slow import.
             future = sys.modules["asyncio"].get_running_loop().create_future()
             self._futures = [*(self._futures or ()), future]
@@ -63,7 +65,7 @@ class Pending(Generic[Result]):
                 yield from future.__await__()
             finally:
                 self.given_up = future.cancelled() and self.callback is None
-        result = cast(Result, self._result)
+        result = cast(Result, self.result)
         if result.error is not None:
             raise result.error
         return result

@@ -106,7 +106,9 @@ class Session:
     @property
     def oldest(self) -> Optional[Command]:
         """The command that the server will answer next."""
-        return next(iter(self._sent.values()), None)
+        for command in self._sent.values():
+            return command
+        return None
 
     def sent(self, key: int) -> Optional[Command]:
         """A command that waits for its reply."""
@@ -220,7 +222,7 @@ class Session:
     def _tell(self, command: Command, reply: Reply) -> None:
         if command.timer is not None:
             command.timer.cancel()
-        if not command.done():  # it may have passed its time limit
+        if command.result is None:  # it may have passed its time limit
             self._on_reply(self._caller, command, reply)
             callback = command.settle(reply)
             if callback is not None:

@@ -13,6 +13,7 @@ import click
 
 from .._version import __version__
 from .access import access_options, defaults_of
+from .agi import agi
 from .ask import action, command
 from .calls import calls
 from .describe import describe
@@ -95,7 +96,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
 
 LISTS = (calls, channels, peers, queues, top)
-for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, demo):
+for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, agi, demo):
     cli.add_command(one)
 
 

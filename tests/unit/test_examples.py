@@ -10,7 +10,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -21,12 +21,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from programs import PATIENCE, ROOT, Launcher, Program
 
 from ami_client import Reactor
-from ami_client.testing import FakeAsterisk, SimulatedReactor
+from ami_client.testing import FakeAsterisk, FakeCaller, SimulatedReactor
 
 EXAMPLES = ROOT / "examples"
 
 #: Those that run until somebody stops them.
-DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot"]
+DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot", "ivr"]
 
 
 @pytest.fixture
@@ -326,3 +326,24 @@ def test_the_web_application_ends_with_a_logoff() -> None:
             assert pbx.received_actions[-1] == "Logoff"
 
     asyncio.run(main())
+
+
+def test_the_telephone_line_tells_a_balance_and_notes_the_call(
+    start: Any, pbx: FakeAsterisk, reactor: Reactor, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as database, database:
+        database.execute("CREATE TABLE accounts (number INTEGER PRIMARY KEY, balance INTEGER)")
+        database.execute("INSERT INTO accounts VALUES (42, 1000)")
+    program = start("ivr", pbx.url, "calls.db")
+    run_until_received(pbx, reactor, "Login")
+    customer = pbx.start_agi(FakeCaller(number="101", digits="142#"))
+    program.until("101: balance\n")
+    hasty = FakeCaller(number="102")
+    hasty.hang_up_at(2)
+    pbx.start_agi(hasty)
+    program.until("102: none, hung up\n")
+    assert program.end(signal.SIGTERM) == 0
+    assert ["SAY", "NUMBER", "1000", ""] in customer.commands
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+        stored = database.execute("SELECT caller, wish, hung_up FROM calls ORDER BY 1").fetchall()
+    assert stored == [("101", "balance", 0), ("102", "none", 1)]

@@ -1,0 +1,142 @@
+"""``agi serve``: a handler of yours as a FastAGI server."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable, Optional
+
+import click
+
+from .failures import CommandError, Status
+from .output import Output
+from .taping import address
+
+if TYPE_CHECKING:
+    from ..agi import FastAGI
+
+Handler = Callable[..., object]
+DEFAULT_PORT = 4573
+
+
+@click.group(short_help="Serve calls that the dialplan gives away (FastAGI).", no_args_is_help=False)
+def agi() -> None:
+    """Calls that the dialplan gives to a program of yours.
+
+    \b
+    Example:
+      ami-client agi serve ivr:start --listen 127.0.0.1:4573
+    """
+
+
+def where(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, int]:
+    """Read ``[HOST:]PORT``, or ``unix:PATH``, whose port is 0."""
+    if text.startswith("unix:"):
+        return text, 0
+    return address(text)
+
+
+@agi.command(short_help="Give each call to a function.")
+@click.argument("handler", metavar="MODULE:HANDLER")
+@click.option(
+    "-l",
+    "--listen",
+    metavar="[HOST:]PORT",
+    callback=where,
+    default=f"127.0.0.1:{DEFAULT_PORT}",
+    show_default=True,
+    help="Where Asterisk connects to, or unix:PATH.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Run the handler in at most N threads, with a blocking call.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log each call's end as well as errors.")
+def serve(handler: str, listen: tuple[str, int], threads: Optional[int], verbose: bool) -> None:
+    """Listen as a FastAGI server and give each call to HANDLER of the Python module MODULE.
+
+    The module is looked for in the current directory too. A coroutine function runs on asyncio's loop, with --threads
+    a plain function in a thread, and else with callbacks. Ends after Ctrl-C.
+
+    \b
+    Examples:
+      ami-client agi serve ivr:start
+      ami-client agi serve ivr:start --listen 0.0.0.0:4573 --threads 20
+    """
+    function = find(handler)
+    log = logging.StreamHandler()
+    log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("ami_client")
+    logger.addHandler(log)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        with suppress(KeyboardInterrupt):
+            (_serve_coroutine if inspect.iscoroutinefunction(function) else _serve)(function, listen, threads, handler)
+    except OSError as error:
+        raise CommandError(f"cannot listen: {error.strerror or error}", Status.USAGE) from None
+    finally:
+        logger.removeHandler(log)
+
+
+def find(name: str) -> Handler:
+    """The function ``module:name``. Raises CommandError if there is none."""
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise CommandError(f"{name!r} is not MODULE:HANDLER, such as ivr:start", Status.USAGE)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: object = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0] and error.name != module:
+            raise
+        raise CommandError(f"there is no module {module!r} here", Status.USAGE) from None
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise CommandError(f"module {module!r} has no {attribute!r}", Status.USAGE)
+        found = getattr(found, part)
+    if not callable(found):
+        raise CommandError(f"{name} is no function, but {type(found).__name__}", Status.USAGE)
+    return found
+
+
+def _serve(function: Handler, listen: tuple[str, int], threads: Optional[int], name: str) -> None:
+    from ..agi import FastAGI
+    from ..reactor import Reactor
+
+    with Reactor() as reactor, FastAGI(*listen, reactor=reactor, threads=threads) as server:
+        _announce(server, function, name)
+        reactor.run()
+
+
+def _serve_coroutine(function: Handler, listen: tuple[str, int], threads: Optional[int], name: str) -> None:
+    import asyncio
+
+    from ..agi import FastAGI
+
+    async def main() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        with FastAGI(*listen, reactor=loop, threads=threads) as server:
+            _announce(server, function, name)
+            loop.add_signal_handler(signal.SIGINT, stopped.set)
+            await stopped.wait()
+
+    asyncio.run(main())
+
+
+def _announce(server: FastAGI, function: Handler, name: str) -> None:
+    try:
+        server.on("start", function)
+    except TypeError as error:
+        raise CommandError(str(error), Status.USAGE) from None
+    logger = logging.getLogger("ami_client")
+    server.on("end", lambda call: logger.info("%s: %s", call.channel, call.error or "handed back"))
+    place = server.host if server.port is None else f"agi://{server.host}:{server.port}"
+    Output().line(f"serving {name} at {place}; Ctrl-C ends it")

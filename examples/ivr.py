@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""A telephone line that tells account balances, with SQLite.
+
+ivr.py                 three callers of the embedded server, accounts in memory
+ivr.py URL [FILE]      takes the calls that your dialplan gives to AGI(agi:async), accounts in FILE, bank.db if none is
+                       given, until Ctrl-C; AMI_URL does as well
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from typing import Optional
+
+from ami_client import Connection, LoginRefused, Pool
+from ami_client.agi import AsyncAGI, Call
+from ami_client.testing import FakeAsterisk, FakeCaller
+
+
+class Bank:
+    """Accounts, and what callers did."""
+
+    def __init__(self, file: str) -> None:
+        self._database = sqlite3.connect(file)
+        self._database.execute("CREATE TABLE IF NOT EXISTS accounts (number INTEGER PRIMARY KEY, balance INTEGER)")
+        self._database.execute("CREATE TABLE IF NOT EXISTS calls (caller TEXT, wish TEXT, hung_up INTEGER)")
+
+    def open(self, number: int, balance: int) -> None:
+        with self._database:
+            self._database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (number, balance))
+
+    def balance(self, number: int) -> Optional[int]:
+        row = self._database.execute("SELECT balance FROM accounts WHERE number = ?", (number,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def note(self, caller: str, wish: str, hung_up: bool) -> None:
+        with self._database:
+            self._database.execute("INSERT INTO calls VALUES (?, ?, ?)", (caller, wish, hung_up))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class Line:
+    """What callers hear."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+
+    async def start(self, call: Call) -> None:
+        """One call, from its beginning to its end."""
+        wish = "none"
+        try:
+            await call.answer()
+            entry = await call.menu("bank-welcome", {"1": "balance", "2": "message"}, timeout=5, retries=1)
+            wish = str(entry.value or "operator")
+            if wish == "balance":
+                await self.tell_balance(call)
+            elif wish == "message":
+                await call.record(f"message-{call.uniqueid}", silence=5)
+            else:
+                await call.set_variable("QUEUE", "operators")  # the dialplan goes on with it
+        finally:  # at the hangup too, which cancels what is awaited
+            caller = call.env["agi_callerid"]
+            self._bank.note(caller, wish, call.hung_up)
+            print(f"{caller}: {wish}{', hung up' if call.hung_up else ''}")
+
+    async def tell_balance(self, call: Call) -> None:
+        entry = await call.read_number("bank-account", max_digits=4, timeout=5)
+        balance = None if entry.value is None else self._bank.balance(int(entry.digits))
+        if balance is None:
+            await call.stream_file("bank-unknown")
+        else:
+            await call.say_number(balance)
+
+
+async def main(url: str, bank: Bank) -> None:
+    """Take calls until a signal comes."""
+    loop = asyncio.get_running_loop()
+    pool = Pool(reactor=loop, events="agi,call", reconnect=2)
+    agi = AsyncAGI(pool)
+    agi.on("start", Line(bank).start)
+    ended = loop.create_future()
+
+    @pool.on("disconnect")
+    def on_disconnect(conn: Connection) -> None:
+        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+            ended.set_exception(SystemExit(str(conn.error)))
+
+    def leave() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave)
+    pool.get_connection(url)
+    try:
+        await ended
+    finally:
+        agi.close()  # hands calls back, so it goes before the pool
+        pool.finish(graceful=True)
+
+
+async def rehearse(bank: Bank) -> None:
+    """Three callers: a customer, one who presses nothing, one who hangs up."""
+    bank.open(1234, 560)
+    with FakeAsterisk(asyncio.get_running_loop()) as pbx:
+
+        def call() -> None:
+            customer = pbx.start_agi(FakeCaller(number="101", digits="11234"))
+            silent = pbx.start_agi(FakeCaller(number="102"))
+            hasty = FakeCaller(number="103", digits="1")
+            hasty.hang_up_at(3)
+            pbx.start_agi(hasty)
+            pbx.play([(0.1, lambda: report(customer, silent)), (0.1, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+
+        def report(customer: FakeCaller, silent: FakeCaller) -> None:
+            print(f"the customer heard {customer.commands[-2]}")
+            print(f"the dialplan goes on with {silent.variables}")
+
+        pbx.play([(0.05, call)])
+        await main(pbx.url, bank)
+
+
+if __name__ == "__main__":
+    url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("AMI_URL")
+    bank = Bank((sys.argv[2] if len(sys.argv) > 2 else "bank.db") if url else ":memory:")
+    asyncio.run(main(url, bank) if url else rehearse(bank))
+    bank.close()

@@ -40,13 +40,15 @@ class CallEvents:
             raise ValueError(f"calls have no event {name!r}{hint}")
         if cb is None:
             return lambda handler: self.on(name, handler)
-        self._check(name, cb)
-        self._handlers.setdefault(name, []).append(cb)
+        self._bind(name, cb)
         return cb
 
-    def _check(self, name: str, cb: Handler) -> None:
+    def _bind(self, name: str, cb: Handler) -> None:
         require_callable(cb, f"a handler of {name!r}", self.events[name])
+        self._handlers.setdefault(name, []).append(cb)
 
     def _emit(self, name: str, *args: object) -> None:
-        for handler in tuple(self._handlers.get(name, ())):
-            call_guarded(handler, *args)
+        handlers = self._handlers.get(name)
+        if handlers is not None:
+            for handler in tuple(handlers):
+                call_guarded(handler, *args)

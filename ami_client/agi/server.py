@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, cast, overload
 
-from ..callbacks import Arguments, callback_name, logger
+from ..callbacks import Arguments, callback_name, logger, require_callable
 from ..options import seconds
 from .call import Call
 from .errors import CallEnded
@@ -57,6 +57,7 @@ class CallServer(CallEvents):
         self._idle_timeout = seconds("idle_timeout", idle_timeout)
         self._threads = None if threads is None else Threads(threads)
         self._routes: list[Route] = []
+        self._start: Optional[Callable[[Call], object]] = None
         self._calls: set[Call] = set()
         self._tasks: dict[Call, asyncio.Task[None]] = {}
         self._cancelled: set[asyncio.Task[None]] = set()  # and not done yet
@@ -87,22 +88,31 @@ class CallServer(CallEvents):
         if handler is None:
             Route(path, self.route)  # a malformed path raises in its own line
             return partial(self.route, path)
-        self._check("start", handler)
-        self._routes.append(Route(path, handler))
+        self._routes.append(Route(path, self._taker(handler)))
         return handler
 
-    def _check(self, name: str, cb: Handler) -> None:
-        if name == "start" and _is_coroutine_function(cb):
+    def _bind(self, name: str, cb: Handler) -> None:
+        if name != "start":
+            super()._bind(name, cb)
+        elif self._start is not None:
+            raise ValueError("there is a handler of 'start' already; routes give calls to different ones")
+        else:
+            self._start = self._taker(cb)
+
+    def _taker(self, handler: Handler) -> Callable[[Call], object]:
+        """What gives a call to a handler. Raises TypeError if it cannot be called."""
+        if _is_coroutine_function(handler):
             if not _is_asyncio(self._loop):
                 raise TypeError(
-                    f"{callback_name(cb)} is a coroutine function, and this loop cannot run one: "
+                    f"{callback_name(handler)} is a coroutine function, and this loop cannot run one: "
                     "give an asyncio loop as the reactor"
                 )
-            inspect.signature(cb).bind(None)  # raises TypeError
-        else:
-            super()._check(name, cb)
+            inspect.signature(handler).bind(None)  # raises TypeError
+            return partial(self._run_task, handler)
+        require_callable(handler, "a handler of calls", CALL)
+        return partial(self._run if self._threads is None else self._run_thread, handler)
 
-    def _handler_of(self, call: Call) -> Optional[Handler]:
+    def _taker_of(self, call: Call) -> Optional[Callable[[Call], object]]:
         if self._routes:
             path = call.path
             for route in self._routes:
@@ -110,31 +120,32 @@ class CallServer(CallEvents):
                 if params is not None:
                     call.params.update(params)
                     return route.handler
-        handlers = self._handlers.get("start")
-        return handlers[0] if handlers else None
+        return self._start
 
     # -- a call's life
 
     def _begin(self, call: Call) -> None:
         """Give a call to its handler, or back to the dialplan."""
         self._calls.add(call)
-        handler = self._handler_of(call)
-        if handler is None:
+        take = self._taker_of(call)
+        if take is None:
             logger.warning("nobody takes the call of %s, path %s: it is handed back", call.channel, call.path)
             call.finish()
             return
         if self._sweeper is None and self._idle_timeout is not None:
             self._sweep_later(self._idle_timeout)
-        if _is_coroutine_function(handler):
-            call._hold()
-            loop = cast("asyncio.AbstractEventLoop", self._loop)
-            # The task is kept until it is done: asyncio itself does not keep it.
-            self._tasks[call] = loop.create_task(self._await(handler, call))
-        elif self._threads is not None:
-            call._hold()
-            self._threads.run(partial(self._run_in_thread, handler, call))
-        else:
-            self._run(handler, call)
+        take(call)
+
+    def _run_task(self, handler: Handler, call: Call) -> None:
+        call._hold()
+        loop = cast("asyncio.AbstractEventLoop", self._loop)
+        # The task is kept until it is done: asyncio itself does not keep it.
+        self._tasks[call] = loop.create_task(self._await(handler, call))
+
+    def _run_thread(self, handler: Handler, call: Call) -> None:
+        assert self._threads is not None
+        call._hold()
+        self._threads.run(partial(self._run_in_thread, handler, call))
 
     def _run(self, handler: Handler, call: Call) -> None:
         try:

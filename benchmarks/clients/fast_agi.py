@@ -1,7 +1,7 @@
 """FastAGI servers at work: ``python -m benchmarks.clients.fast_agi SERVER CALLS``.
 
 Each call is answered, gets a variable set and read, a file played and digits read. The first line of the output is the
-port. When so many calls are over, another has the processor time in seconds, and how many replies were as they should be.
+port. When so many calls are over, another has the processor time in seconds, and how many replies were right.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ class Desk:
     def __init__(self, way: str, sim: SimulatedReactor, **options: Any) -> None:
         self.sim = sim
         self.way = way
+        self._served = False
         self.calls: list[Call] = []
         self.replies: list[Reply] = []
         self.ends: list[Call] = []
@@ -36,6 +37,7 @@ class Desk:
 
     def serve(self, handler: Optional[Callable[[Call], object]] = None) -> None:
         """Give calls to a handler, or to one that keeps them in ``calls``."""
+        self._served = True
         self.agi.on("start", handler or self.calls.append)
 
     def dial(self, caller: Optional[FakeCaller] = None) -> FakeCaller:
@@ -50,7 +52,8 @@ class Desk:
 
     def take(self, caller: Optional[FakeCaller] = None) -> tuple[Call, FakeCaller]:
         """Let a caller come in, and return the call that nobody does anything with."""
-        self.serve()
+        if not self._served:
+            self.serve()
         caller = self.dial(caller)
         return self.calls[-1], caller
 

@@ -319,11 +319,17 @@ def test_a_malformed_path_raises(path: str) -> None:
 
 @for_each(
     ("name", "handler", "kind"),
-    [("strat", print, ValueError), ("start", 3, TypeError), ("hangup", lambda: None, TypeError)],
+    [("begin", print, ValueError), ("start", 3, TypeError), ("hangup", lambda: None, TypeError)],
 )
 def test_a_wrong_handler_raises_at_once(name: str, handler: object, kind: type[Exception]) -> None:
     with SimulatedReactor() as sim, pytest.raises(kind):
         Desk("fast", sim).agi.on(name, handler)  # type: ignore[call-overload]
+
+
+def test_a_call_has_one_handler(desk: Desk) -> None:
+    desk.serve()
+    with pytest.raises(ValueError, match="a handler of 'start' already"):
+        desk.serve()
 
 
 def test_a_handler_that_raises_is_logged_and_the_call_handed_back(desk: Desk, expect_log: ExpectLog) -> None:

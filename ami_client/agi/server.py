@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, cast, overload
 
@@ -181,7 +182,8 @@ class CallServer(CallEvents):
         except BaseException:
             _log_raised(handler, call)
         finally:
-            self._loop.call_soon_threadsafe(self._release, call)
+            with suppress(RuntimeError):  # the loop is closed, and with it the call
+                self._loop.call_soon_threadsafe(self._release, call)
 
     def _release(self, call: Call) -> None:
         call._release()

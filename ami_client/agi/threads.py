@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .call import Call, Facts
+from .errors import CallEnded
 from .menus import Entry, Menus, Script
 from .protocol import Argument, Reply, command_line
 
@@ -83,7 +84,10 @@ class BlockingCall(Facts, Menus[Reply, Entry]):
             came.set()
 
         command, limit = self._call._prepare(text, answered, time_limit, returns_value)
-        self._loop.call_soon_threadsafe(self._call._submit, command, limit)
+        try:
+            self._loop.call_soon_threadsafe(self._call._submit, command, limit)
+        except RuntimeError:
+            raise CallEnded("the loop is closed, and with it the call") from None
         came.wait()
         error = replies[0].error
         if error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -300,3 +301,27 @@ def test_an_await_that_is_given_up_takes_its_command_along(asyncio_loop: asyncio
     assert [words[0] for words in found[0].commands] == ["EXEC"]
     assert sorted(seen) == ["HungUp", "end"]
     asyncio_loop.close()
+
+
+def test_a_thread_whose_loop_is_closed_is_told_so() -> None:
+    reactor = Reactor()
+    began, closed, raised = threading.Event(), threading.Event(), threading.Event()
+
+    def start(call: BlockingCall) -> None:
+        began.set()
+        closed.wait(10)
+        with pytest.raises(CallEnded):
+            call.answer()
+        raised.set()
+
+    agi = FastAGI(None, reactor=reactor, threads=1)
+    agi.on("start", start)
+    FakeCaller().dial(agi)
+    while not began.is_set():
+        reactor.run_once(0.01)
+    agi.close()
+    while reactor.run_once(0):
+        pass
+    reactor.close()
+    closed.set()
+    assert raised.wait(10)

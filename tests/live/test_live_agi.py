@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -15,6 +16,7 @@ from servers import AsteriskServer
 from ami_client import Connection, ConnectionLost, Packet, Pool
 from ami_client.agi import AsyncAGI, Call, CallEnded, CommandFailed, FastAGI, HungUp, Reply
 from ami_client.agi.commands import Commands
+from ami_client.testing import CallRecorder, CallRecording, ReplayingCaller, SimulatedReactor
 
 WAYS = ("async", "fast")
 Say = Callable[[Call, Any], Any]
@@ -545,3 +547,30 @@ def test_threads(asterisk: AsteriskServer) -> None:
                 client.conn.originate(params, client.once("Originate"))
             client.until(lambda: len(ends) == 10)
             assert heard == [True] * 10
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_real_call_is_recorded_and_said_again(client: Client, way: str, tmp_path: Path) -> None:
+    assert client.conn.connected
+
+    def dialplan(call: Call) -> None:
+        call.answer()
+        call.get_full_variable("${LEN(abc)}", lambda call, reply: call.set_variable("A", reply.data or ""))
+        call.command("BOGUS")
+        call.get_data("beep", lambda call, reply: call.finish(), timeout=0.1)
+
+    desk = Desk(client, way)
+    recorder = CallRecorder(desk.agi)
+    desk.handler = dialplan
+    desk.call()
+    client.until(lambda: recorder.recordings)
+    recorder.recordings[0].save(tmp_path / "call.json")
+    desk.close()
+    with SimulatedReactor() as sim:
+        agi = FastAGI(None, reactor=sim)
+        agi.on("start", dialplan)
+        caller = ReplayingCaller(CallRecording.load(tmp_path / "call.json"))
+        caller.dial(agi)
+        sim.settle()
+        caller.verify()
+        assert caller.ended

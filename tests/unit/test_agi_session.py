@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Callable
 
@@ -394,3 +396,43 @@ def test_a_dead_channel_is_a_hangup_even_if_the_dialplan_does_not_tell(sim: Simu
     call.answer(desk.note)
     assert desk.results() == ["HungUp"]
     assert desk.hangups == desk.ends == [call]
+
+
+def test_an_interrupt_in_a_callback_loses_no_other(desk: Desk) -> None:
+    call, caller = desk.take()
+    caller.on("EXEC", None)
+
+    def interrupted(call: Call, reply: Reply) -> None:
+        raise KeyboardInterrupt
+
+    call.exec("Wait", 600, cb=desk.note)
+    call.noop(interrupted)
+    call.noop(desk.note)
+    desk.sim.settle()
+    with pytest.raises(KeyboardInterrupt):
+        call.close()
+    assert desk.results() == ["CallEnded", "CallEnded"]
+    assert desk.ends == [call]
+
+
+def test_nothing_is_left_of_calls_that_are_over(desk: Desk) -> None:
+    found: list[weakref.ref[Call]] = []
+
+    def start(call: Call) -> None:
+        found.append(weakref.ref(call))
+        call.menu("welcome", {"1": "one"}, retries=0)
+        call.noop(time_limit=3600)
+        call.finish()
+
+    desk.serve(start)
+    for number in range(10):
+        caller = FakeCaller()
+        if number % 2:
+            caller.hang_up_at(1)
+        desk.dial(caller)
+    desk.sim.run_for(2)
+    assert len(desk.ends) == len(found) == 10
+    desk.ends.clear()
+    desk.hangups.clear()
+    gc.collect()
+    assert [one() for one in found if one() is not None] == []

@@ -195,13 +195,18 @@ class LiveCall:
                 first = self.caller[1].channel if self.caller else ""
                 return tuple(party for key, party in self.seen.items() if key in self.heard or party.channel == first)
             return tuple(self.seen.values())
-        present = [one for one in self.channels.values() if not one.is_internal]
-        if len(present) > 1:
-            present.sort(key=lambda one: one.birth)
-        return tuple(one.as_party() for one in present)
+        return tuple(one.as_party() for one in self.by_age() if not one.is_internal)
+
+    def by_age(self) -> list[LiveChannel]:
+        """Its channels, the eldest first: not as they were heard of."""
+        channels = list(self.channels.values())
+        if len(channels) > 1:
+            channels.sort(key=lambda one: one.birth)
+        return channels
 
     def record(self, ended: Optional[float] = None, reason: str = "") -> Call:
-        bridges = dict.fromkeys(one.bridge.id for one in self.channels.values() if one.bridge is not None)
+        channels = self.by_age()
+        bridges = dict.fromkeys(one.bridge.id for one in channels if one.bridge is not None)
         return Call(
             self.server,
             self.id,
@@ -214,6 +219,6 @@ class LiveCall:
             self.answered,
             ended,
             reason,
-            tuple(one.name for one in self.channels.values()),
+            tuple(one.name for one in channels),
             tuple(bridges),
         )

@@ -240,6 +240,29 @@ def test_channels(ami: Ami) -> None:
     assert {one["Channel"] for one in ami("channels", "--json").objects} == set(rows)
 
 
+def test_calls(ami: Ami) -> None:
+    assert ami("calls").out == "0 calls\n"
+    channel = ami.call()
+    said = ami("calls")
+    assert (said.status, said.err) == (0, "")
+    assert said.rows[0] == ["STATE", "DURATION", "CALLER", "WITH", "QUEUE", "CHANNELS"]
+    assert (said.rows[1][0], said.rows[1][2], said.rows[1][5]) == ("Up", channel, "2")
+    assert said.lines[-1] == "1 call"
+    (call,) = ami("calls", "--json").objects
+    assert set(call["channels"]) == {channel, channel.replace(";1", ";2")}
+    assert (call["parties"], call["caller"]) == ([], None)  # both lead to nobody
+
+
+def test_calls_are_followed(ami: Ami) -> None:
+    following = ami.start("calls", "--follow", "--json", "-t", "5")
+    ami.call()
+    ami.hang_up_all()
+    said = following.finish()
+    assert (said.status, said.err) == (0, "")
+    assert [one["event"] for one in said.objects] == ["call_new", "call_ended"]
+    assert said.objects[-1]["call"]["reason"] == "completed"
+
+
 def test_peers(ami: Ami) -> None:
     said = ami("peers")
     assert (said.status, said.err) == (0, "")

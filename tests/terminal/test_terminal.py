@@ -152,6 +152,19 @@ def test_top(terminal: Terminal, pbx: Pbx) -> None:
     assert_left_as_it_was(terminal, "q")
 
 
+def test_top_moves_with_events(terminal: Terminal, pbx: Pbx) -> None:
+    start_top(terminal, pbx)
+    asked = len(pbx.server.requests("CoreShowChannels"))
+    channel = {"Channel": "PJSIP/alice-1", "Uniqueid": "9.1", "Linkedid": "9.1", "ChannelState": "4"}
+    pbx.do(pbx.server.push, {"Event": "Newchannel", "Privilege": "call,all", "CallerIDNum": "101", **channel})
+    terminal.wait("^PJSIP/alice-1 +Ring ")
+    terminal.wait("^3 channels, 2 calls")
+    pbx.do(pbx.server.push, {"Event": "Hangup", "Privilege": "call,all", "Cause": "16", **channel})
+    terminal.wait("^2 channels, 1 call")
+    assert len(pbx.server.requests("CoreShowChannels")) == asked
+    assert_left_as_it_was(terminal, "q")
+
+
 def test_top_follows_the_size(terminal: Terminal, pbx: Pbx) -> None:
     text = start_top(terminal, pbx)
     assert "Application" in text
@@ -214,8 +227,10 @@ def test_top_survives_the_server(terminal: Terminal, pbx: Pbx) -> None:
     start_top(terminal, pbx)
     pbx.do(pbx.server.close)
     terminal.wait("connecting again")
+    assert "2 channels, 1 call" in terminal.screen()  # as it was
     pbx.do(pbx.server.start)
     terminal.wait(r"\d ms$")
+    terminal.wait("^0 channels, 0 calls")
     terminal.press("q")
     assert terminal.status() == 0
 

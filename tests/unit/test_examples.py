@@ -207,8 +207,9 @@ def test_callers_who_left_while_the_link_was_down_are_counted(
 ) -> None:
     expect_log("WARNING: .*connecting again")
     event = {"Event": "QueueCallerJoin", **waiting(1, Position="1")}
-    loss: Any = [(5, lambda: simulated_pbx.push(event)), (6, simulated_pbx.drop), (20, Reactor.instance().stop)]
-    simulated_pbx.play(loss)
+    simulated_pbx.play(
+        [(5, lambda: simulated_pbx.push(event)), (6, simulated_pbx.drop), (20, Reactor.instance().stop)],
+    )
     load("queue_stats").main(simulated_pbx.url, str(tmp_path / "queues.db"))
     assert hours(tmp_path / "queues.db") == [("helpline", 0, 0, 0, 1)]
 

@@ -194,6 +194,7 @@ class Calls:
         cause = number(packet.get("cause", ""))
         if channel.dialled:
             channel.call.causes.append(cause)
+            del channel.call.causes[:-MAX_PAST]
         elif cause:
             channel.call.cause = cause
         self._remove(channel)
@@ -276,6 +277,9 @@ class Calls:
         for key in (younger.key, *younger.aliases):
             self._aliases[key] = elder
             elder.aliases.append(key)
+        for key in elder.aliases[:-MAX_PAST]:
+            self._aliases.pop(key, None)
+        del elder.aliases[:-MAX_PAST]
         self._end(younger, reason_of_merged(younger))
         return elder
 
@@ -333,7 +337,8 @@ class Calls:
 
     def _begin_to_talk(self, call: LiveCall, one: LiveChannel, two: LiveChannel) -> None:
         call.talking = (one.as_party(), two.as_party())
-        call.heard.update((one.key, two.key))
+        if len(call.heard) < MAX_PAST:
+            call.heard.update((one.key, two.key))
         call.has_talked = True
         if call.answered is None:  # of a call that a list shows nobody knows it: not before both were there
             call.answered = self.now if self._found is None else max(one.started, two.started)
@@ -486,7 +491,16 @@ class Calls:
             for other in list(bridge.channels.values()):
                 if other.call is not channel.call:
                     self._merge(other.call, channel.call)
+        self._confer_by_local(bridge)
         self.refresh(channel.call)
+
+    def _confer_by_local(self, bridge: LiveBridge) -> None:
+        """Who meets a Local channel in a bridge whose other half is in a conference already takes part there now."""
+        if bridge.speaks and len(bridge.channels) == 2:
+            for half in bridge.channels.values():
+                beyond = half.other.bridge if half.is_internal and half.other is not None else None
+                if half.other is not None and beyond is not None and beyond.is_conference:
+                    self._confer(half.other, beyond)
 
     def _put_in(self, channel: LiveChannel, bridge: LiveBridge) -> None:
         if channel.bridge is bridge:

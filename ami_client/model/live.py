@@ -10,7 +10,8 @@ from typing import Optional
 from .headers import birth, endpoint_of, is_internal
 from .records import Bridge, Call, Channel, Party
 
-# How many parties of a call are remembered after they have left: a queue may ring hundreds of telephones in turn.
+# How many parties of a call, and other things of its past, are remembered: a queue may ring hundreds of telephones in
+# turn, and some calls last for weeks.
 MAX_PAST = 100
 
 

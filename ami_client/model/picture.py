@@ -57,6 +57,7 @@ class Picture:
             "queuecallerleave": queues.caller_leave,
             "queuecallerabandon": queues.caller_abandon,
             "dialend": queues.dial_end,
+            "pickup": queues.pickup,
             "agentconnect": queues.agent_connect,
             "agentcomplete": queues.agent_complete,
             "attendedtransfer": queues.attended_transfer,

@@ -141,15 +141,23 @@ class Queues:
         """DialEnd: a member may have answered. That he leaves the queue comes next, and does not say so."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None and packet.get("dialstatus", "").upper() == "ANSWER":
-            caller.member = self._interface(caller.queue, packet)
+            caller.member = self._interface(caller.queue, packet, "dest")
 
-    def _interface(self, queue: LiveQueue, packet: Packet) -> str:
-        """The member whose telephone a DialEnd is about."""
-        device = endpoint_of(packet.get("destchannel", "")).lower()
+    def pickup(self, packet: Packet) -> None:
+        """Pickup: somebody answers in place of a member, and Asterisk counts it as that one's call."""
+        target = self._channel(packet.get("targetuniqueid", "").lower())
+        for caller in self._waiting.values():
+            channel = self._channel(caller.key)
+            if target is not None and channel is not None and channel.call is target.call:
+                caller.member = self._interface(caller.queue, packet, "target")
+
+    def _interface(self, queue: LiveQueue, packet: Packet, prefix: str) -> str:
+        """The member whose telephone an event is about."""
+        device = endpoint_of(packet.get(f"{prefix}channel", "")).lower()
         for interface, member in queue.members.items():
             if interface == device or interface.startswith(device + "/"):  # a Local channel's options follow
                 return member.interface
-        return endpoint_of(as_sent(packet).get("destchannel", ""))
+        return endpoint_of(as_sent(packet).get(f"{prefix}channel", ""))
 
     def agent_connect(self, packet: Packet) -> None:
         """AgentConnect: a member speaks with a caller, who may still stand in the queue."""

@@ -20,7 +20,7 @@ class Server:
 
     ``state`` is ``syncing`` (logged in, the lists are on their way), ``ready``, or ``stale`` (the link is lost: what
     the model has of this server is what was true at ``since``). ``since`` is when the state began. ``missing`` are the
-    lists that the user may not ask for: what they would tell is known only as far as events tell it.
+    lists that were refused, or did not come in time: what they would tell is known only as far as events tell it.
     """
 
     name: str

@@ -178,8 +178,11 @@ class _Followed:
     def sync(self, state: str) -> None:
         """Ask for all lists. Until they have come the state is as given."""
         self._waiting = []
-        self._lists, self._missing = {}, []
         self._picture.set_state(state, self._host.now())
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        self._lists, self._missing = {}, []
         for action in self._actions:
             self._ask(action)
         # Answers come in the order of the questions: this is the last one.
@@ -187,17 +190,20 @@ class _Followed:
 
     def _ask(self, action: str) -> None:
         def answered(conn: Connection, packet: Packet) -> None:
-            if packet.error is None and not packet.suspect:
+            if packet.error is None:
                 self._lists[action] = packet.events
             elif _is_empty(packet):
                 self._lists[action] = []
-            elif isinstance(packet.error, ActionFailed) and "permission" in packet.get("message", "").lower():
+            elif not _is_unknown(packet):
                 self._missing.append(action)
 
         self._conn.action(action, answered)
 
     def _synced(self, conn: Connection, packet: Packet) -> None:
         if self.is_over or not conn.connected:
+            return
+        if packet.error is not None:  # it is too busy to answer in time
+            self._ask_all()
             return
         lists, waiting = self._lists, self._waiting or []
         self._lists, self._waiting = {}, None
@@ -213,7 +219,7 @@ class _Followed:
         )
         picture.set_state(READY, now, tuple(self._missing))
         if self._missing:
-            logger.warning("the model of %s lacks what it may not ask for: %s", conn, ", ".join(self._missing))
+            logger.warning("the model of %s lacks the lists %s", conn, ", ".join(self._missing))
         if not was_ready:
             self._host.tell("ready", picture.server.name)
         for event, when in waiting:
@@ -265,6 +271,11 @@ class _Followed:
 def _is_empty(packet: Packet) -> bool:
     """Whether a server says in its own way that a list has no entries: "No endpoints found"."""
     return isinstance(packet.error, ActionFailed) and packet.get("message", "").lower().startswith("no ")
+
+
+def _is_unknown(packet: Packet) -> bool:
+    """Whether a server says that it has no such action: the module that has it is not loaded."""
+    return isinstance(packet.error, ActionFailed) and "unknown command" in packet.get("message", "").lower()
 
 
 class EventSync:

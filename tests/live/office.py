@@ -749,6 +749,76 @@ def conference(office: Office) -> None:
     office.carol.dialog.hang_up()
 
 
+@kind
+def blind_transfer_to_a_conference(office: Office) -> None:
+    office.carol.call("150").until("up")
+    connect(office)
+    office.bob.dialog.transfer("150")
+    office.until_event("BlindTransfer")
+    office.bob.dialog.hang_up()
+    office.until_bridged("alice", "carol")
+    office.pause(0.3)
+    office.alice.dialog.hang_up()
+    office.carol.dialog.hang_up()
+
+
+@kind
+def conference_that_calls_by_local(office: Office) -> None:
+    office.alice.call("150").until("up")
+    office.bob.answers()
+    office.originate("Local/102@office/n", Context="office", Exten="150", Priority=1)
+    office.bob.dialog.until("up")
+    office.pause(0.5)
+    office.bob.dialog.hang_up()
+    office.pause(0.3)
+    office.alice.dialog.hang_up()
+
+
+# -- what brings channels together in other ways
+
+
+@kind
+def bridged_by_action(office: Office) -> None:
+    office.alice.call("152").until("up")
+    office.carol.call("152").until("up")
+    one, two = office.channel_of("alice"), office.channel_of("carol")
+    office.client.ask("Bridge", {"Channel1": one, "Channel2": two})
+    office.until_bridged("alice", "carol")
+    office.pause(0.3)
+    office.alice.dialog.hang_up()
+    office.carol.dialog.hang_up()
+
+
+@kind
+def paged(office: Office) -> None:
+    office.bob.answers()
+    office.carol.answers()
+    office.alice.call("182").until("up")
+    office.pause(0.6)
+    office.alice.dialog.hang_up()
+
+
+@kind
+def listened_to(office: Office) -> None:
+    connect(office)
+    office.carol.call("183").until("up")
+    office.pause(0.3)
+    office.carol.dialog.hang_up()
+    office.pause(0.2)
+    office.alice.dialog.hang_up()
+
+
+@kind
+def picked_up_from_a_queue(office: Office) -> None:
+    office.alice.call("140").until("up")
+    office.bob.until_ringing()
+    office.pause(0.3)
+    office.dave.call("*8").until("up")
+    office.until_bridged("alice", "dave")
+    office.pause(0.3)
+    office.alice.dialog.hang_up()
+
+
 # -- queues
 
 

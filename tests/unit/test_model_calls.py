@@ -39,12 +39,14 @@ STORIES: dict[str, list[str]] = {
     "blind_transfer_by_callee": ["101: rings 101-102 blind rings 101-103 completed"],
     "blind_transfer_by_caller": ["101: rings 101-102 blind rings 102-103 completed"],
     "blind_transfer_to_a_busy_one": ["101: rings 101-102 blind rings completed"],
+    "blind_transfer_to_a_conference": ["103: completed", "101: rings 101-102 blind 103-101 completed"],
     "blind_transfer_to_a_group": ["101: rings 101-102 blind rings 101-104 completed"],
     "blind_transfer_to_a_queue": ["101: rings 101-102 blind in support rings 101-103 completed"],
     "blonde_transfer": ["102: rings cancelled", "101: rings 101-102 held attended rings 101-103 completed"],
     "blonde_transfer_by_feature": ["101: rings 101-102 held rings attended 101-103 completed"],
     "blonde_transfer_not_answered": ["102: rings cancelled", "101: rings 101-102 held attended rings completed"],
     "both_redirected_to_a_conference": ["101: rings 101-102 101-102 completed"],
+    "bridged_by_action": ["103: completed", "101: 101-103 completed"],
     "busy": ["101: rings busy"],
     "call_limit": ["103: busy", "101: rings 101-102 completed"],
     "callback_by_application": ["101: rings 101-102 completed"],
@@ -58,6 +60,7 @@ STORIES: dict[str, list[str]] = {
     "click_to_call_not_answered": ["101: rings no-answer"],
     # A pair is told once: of the call that came to it.
     "conference": ["101: completed", "102: 101-102 completed", "103: 101-103 102-103 completed"],
+    "conference_that_calls_by_local": ["102: rings completed", "101: 101-102 completed"],
     "congested": ["101: rings congestion"],
     "dialplan_busy": ["101: busy"],
     "dialplan_congestion": ["101: congestion"],
@@ -69,6 +72,7 @@ STORIES: dict[str, list[str]] = {
     "group_answered_by_one": ["101: rings 101-103 completed"],
     "group_where_all_are_busy": ["101: rings busy"],
     "held": ["101: rings 101-102 held 101-102 held completed"],
+    "listened_to": ["103: completed", "101: rings 101-102 completed"],
     "local_group": ["101: rings 101-103 completed"],
     "local_kept": ["102: rings 102-101 completed"],
     "local_optimized": ["101: rings 101-102 completed"],
@@ -80,11 +84,14 @@ STORIES: dict[str, list[str]] = {
     "not_registered": ["101: unavailable"],
     "not_there": ["101: rings no-answer"],
     "one_after_the_other": ["101: rings 101-103 completed"],
+    # In the conference that this is, those who are called only listen; the model does not tell that.
+    "paged": ["101: rings 102-103 101-102 101-103 completed"],
     "parked_and_hung_up": ["101: held completed"],
     "parked_and_taken": ["103: completed", "101: rings 101-102 held 101-103 completed"],
     "parked_by_transfer": ["101: rings 101-102 blind held completed"],
     "parked_too_long": ["101: rings 101-102 blind held rings 101-102 completed"],
     "picked_up_at_a_number": ["103: completed", "101: rings 101-103 completed"],
+    "picked_up_from_a_queue": ["104: completed", "101: in support rings 101-104 completed"],
     "picked_up_in_a_group": ["103: completed", "101: rings 101-103 completed"],
     "queue_abandoned": ["101: in support rings abandoned"],
     "queue_answered": ["101: in support rings 101-103 completed"],
@@ -115,6 +122,11 @@ STORIES: dict[str, list[str]] = {
 QUEUES = {
     "attended_transfer_to_a_queue": [
         "support: 102 joined at 1, 1 wait",
+        "support: 101 left, answered by PJSIP/carol at 1, 0 wait",
+    ],
+    # Carol's telephone was the one that rang: Asterisk counts it as hers.
+    "picked_up_from_a_queue": [
+        "support: 101 joined at 1, 1 wait",
         "support: 101 left, answered by PJSIP/carol at 1, 0 wait",
     ],
     "queue_abandoned": ["support: 101 joined at 1, 1 wait", "support: 101 abandoned at 1, 0 wait"],

@@ -47,6 +47,7 @@ class Server:
         self.pool = network.pool(**{"timeout": None, **options})  # it bears silence
         self.lists: dict[str, Sequence[str]] = {}
         self.refused: set[str] = set()
+        self.unknown: set[str] = set()
         self.model = Model(self.pool, clock=lambda: 10_000.0 + network.clock.now)
         self.story = Story(self.model)
         self.told: list[str] = []
@@ -74,6 +75,8 @@ class Server:
             entries = self.lists.get(action, ())
             if action in self.refused:
                 self.say(f"Response: Error|ActionID: {action_id}|Message: Permission denied")
+            elif action in self.unknown:
+                self.say(f"Response: Error|ActionID: {action_id}|Message: Invalid/unknown command: {action}.")
             elif action == "Ping":
                 self.say(f"Response: Success|ActionID: {action_id}|Ping: Pong")
             else:
@@ -241,15 +244,30 @@ def test_a_connection_that_was_there_before_the_model(network: Network) -> None:
 
 
 def test_a_list_that_is_refused_is_told_and_events_are_believed(server: Server, expect_log: ExpectLog) -> None:
-    expect_log(
-        "WARNING: the model of tcp://joe@192.0.2.1:5038 lacks what it may not ask for: BridgeList, CoreShowChannels"
-    )
+    expect_log("WARNING: the model of tcp://joe@192.0.2.1:5038 lacks the lists BridgeList, CoreShowChannels, SIPpeers")
     server.refused = {"CoreShowChannels", "BridgeList", "SIPpeers"}
     server.log_in()
     assert server.told == ["ready"]
     assert server.model.servers[SERVER].missing == ("BridgeList", "CoreShowChannels", "SIPpeers")
     server.say(f"Event: Newchannel|{ALICE}")
     assert list(server.model.calls) == ["1.1"]
+
+
+def test_modules_that_are_not_loaded_are_not_missed(server: Server) -> None:
+    server.unknown = {"SIPpeers", "QueueStatus"}
+    server.log_in()
+    assert server.model.servers[SERVER].missing == ()
+
+
+def test_a_server_that_is_too_busy_is_asked_again(network: Network) -> None:
+    server = Server(network, action_timeout=10)
+    server.log_in(answer=False)
+    server.say(f"Event: Newchannel|{ALICE}")
+    network.wait(11)
+    server.asked = server.questions()
+    assert server.told == []
+    server.answer()
+    assert server.told == ["ready", "new 1.1 new"]
 
 
 def test_a_reload_has_the_lists_asked_for_again(server: Server) -> None:

@@ -254,7 +254,12 @@ class Calls:
             call.queue = channel.queue
 
     def _move(self, channel: LiveChannel, linkedid: str) -> None:
-        """Asterisk says that a channel belongs to another call."""
+        """Asterisk says that a channel belongs to another call.
+
+        It goes over to an elder call and never to a younger one: what says so was made before, and came late.
+        """
+        if birth(linkedid) > birth(channel.linkedid):
+            return
         old, new = channel.call, self._call(linkedid)
         channel.linkedid = linkedid
         if new is old:
@@ -589,8 +594,24 @@ class Calls:
 
     # -- transfers, Local channels
 
+    def _mention(self, packet: Packet, *prefixes: str) -> None:
+        """Learn the channels that an event names: some began before anybody listened."""
+        for prefix in prefixes:
+            channel = self.learn(packet, prefix)
+            if channel is not None:
+                self.refresh(channel.call)
+
+    def parked_call(self, packet: Packet) -> None:
+        """ParkedCall and UnParkedCall. What is done by it bridges tell."""
+        self._mention(packet, "parkee", "retriever")
+
+    def agent(self, packet: Packet) -> None:
+        """AgentConnect and AgentComplete. What is done by it bridges tell."""
+        self._mention(packet, "", "dest")
+
     def blind_transfer(self, packet: Packet) -> None:
         """BlindTransfer."""
+        self._mention(packet, "transferer", "transferee")
         call = self.call_of(packet, "transferee") or self.call_of(packet, "transferer")
         if call is not None and _succeeded(packet):
             self.resumed.pop(call.key, None)
@@ -598,6 +619,7 @@ class Calls:
 
     def attended_transfer(self, packet: Packet) -> None:
         """AttendedTransfer: both calls of the one who transfers become one."""
+        self._mention(packet, "origtransferer", "secondtransferer", "transferee", "transfertarget")
         first, second = self.call_of(packet, "origtransferer"), self.call_of(packet, "secondtransferer")
         call = first or second or self.call_of(packet, "transferee")
         if call is None or not _succeeded(packet):

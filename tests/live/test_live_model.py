@@ -63,6 +63,8 @@ class Watched:
             self.settle()
             theirs, ours = self.theirs(), self.ours()
             together, calls = theirs.pop("together"), ours.pop("together")
+            if theirs["channels"]:  # 22 counts a call that was picked up while it lasts, and all others behind it
+                theirs.pop("counts"), ours.pop("counts")
             if theirs == ours:
                 break
         assert ours == theirs

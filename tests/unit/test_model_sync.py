@@ -125,6 +125,16 @@ def test_what_goes_on_at_the_login_is_known(server: Server) -> None:
     assert server.story.pairs == []  # they began before
 
 
+def test_who_is_on_hold_at_the_login_his_device_says(server: Server) -> None:
+    device = "Event: DeviceStateChange|Device: PJSIP/bob|State: ONHOLD"
+    listed = [*IN_A_CALL["PJSIPShowEndpoints"], "Event: EndpointList|ObjectName: bob|DeviceState: On Hold"]
+    server.lists = {**IN_A_CALL, "PJSIPShowEndpoints": listed, "DeviceStateList": [device]}
+    server.log_in()
+    assert server.told == ["new 1.1 held", "ready"]
+    server.say(f"Event: Unhold|{BOB}")
+    assert server.model.calls["1.1"].state == "up"
+
+
 def test_what_comes_while_lists_are_on_their_way_is_applied_behind_them(server: Server) -> None:
     server.lists = IN_A_CALL
     server.log_in(answer=False)

@@ -106,8 +106,8 @@ class ModelCollector(Collector):
         ready = GaugeMetricFamily("ami_model_ready", "Whether what is known of the server is true", labels=["server"])
         calls = GaugeMetricFamily("ami_calls", "Calls that go on", labels=["server", "state"])
         endpoints = GaugeMetricFamily("ami_endpoints", "Telephones and trunks", labels=["server", "state"])
-        call_counts = Counter((one.server, one.state) for one in list(self._model.calls.values()))
-        endpoint_counts = Counter((one.server, one.state) for one in list(self._model.endpoints.values()))
+        call_counts = Counter((one.server, one.state) for one in self._model.calls.all())
+        endpoint_counts = Counter((one.server, one.state) for one in self._model.endpoints.all())
         for name, server in servers.items():
             ready.add_metric([name], server.state == "ready")
             for state in CALL_STATES:
@@ -138,7 +138,7 @@ class ModelCollector(Collector):
         """Queues by the labels that they are shown under."""
         found: dict[tuple[str, str], list[Queue]] = {}
         counts: Counter[str] = Counter()
-        for queue in sorted(self._model.queues.values(), key=lambda one: one.name):
+        for queue in sorted(self._model.queues.all(), key=lambda one: one.name):
             counts[queue.server] += 1
             name = queue.name if counts[queue.server] <= MAX_QUEUES else OTHERS
             found.setdefault((queue.server, name), []).append(queue)

@@ -7,27 +7,31 @@ from typing import Callable, Generic, TypeVar, Union
 
 from .picture import Picture
 
+Live = TypeVar("Live")
 Record = TypeVar("Record")
 
 #: The name of a record; with several servers, or to be sure, the server's and the record's.
 Key = Union[str, tuple[str, str]]
 
 
-class Shown(Mapping[Key, Record], Generic[Record]):
-    """The records of one kind, read from the pictures whenever somebody looks.
+class Shown(Mapping[Key, Record], Generic[Live, Record]):
+    """The records of one kind, made of the pictures whenever somebody looks.
 
-    ``find(picture, name)`` is the record of that name, or None; ``names(picture)`` are all names.
+    ``table(picture)`` has what is kept, by the name in lower case: so a packet of a pool that folds may have it.
+    ``name(live)`` is the name as the server sent it, ``record(live)`` the record.
     """
 
     def __init__(
         self,
         pictures: Mapping[str, Picture],
-        names: Callable[[Picture], list[str]],
-        find: Callable[[Picture, str], Union[Record, None]],
+        table: Callable[[Picture], Mapping[str, Live]],
+        name: Callable[[Live], str],
+        record: Callable[[Live], Record],
     ) -> None:
         self._pictures = pictures
-        self._names = names
-        self._find = find
+        self._table = table
+        self._name = name
+        self._record = record
 
     def __getitem__(self, key: Key) -> Record:
         if isinstance(key, tuple):
@@ -37,21 +41,26 @@ class Shown(Mapping[Key, Record], Generic[Record]):
             name, pictures = key, list(self._pictures.values())
         else:
             raise KeyError(key)
-        found = [record for record in (self._find(picture, name) for picture in pictures) if record is not None]
+        found = [live for live in (self._table(picture).get(name.lower()) for picture in pictures) if live is not None]
         if len(found) > 1:
             raise KeyError(f"{name!r} is there at several servers: ask for (server, {name!r})")
         if not found:
             raise KeyError(key)
-        return found[0]
+        return self._record(found[0])
 
     def __iter__(self) -> Iterator[Key]:
         several = len(self._pictures) > 1
         for server, picture in list(self._pictures.items()):
-            for name in self._names(picture):
-                yield (server, name) if several else name
+            for live in list(self._table(picture).values()):
+                yield (server, self._name(live)) if several else self._name(live)
 
     def __len__(self) -> int:
-        return sum(len(self._names(picture)) for picture in list(self._pictures.values()))
+        return sum(len(self._table(picture)) for picture in list(self._pictures.values()))
 
     def __repr__(self) -> str:
         return f"<{len(self)} records>"
+
+    def all(self) -> list[Record]:
+        """All records. Unlike ``values()``, it may be called from any thread."""
+        tables = [list(self._table(picture).values()) for picture in list(self._pictures.values())]
+        return [self._record(live) for table in tables for live in table]

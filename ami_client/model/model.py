@@ -13,9 +13,11 @@ from ..packet import Packet
 from ..pool import Pool
 from ..reactor import Reactor
 from .headers import Event, as_packet
-from .mappings import Key, Shown
+from .live import LiveBridge, LiveCall, LiveChannel
+from .mappings import Shown
 from .picture import STALE, Picture
-from .records import Bridge, Call, Channel, Endpoint, Queue, Server, as_data
+from .queues import LiveQueue
+from .records import Endpoint, Server, as_data
 from .sync import OF_CALLS, OF_ENDPOINTS, OF_QUEUES, EventSync, Handlers, PoolSync
 
 if TYPE_CHECKING:
@@ -91,16 +93,17 @@ class Model(EventHandlers):
         self._pool = source if isinstance(source, Pool) else None
         self._tasks = None if self._pool is None else self._pool._tasks  # so handlers may be coroutine functions too
         self._sync = self._bind_to(source)
+        pictures = self._pictures
         #: By name.
-        self.channels: Mapping[Key, Channel] = Shown(self._pictures, _channel_names, _channel)
+        self.channels = Shown(pictures, lambda one: one.calls.names, lambda one: one.name, LiveChannel.record)
         #: By id.
-        self.bridges: Mapping[Key, Bridge] = Shown(self._pictures, _bridge_ids, _bridge)
+        self.bridges = Shown(pictures, lambda one: one.calls.bridges, lambda one: one.id, LiveBridge.record)
         #: By id, which is Asterisk's Linkedid.
-        self.calls: Mapping[Key, Call] = Shown(self._pictures, _call_ids, _call)
+        self.calls = Shown(pictures, lambda one: one.calls.calls, lambda one: one.id, LiveCall.record)
         #: By name.
-        self.queues: Mapping[Key, Queue] = Shown(self._pictures, _queue_names, _queue)
+        self.queues = Shown(pictures, lambda one: one.queues.queues, lambda one: one.name, LiveQueue.record)
         #: By device: ``PJSIP/alice``.
-        self.endpoints: Mapping[Key, Endpoint] = Shown(self._pictures, _endpoint_names, _endpoint)
+        self.endpoints = Shown(pictures, lambda one: one.endpoints.endpoints, lambda one: one.name, _as_it_is)
 
     def __repr__(self) -> str:
         return f"<Model of {len(self._pictures)} servers, {len(self.calls)} calls>"
@@ -127,11 +130,11 @@ class Model(EventHandlers):
             "version": SNAPSHOT_VERSION,
             "time": self._clock(),
             "servers": [as_data(one) for one in self.servers.values()],
-            "calls": [as_data(one) for one in self.calls.values()],
-            "queues": [as_data(one) for one in self.queues.values()],
-            "endpoints": [as_data(one) for one in self.endpoints.values()],
-            "channels": [as_data(one) for one in self.channels.values()],
-            "bridges": [as_data(one) for one in self.bridges.values()],
+            "calls": [as_data(one) for one in self.calls.all()],
+            "queues": [as_data(one) for one in self.queues.all()],
+            "endpoints": [as_data(one) for one in self.endpoints.all()],
+            "channels": [as_data(one) for one in self.channels.all()],
+            "bridges": [as_data(one) for one in self.bridges.all()],
         }
 
     # -- what happens
@@ -228,48 +231,5 @@ class Model(EventHandlers):
         return self._clock()
 
 
-# What the mappings show of one picture. Names compare without case, as a packet of a pool that folds may have it.
-
-
-def _channel_names(picture: Picture) -> list[str]:
-    return [one.name for one in list(picture.calls.channels.values())]
-
-
-def _channel(picture: Picture, name: str) -> Optional[Channel]:
-    found = picture.calls.names.get(name.lower())
-    return None if found is None else found.record()
-
-
-def _bridge_ids(picture: Picture) -> list[str]:
-    return [one.id for one in list(picture.calls.bridges.values())]
-
-
-def _bridge(picture: Picture, name: str) -> Optional[Bridge]:
-    found = picture.calls.bridges.get(name.lower())
-    return None if found is None else found.record()
-
-
-def _call_ids(picture: Picture) -> list[str]:
-    return [one.id for one in list(picture.calls.calls.values())]
-
-
-def _call(picture: Picture, name: str) -> Optional[Call]:
-    found = picture.calls.calls.get(name.lower())
-    return None if found is None else found.record()
-
-
-def _queue_names(picture: Picture) -> list[str]:
-    return [one.name for one in list(picture.queues.queues.values())]
-
-
-def _queue(picture: Picture, name: str) -> Optional[Queue]:
-    found = picture.queues.queues.get(name.lower())
-    return None if found is None else found.record()
-
-
-def _endpoint_names(picture: Picture) -> list[str]:
-    return [one.name for one in list(picture.endpoints.endpoints.values())]
-
-
-def _endpoint(picture: Picture, name: str) -> Optional[Endpoint]:
-    return picture.endpoints.endpoints.get(name.lower())
+def _as_it_is(endpoint: Endpoint) -> Endpoint:
+    return endpoint

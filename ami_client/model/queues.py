@@ -56,7 +56,7 @@ class LiveQueue:
         self.callers: list[LiveCaller] = []
         self.members: dict[str, Member] = {}
 
-    def caller(self, caller: LiveCaller, left: Optional[float] = None, outcome: str = WAITING) -> Caller:
+    def caller(self, caller: LiveCaller, position: int, left: Optional[float] = None, outcome: str = WAITING) -> Caller:
         """The record of one who waits, or waited until now."""
         return Caller(
             self.server,
@@ -65,7 +65,7 @@ class LiveQueue:
             caller.call,
             caller.number,
             caller.name,
-            self.callers.index(caller) + 1,
+            position,
             caller.joined,
             left,
             outcome,
@@ -73,7 +73,7 @@ class LiveQueue:
         )
 
     def record(self) -> Queue:
-        callers = tuple(self.caller(one) for one in self.callers)
+        callers = tuple(self.caller(one, place) for place, one in enumerate(list(self.callers), 1))
         return Queue(
             self.server,
             self.name,
@@ -85,6 +85,10 @@ class LiveQueue:
             callers,
             tuple(self.members.values()),
         )
+
+    def place(self, caller: LiveCaller) -> int:
+        """The position of one who waits."""
+        return self.callers.index(caller) + 1
 
 
 class Queues:
@@ -133,7 +137,7 @@ class Queues:
         place = number(sent.get("position", ""), len(queue.callers) + 1)
         queue.callers.insert(max(place - 1, 0), caller)
         self._waiting[key] = caller
-        self.tell("queue_joined", queue.record(), queue.caller(caller))
+        self.tell("queue_joined", queue.record(), queue.caller(caller, queue.place(caller)))
         if channel is not None and self._calls is not None:
             self._calls.wait_in(channel, queue.name)
 
@@ -190,7 +194,7 @@ class Queues:
 
     def _leave(self, caller: LiveCaller, outcome: str) -> None:
         queue = caller.queue
-        record = queue.caller(caller, self.now, outcome)
+        record = queue.caller(caller, queue.place(caller), self.now, outcome)
         queue.callers.remove(caller)
         del self._waiting[caller.key]
         self.tell("queue_abandoned" if outcome == ABANDONED else "queue_left", queue.record(), record)

@@ -113,3 +113,13 @@ def test_a_channel_is_renamed() -> None:
     assert story.model.calls["1.1"].parties[0].endpoint == "PJSIP/zoe"
     feed(story, ("Rename", {**ALICE, "Channel": "PJSIP/zoe-9", "Newname": "AsyncGoto/PJSIP/zoe-9<ZOMBIE>"}))
     assert story.model.calls["1.1"].parties == ()
+
+
+def test_a_hold_that_ends_because_of_a_transfer_is_no_talk() -> None:
+    story = feed(Story(), ("Newchannel", ALICE), ("Newchannel", BOB), enter(ALICE), enter(BOB), ("Hold", BOB))
+    feed(story, ("Unhold", BOB), leave(BOB, 1), leave(ALICE, 0))
+    story.model.feed("pbx", {"Event": "Nothing"}, when=1001.0)
+    assert story.pairs == [("101", "102")]
+    feed(story, enter(ALICE), enter(BOB), ("Hold", BOB), ("Unhold", BOB))
+    story.model.feed("pbx", {"Event": "Nothing"}, when=1001.0)
+    assert story.pairs == [("101", "102")] * 3

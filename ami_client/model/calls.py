@@ -422,8 +422,9 @@ class Calls:
         if caller is not None:
             self._relate(packet, caller, dialled)
         call = dialled.call
+        call.outcome = ""
         if call.dial_status:  # the next attempt
-            call.dial_status, call.outcome = "", ""
+            call.dial_status = ""
             call.causes.clear()
         if caller is not None and caller.call is not call:
             self.refresh(caller.call)
@@ -725,11 +726,18 @@ class Calls:
         for call in found.values():
             self.tell("call_new", call.record())
 
-    def end_all(self) -> None:
-        """The server is gone for good: all calls are lost."""
-        for channel in list(self.channels.values()):
+    def fully_booted(self, packet: Packet) -> None:
+        """FullyBooted, at each login and at the boot's end: what began before the server did is lost."""
+        uptime = packet.get("uptime")
+        if uptime is not None:
+            self.end_all(before=self.now - number(uptime) - 1)
+
+    def end_all(self, before: float = float("inf")) -> None:
+        """The server is gone: all calls that began before that time are lost."""
+        for channel in [one for one in self.channels.values() if one.started < before]:
             self._remove(channel, LOST)
-        self.bridges.clear()
+        for call in [one for one in self.lingering.values() if one.started < before]:
+            self._end(call, LOST)
 
 
 def _with_data(application: str, data: str) -> str:

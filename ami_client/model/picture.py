@@ -55,6 +55,7 @@ class Picture:
             "localoptimizationbegin": calls.local_optimization_begin,
             "localoptimizationend": calls.local_optimization_end,
             "hangup": calls.hangup,
+            "fullybooted": calls.fully_booted,
         }
         of_queues: dict[str, Apply] = {
             "queuecallerjoin": queues.caller_join,

@@ -76,7 +76,8 @@ class PoolSync:
             ("disconnect", self._disconnect),
             ("event_reload", self._reload),
             ("event_fullybooted", self._booted),
-            *((f"event_{name}", self._event) for name in events),
+            # After a restart the lists say what is left, and say it better.
+            *((f"event_{name}", self._event) for name in events if name != "fullybooted"),
         ]
         for name, cb in self._bound:
             pool.on(name, cb)

@@ -298,7 +298,7 @@ def test_a_fresh_look_ends_what_nobody_saw_ending(seed: int, one: int) -> None:
 HEADERS = """Event Channel Uniqueid Linkedid ChannelState DestChannel DestUniqueid DestLinkedid BridgeUniqueid
 BridgeType BridgeNumChannels Queue Interface Position Newname DialStatus Cause Variable Value LocalOneChannel
 LocalOneUniqueid LocalTwoChannel LocalTwoUniqueid Device State Peer Result OrigTransfererUniqueid
-SecondTransfererUniqueid TransfereeUniqueid EndpointName ContactStatus"""
+SecondTransfererUniqueid TransfereeUniqueid EndpointName ContactStatus Uptime"""
 VALUES = ["", "1", "2.3", "Local/1@x-0;1", "Local/1@x-0;2", "PJSIP/a-1", "-", "\u00e9", "9" * 400, "basic", "parking"]
 EVENT = st.dictionaries(st.sampled_from(HEADERS.split()), st.sampled_from(VALUES))
 

@@ -101,10 +101,31 @@ def test_what_comes_behind_a_hangup_brings_nobody_back() -> None:
     story.assert_nothing_is_left()
 
 
+def test_a_recording_through_a_restart() -> None:
+    story = feed(
+        Story(), ("Newchannel", ALICE), leave({**BOB, "Linkedid": "1.2"}, 1), hangup({**BOB, "Linkedid": "1.2"})
+    )
+    story.model.feed("pbx", {"Event": "FullyBooted", "Uptime": "500"}, when=1400.0)  # somebody logged in
+    assert story.ended == []
+    story.model.feed("pbx", {"Event": "FullyBooted", "Uptime": "5"}, when=1500.0)
+    assert story.calls == ["101: lost", "102: lost"]
+    story.assert_nothing_is_left()
+
+
 def test_a_name_that_comes_again_says_that_the_one_before_is_gone() -> None:
     story = feed(Story(), ("Newchannel", ALICE), ("Newchannel", {**ALICE, "Uniqueid": "1.9", "Linkedid": "1.9"}))
     assert story.calls == ["101: lost"]
     assert list(story.model.calls) == ["1.9"]
+
+
+def test_what_a_queue_said_holds_until_somebody_else_is_called() -> None:
+    dial = {**ALICE, **{f"Dest{name}": value for name, value in BOB.items()}}
+    queue = {**ALICE, "Variable": "QUEUESTATUS", "Value": "JOINEMPTY"}
+    story = feed(Story(), ("Newchannel", ALICE), ("VarSet", queue), hangup(ALICE))
+    assert story.calls == ["101: unavailable"]
+    story = feed(Story(), ("Newchannel", ALICE), ("VarSet", queue), ("DialBegin", dial))
+    feed(story, ("DialEnd", {**dial, "DialStatus": "BUSY"}), hangup(BOB, 17), hangup(ALICE, 17))
+    assert story.calls == ["101: busy"]
 
 
 def test_a_channel_is_renamed() -> None:

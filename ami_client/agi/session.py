@@ -6,7 +6,7 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
-from .._client.drain import drain
+from .._client.resume import resumed
 from ..callbacks import call_guarded
 from .errors import CallEnded, CommandTimeout, HungUp
 from .pending import Command
@@ -187,17 +187,13 @@ class Session:
 
     def _drain(self, error: AMIError) -> None:
         """Fail what is not sent yet."""
-        unsent = self._unsent
-        if not unsent:
-            return
+        unsent, self._unsent = self._unsent, deque()  # callbacks may submit more
+        self._fail_all(unsent, error)
 
-        def step() -> bool:
-            if unsent:
+    def _fail_all(self, unsent: deque[Command], error: AMIError) -> None:
+        with resumed(self._loop, self._fail_all, unsent, error):
+            while unsent:
                 self._tell(unsent.popleft(), failure(error))
-            return bool(unsent)
-
-        self._unsent = deque()  # callbacks may submit more
-        drain(self._loop, step)
 
     def _send(self, command: Command) -> None:
         self._sent[command.key] = command

@@ -143,7 +143,7 @@ class EventHandlers(EventEmitter, PHPNames):
 
         A glob is unbound by the same glob.
         """
-        for name in _as_names(names):
+        for name in self._resolve(names):
             for handler in self.listeners(name):
                 if cb is None or handler == cb:
                     self.remove_listener(name, handler)
@@ -224,7 +224,7 @@ class EventHandlers(EventEmitter, PHPNames):
         self, names: Names, cb: EventHandler, max_tasks: Optional[int], in_order: bool
     ) -> tuple[Sequence[str], EventHandler]:
         """The names as a sequence, and what is to be called. Raises as :meth:`bind`."""
-        checked = _as_names(names)
+        checked = self._resolve(names)
         for name in checked:
             if isinstance(name, str) and is_glob(name) and not _is_server_event(name):
                 raise ValueError(f"a glob is for names of server events, event_...; {name!r} is none")
@@ -244,6 +244,10 @@ class EventHandlers(EventEmitter, PHPNames):
             return checked, cb
         assert self._tasks is not None
         return checked, self._tasks.check(cb, "handler", max_tasks=1 if in_order else max_tasks)
+
+    def _resolve(self, names: Names) -> Sequence[str]:
+        """The names as they are bound."""
+        return [_as_name(name) for name in ((names,) if isinstance(names, (str, type)) else names)]
 
     def _arguments_of(self, name: str) -> Optional[Arguments]:
         """The arguments of a handler of that name; None if it may take any."""
@@ -342,10 +346,6 @@ def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: o
     if overrides(emitter, "emit", EventHandlers):
         return bool(guard(emitter.emit, event, *args, **kwargs))
     return emitter.emit(event, *args, **kwargs)
-
-
-def _as_names(names: Names) -> Sequence[str]:
-    return [_as_name(name) for name in ((names,) if isinstance(names, (str, type)) else names)]
 
 
 def _as_name(name: Name) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Union
 
 from ..callbacks import Arguments
-from ..emitter import EventHandlers
+from ..emitter import EventHandlers, Names
 from ..packet import Packet
 from ..pool import Pool
 from ..reactor import Reactor
@@ -139,9 +140,10 @@ class Model(EventHandlers):
 
     # -- what happens
 
+    def _resolve(self, names: Names) -> list[str]:
+        return [one for name in super()._resolve(names) for one in _known(name)]
+
     def _arguments_of(self, name: str) -> Arguments:
-        if name not in EVENTS:
-            raise ValueError(f"the model has no event {name!r}; it has {', '.join(EVENTS)}")
         return EVENTS[name]
 
     def changes(self, limit: int = 10_000) -> Changes:
@@ -229,6 +231,14 @@ class Model(EventHandlers):
     def now(self) -> float:
         """The clock's time. The model calls this itself."""
         return self._clock()
+
+
+def _known(name: str) -> list[str]:
+    """The events of that name, or that a glob means."""
+    found = fnmatch.filter(EVENTS, name)
+    if not found:
+        raise ValueError(f"the model has no event {name!r}; it has {', '.join(EVENTS)}")
+    return found
 
 
 def _as_it_is(endpoint: Endpoint) -> Endpoint:

@@ -286,6 +286,7 @@ class EventSync:
         self._host = host
         self._source = source
         self._names = [f"event_{name}" for name in events]
+        self._known: set[str] = set()
         for name in self._names:
             source.on(name, self._event)
 
@@ -296,4 +297,8 @@ class EventSync:
 
     def _event(self, source: object, packet: Packet) -> None:
         server = getattr(packet, "server", None) or str(source)
+        if server not in self._known:
+            self._known.add(server)
+            self._host.picture(server)
+            self._host.tell("ready", server)
         self._host.picture(server).feed(packet, self._host.now())

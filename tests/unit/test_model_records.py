@@ -211,6 +211,17 @@ def test_handlers_are_checked_when_they_are_bound() -> None:
         model.follow(None)  # type: ignore[arg-type]
 
 
+def test_names_may_be_globs() -> None:
+    told: list[str] = []
+    model = Model()
+    model.on("call_[en]*", lambda model, call: told.append(call.state))
+    with pytest.raises(TypeError, match="'call_transferred'"):
+        model.on("call_*", lambda model, call: None)
+    for event in ({"Event": "Newchannel", **ALICE}, {"Event": "Hangup", **ALICE}):
+        model.feed("pbx", event)
+    assert told == ["new", "ended"]
+
+
 def test_every_event_is_told_with_the_arguments_of_its_table() -> None:
     model = Model()
     told: dict[str, tuple[Any, ...]] = {}

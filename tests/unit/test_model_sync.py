@@ -352,9 +352,12 @@ def test_whatever_has_events_can_be_modelled() -> None:
 
     source = Source()
     model = Model(source)
+    ready: list[str] = []
+    model.on("ready", lambda model, server: ready.append(server))
     source.event("event_newchannel", Packet({"event": "Newchannel", "channel": "PJSIP/a-1", "uniqueid": "1.1"}))
     assert list(model.calls) == ["1.1"]
     assert model.servers["bus"].state == "ready"
+    assert ready == ["bus"]
     model.close()
     source.event("event_newchannel", Packet({"event": "Newchannel", "channel": "PJSIP/a-2", "uniqueid": "1.2"}))
     assert list(model.calls) == ["1.1"]

@@ -1,0 +1,108 @@
+"""A thread that keeps a connection to a broker, and works with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import Optional
+
+from .broker import Broker
+
+logger = logging.getLogger("ami_client")
+
+#: Seconds between two attempts to reach the broker: the first delay, and the longest.
+_RETRY, _RETRY_MAX = 0.1, 2.0
+
+
+class BrokerThread(ABC):
+    """Opens a broker's connection, and opens it again after each loss, with a growing delay.
+
+    Everything but :meth:`start`, :meth:`stop` and :meth:`wake` runs in the thread.
+    """
+
+    def __init__(self, broker: Broker, what: str) -> None:
+        if not isinstance(broker, Broker):
+            raise TypeError(f"broker is a Broker, such as RedisStream(url), not {type(broker).__name__}")
+        self.broker = broker.fresh()
+        self._what = what
+        self._woken = threading.Event()
+        self._end: Optional[float] = None  # when the work is to be over, finished or not
+        self._thread = threading.Thread(target=self._run, name=f"ami_client-{what}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. Raises RuntimeError if it was started before."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let :meth:`pause` return. May be called from any thread."""
+        if not self._woken.is_set():
+            self._woken.set()
+
+    def stop(self, timeout: float) -> None:
+        """Let the work end within ``timeout`` seconds, and wait for the thread's end."""
+        self._end = time.monotonic() + timeout
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join(timeout + 1.0)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._end is not None
+
+    def pause(self, seconds: float) -> None:
+        """Wait until somebody calls :meth:`wake`, or for that long."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    # -- what the work is
+
+    def opened(self) -> None:  # noqa: B027  (not everybody has something to do then)
+        """The connection is there. Called before the first :meth:`turn`."""
+
+    @abstractmethod
+    def turn(self) -> None:
+        """Do some work, for about a second at most."""
+
+    def lost(self) -> None:  # noqa: B027
+        """The connection is gone."""
+
+    def away(self) -> None:  # noqa: B027
+        """Do what can be done without the broker. Called from time to time while it is gone."""
+
+    def is_done(self) -> bool:
+        """Whether the work may end, once :meth:`stop` was called."""
+        return True
+
+    # -- the thread
+
+    def _is_over(self) -> bool:
+        return self._end is not None and (self.is_done() or time.monotonic() >= self._end)
+
+    def _run(self) -> None:
+        delay, told = _RETRY, False
+        while not self._is_over():
+            try:
+                self.broker.open()
+                self.opened()
+                logger.info("%s: connected to %r", self._what, self.broker)
+                told = False
+                while not self._is_over():
+                    self.turn()
+                    delay = _RETRY
+            except self.broker.failures() as error:
+                if not told:
+                    logger.warning("%s: %r is gone (%s); trying again until it is back", self._what, self.broker, error)
+                told = True
+            except Exception:
+                logger.exception("%s: an unexpected error; trying again", self._what)
+            self.broker.close()
+            self.lost()
+            until = time.monotonic() + delay
+            while not self._is_over() and time.monotonic() < until:
+                self.away()
+                self.pause(max(0.0, min(0.1, until - time.monotonic())))
+            delay = min(2 * delay, _RETRY_MAX)
+        self.away()

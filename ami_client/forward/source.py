@@ -1,0 +1,350 @@
+"""The source: from a broker's messages to handlers, as a pool has them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Callable, Optional, Union
+
+from ..callbacks import Arguments, Callback, Guard, logger
+from ..emitter import EventHandlers
+from ..loop import Loop
+from ..reactor import Reactor
+from ..stats import Stats
+from ..tasks import MAX_TASKS, TaskCallback, Tasks
+from .broker import Broker, Delivery, Message, NotMine
+from .envelope import ForwardedPacket, Gap, check_name, decode, packet_of
+from .link import BrokerThread
+from .reading import Reading
+
+#: What becomes of an event whose handler raised.
+ON_ERROR = ("skip", "retry", "dead-letter")
+#: Seconds before a handler is called again: the first delay, and the longest.
+_RETRY, _RETRY_MAX = 0.5, 30.0
+
+
+@dataclass
+class SourceStats:
+    """Counts of a source.
+
+    Attributes:
+        received: messages from the broker.
+        repeats: messages that had been delivered before, and were dropped.
+        malformed: messages that no forwarder has made.
+        events: events that were handled.
+        gaps: gaps that were told.
+        failed: events of which a handler raised.
+        dead: events that went to the dead letters.
+        lag: age of the last event when it was received, in seconds, by the clocks of both machines.
+    """
+
+    received: int = 0
+    repeats: int = 0
+    malformed: int = 0
+    events: int = 0
+    gaps: int = 0
+    failed: int = 0
+    dead: int = 0
+    lag: float = 0.0
+
+
+class _Work:
+    """An event that is being handled."""
+
+    def __init__(self, packet: ForwardedPacket, body: bytes) -> None:
+        self.packet = packet
+        self.body = body
+        self.open = 1  # calls of handlers that have not ended, and one while they are being made
+        self.failed: list[tuple[Callback, tuple[object, ...]]] = []
+        self.delay = _RETRY
+
+
+Item = Union[_Work, Gap]
+
+
+class _Tracked(TaskCallback):
+    """A coroutine function as a handler. Its event is handled when the task has ended."""
+
+    def __init__(self, func: Callback, tasks: Tasks, max_tasks: int, source: Source) -> None:
+        super().__init__(func, tasks, max_tasks)
+        self._source = source
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        work = self._source._work_of(args)
+        if work is not None:
+            work.open += 1
+        return super().__call__(*args, **kwargs)
+
+    def _start(self, args: tuple[object, ...]) -> None:
+        self._tasks.start(self.func, self._watched(args), self._ended)
+        self._running += 1
+
+    async def _watched(self, args: tuple[object, ...]) -> None:
+        work = self._source._work_of(args)
+        try:
+            await self.func(*args)  # type: ignore[misc]  # it is a coroutine function
+        except Exception:
+            if work is not None:
+                work.failed.append((self, args))
+            raise
+        finally:
+            if work is not None:
+                self._source._end_call(work)
+
+
+class _SourceTasks(Tasks):
+    """Makes tracked handlers of coroutine functions."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(lambda: source.reactor, source._guard)
+        self._source = source
+
+    def check(
+        self,
+        cb: Callback,
+        what: str = "callback",
+        arguments: Optional[Arguments] = None,
+        *,
+        max_tasks: Optional[int] = None,
+    ) -> Callback:
+        if super().check(cb, what, arguments) is cb:
+            return cb
+        return _Tracked(cb, self, MAX_TASKS if max_tasks is None else max_tasks, self._source)
+
+
+class Source(EventHandlers):
+    """The events of forwarders, as a pool emits them.
+
+    ::
+
+        source = Source(RedisStream("redis://bus"), group="wallboard")
+        source.on("event_hangup", lambda source, packet: print(packet.server, packet["channel"]))
+        source.start()
+
+    Handlers are bound as those of a pool, and called as ``handler(source, packet)`` with a
+    :class:`~ami_client.forward.ForwardedPacket`. ``gap`` calls ``handler(source, gap)`` where events are missing.
+    Events of a server come in order. A message that comes again is dropped. A batch is acknowledged when all its
+    handlers are done, tasks of coroutine functions included; the next one is fetched after that.
+
+    With a ``group``, the members of that name share the work: one member has the events of a server at a time, and
+    the broker keeps what happens while nobody is there. Without, every source gets all events, from its start on.
+
+    Arguments:
+        broker: where from, for example :class:`RedisStream`.
+        group: the name of the group.
+        servers: names of servers; all by default. Named servers are spread over the members of a group. All of them
+            together have one member, and the others stand by.
+        reactor: the loop, as of a pool.
+        on_error: what happens to an event if a handler raises: ``skip`` goes on, ``retry`` calls that handler again,
+            before anything else, until it succeeds, ``dead-letter`` puts the message into the channel
+            ``dead.<group>``.
+        limit: how many messages are fetched at a time.
+        fold_case: as of a pool.
+        slow_handler: as of a pool.
+
+    Raises ValueError or TypeError for arguments that make no sense.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        group: Optional[str] = None,
+        servers: Optional[Sequence[str]] = None,
+        reactor: Optional[Loop] = None,
+        on_error: str = "skip",
+        limit: int = 500,
+        fold_case: bool = True,
+        slow_handler: Optional[float] = 1.0,
+    ) -> None:
+        super().__init__()
+        if on_error not in ON_ERROR:
+            raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}, not {on_error!r}")
+        if group is None and on_error == "dead-letter":
+            raise ValueError("dead letters belong to a group: give one")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError("limit is a whole number, at least 1")
+        if servers is not None and (isinstance(servers, str) or not servers):
+            raise ValueError("servers is a sequence of names; None means all")
+        self.group = None if group is None else check_name(group, "group")
+        self.servers = tuple(check_name(one, "server") for one in servers or ())
+        self._reactor = reactor
+        self._on_error = on_error
+        self._counts = SourceStats()
+        self._errors = Stats()
+        self._guard = Guard(lambda: self.reactor.time(), slow_handler, self._errors)
+        self._tasks: Tasks = _SourceTasks(self)
+        self._todo: deque[Item] = deque()
+        self._works: dict[tuple[str, str, int], _Work] = {}  # by key: those that are being handled
+        self._dead: list[bytes] = []
+        self._retrying = 0
+        self._done: Optional[threading.Event] = None
+        self._reader = _Reader(self, broker, limit, fold_case)
+
+    def __repr__(self) -> str:
+        return f"<Source {self.group or 'of its own'} {self._reader.broker!r}>"
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop that runs the handlers."""
+        return Reactor.instance() if self._reactor is None else self._reactor
+
+    @property
+    def stats(self) -> SourceStats:
+        """The counts so far, as a copy. May be read from any thread."""
+        return replace(self._counts)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._reader.start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End. What was fetched and not handled comes again, to this group's next member. This may block."""
+        self._todo.clear()
+        self._reader.stop(timeout)
+
+    # -- on the loop
+
+    def _take(self, items: Sequence[Item], done: threading.Event) -> None:
+        """Handle what the reader has fetched, then set ``done``."""
+        self._todo.extend(items)
+        self._works = {item.packet.key: item for item in items if isinstance(item, _Work)}
+        self._done = done
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._todo and not self._retrying:
+            item = self._todo.popleft()
+            if isinstance(item, Gap):
+                self._counts.gaps += 1
+                self.event("gap", item)
+            else:
+                self._counts.events += 1
+                self.event(f"event_{item.packet.event_name}", item.packet)
+                self.event("event", item.packet)
+                self._end_call(item)
+        if not self._todo and not self._works and self._done is not None:
+            self._done.set()
+            self._done = None
+
+    def _work_of(self, args: tuple[object, ...]) -> Optional[_Work]:
+        packet = args[-1]
+        return self._works.get(packet.key) if isinstance(packet, ForwardedPacket) else None
+
+    def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
+        errors = self._errors.handler_errors
+        result = self._guard(cb, *args, **kwargs)
+        if self._errors.handler_errors != errors:
+            work = self._work_of(args)
+            if work is not None:
+                work.failed.append((cb, args))
+        return result
+
+    def _end_call(self, work: _Work) -> None:
+        work.open -= 1
+        if work.open:
+            return
+        if work.failed:
+            self._counts.failed += 1
+            if self._on_error == "retry":
+                self._retrying += 1
+                self.reactor.call_later(work.delay, self._call_again, work)
+                work.delay = min(2 * work.delay, _RETRY_MAX)
+                return
+            if self._on_error == "dead-letter":
+                self._counts.dead += 1
+                self._dead.append(work.body)
+        del self._works[work.packet.key]
+        if not self._works:
+            self.reactor.call_soon(self._go_on)
+
+    def _call_again(self, work: _Work) -> None:
+        failed, work.failed, work.open = work.failed, [], 1
+        self._retrying -= 1
+        for cb, args in failed:
+            self._call(cb, *args)
+        self._end_call(work)
+        self._go_on()
+
+
+class _Reader(BrokerThread):
+    """Fetches messages for a source, and acknowledges them."""
+
+    def __init__(self, source: Source, broker: Broker, limit: int, fold_case: bool) -> None:
+        super().__init__(broker, f"source {source.group or ''}".strip())
+        self._source = source
+        self._limit = limit
+        self._fold_case = fold_case
+        self._reading = Reading()
+        self._parts = list(source.servers) or ["*"]
+
+    def opened(self) -> None:
+        self._held: set[str] = set()
+        self._next_share = 0.0
+        if self._source.group is None:
+            self._subscribe(set(self._parts))
+
+    def turn(self) -> None:
+        group = self._source.group
+        if group is not None and time.monotonic() >= self._next_share:
+            self._next_share = time.monotonic() + 1.0
+            mine = self.broker.share(f"source-{group}", self._parts)
+            if mine != self._held:
+                self._subscribe(mine)
+        if not self._held:
+            self.pause(0.5)
+            return
+        deliveries = self.broker.receive(self._limit, 0.5)
+        if deliveries:
+            self._handle(deliveries)
+
+    def _subscribe(self, parts: set[str]) -> None:
+        self._held = parts
+        self.broker.subscribe([f"events.{part}" for part in sorted(parts)], self._source.group)
+        logger.info("%s: reads %s", self._what, ", ".join(sorted(parts)) or "nothing, and stands by")
+
+    def _handle(self, deliveries: Sequence[Delivery]) -> None:
+        items = [item for delivery in deliveries for item in self._read(delivery)]
+        if items:
+            done = threading.Event()
+            try:
+                self._source.reactor.call_soon_threadsafe(self._source._take, items, done)
+            except RuntimeError:  # the loop is closed: nobody will handle anything
+                self._end = 0.0
+                return
+            while not done.wait(0.5):
+                if self._is_over():
+                    return
+                with suppress(NotMine, *self.broker.failures()):  # a loss is noticed by the acknowledgement
+                    self.broker.keep()
+            dead, self._source._dead = self._source._dead, []
+            if dead:
+                with suppress(NotMine):
+                    self.broker.publish([Message(f"dead.{self._source.group}", "", body) for body in dead])
+        self.broker.ack(deliveries)
+
+    def _read(self, delivery: Delivery) -> list[Item]:
+        counts = self._source._counts
+        counts.received += 1
+        try:
+            envelope = decode(delivery.body)
+        except ValueError as error:
+            counts.malformed += 1
+            logger.warning("%s: a message that no forwarder has made is dropped: %s", self._what, error)
+            return []
+        items: list[Item] = []
+        gaps = self._reading.take(envelope)
+        if gaps is None:
+            counts.repeats += 1
+            return []
+        items += gaps
+        if envelope.gap is not None:
+            items.append(envelope.gap)
+        else:
+            counts.lag = max(0.0, time.time() - envelope.time)
+            items.append(_Work(packet_of(envelope, fold_case=self._fold_case), delivery.body))
+        return items

@@ -40,6 +40,7 @@ TYPED = (
     ("tests/load", "tests/load tests ."),
     ("tests/live", "tests/live tests ."),
     ("tests/terminal", "tests/terminal tests ."),
+    ("tests/brokers", "tests/brokers tests ."),
     ("examples", "examples"),
     ("tools", "tools tests/live tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
@@ -97,6 +98,13 @@ def catalogue(args: list[str]) -> None:
 def is_same(some: Path, other: Path) -> bool:
     """Whether both files are there, with the same content."""
     return other.exists() and some.read_bytes() == other.read_bytes()
+
+
+def brokers(args: list[str]) -> None:
+    """installs RabbitMQ, Redis, Mosquitto and NATS (root, Debian) and tests with them; arguments go to pytest"""
+    python = python_with("test")
+    run(python, "tests/brokers/install.py")
+    run(python, "-m", "pytest", "tests/brokers", *args)
 
 
 def stress(args: list[str]) -> None:
@@ -178,8 +186,8 @@ def tox(args: list[str]) -> None:
 
 
 _ALL = (
-    *(demo, test, coverage, terminal, live, fronts, catalogue, stress, fuzz, bench, types, lint, blanks, docs),
-    *(build, tox),
+    *(demo, test, coverage, terminal, live, brokers, fronts, catalogue, stress, fuzz, bench, types, lint, blanks),
+    *(docs, build, tox),
 )
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 

@@ -10,9 +10,12 @@ from .forwarder import Forwarder, ForwarderStats
 from .source import Source, SourceStats
 
 if TYPE_CHECKING:
+    from .mqtt import MQTT
+    from .rabbitmq import RabbitMQ
     from .redis_stream import RedisStream
 
 __all__ = [
+    "MQTT",
     "Broker",
     "BrokerError",
     "Delivery",
@@ -23,13 +26,14 @@ __all__ = [
     "Gap",
     "Message",
     "NotMine",
+    "RabbitMQ",
     "RedisStream",
     "Source",
     "SourceStats",
 ]
 
 # Each needs a library of its own: it is imported by who uses it.
-_BROKERS = {"RedisStream": "redis_stream"}
+_BROKERS = {"MQTT": "mqtt", "RabbitMQ": "rabbitmq", "RedisStream": "redis_stream"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,8 @@ from typing import ClassVar, NamedTuple, Optional, TypeVar
 LEASE = 3.0
 #: Seconds that a broker may take to confirm a batch, or to answer.
 PATIENCE = 10.0
+#: Seconds between two calls of :meth:`Broker.share` or :meth:`Broker.keep`.
+BEAT = 0.5
 
 SomeBroker = TypeVar("SomeBroker", bound="Broker")
 
@@ -86,14 +88,14 @@ class Broker(ABC):
     def share(self, group: str, parts: Sequence[str]) -> set[str]:
         """Take part in the work of a group. Return which of the ``parts`` are this member's now.
 
-        A part has one member at a time; members have about as many each. It is called once a second, except while
-        messages are being handled: :meth:`keep` is called then. A member that is not heard of for :data:`LEASE` seconds
-        loses its parts to others. Without ``parts`` it leaves the group.
+        A part has one member at a time; members have about as many each. It is called every :data:`BEAT` seconds,
+        except while messages are being handled: :meth:`keep` is called then. A member that is not heard of for
+        :data:`LEASE` seconds loses its parts to others. Without ``parts`` it leaves the group.
         """
 
     @abstractmethod
     def keep(self) -> None:
-        """Keep the connection alive, and this member's parts. It is called once a second while nothing else is."""
+        """Keep the connection alive, and this member's parts. It is called every :data:`BEAT` seconds then."""
 
     @abstractmethod
     def publish(self, messages: Sequence[Message]) -> None:
@@ -103,15 +105,16 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def subscribe(self, channels: Sequence[str], group: Optional[str]) -> None:
+    def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
         """Receive the messages of these channels, in place of any earlier ones. ``events.*`` means all servers.
 
+        The broker hands over up to ``limit`` messages that are not acknowledged.
         With a group: from where the group has acknowledged, kept while nobody is there. Without: from now on.
         """
 
     @abstractmethod
-    def receive(self, limit: int, timeout: float) -> list[Delivery]:
-        """The next messages, up to ``limit``. Waits up to ``timeout`` seconds for the first."""
+    def receive(self, timeout: float) -> list[Delivery]:
+        """The next messages, up to the limit. Waits up to ``timeout`` seconds for the first."""
 
     @abstractmethod
     def ack(self, deliveries: Sequence[Delivery]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._engine.line_cache import Memo, split_line
 from .._engine.text import ENCODING, ENCODING_ERRORS
+from .._fronts.gaps import Gap as StreamGap
 from ..packet import Packet
 
 VERSION = 1
@@ -24,7 +25,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(StreamGap):
     """A place where events are missing.
 
     Attributes:
@@ -34,8 +35,6 @@ class Gap:
         server: the server's name.
     """
 
-    count: Optional[int]
-    reason: str
     server: str = ""
 
 

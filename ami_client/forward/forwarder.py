@@ -17,7 +17,7 @@ from ..connection import Connection
 from ..filters import Where
 from ..packet import Packet
 from ..pool import Pool
-from .broker import LEASE, Broker, Message, NotMine
+from .broker import BEAT, LEASE, Broker, Message, NotMine
 from .envelope import Numbering, check_name, route_of, time_of
 from .link import BrokerThread
 from .outbox import Outbox, Spool
@@ -172,6 +172,7 @@ class Forwarder:
         self._known: dict[str, str] = {}  # URL to name, of all servers that were ever linked
         self._last: Optional[Packet] = None
         self._role = Role.UNKNOWN
+        self.has_inherited = False  # the spool has messages of an earlier process
         self._publisher = _Publisher(self, broker)
 
     @property
@@ -192,6 +193,7 @@ class Forwarder:
         """Begin. Raises OSError if the spool cannot be used."""
         if self._spool is not None:
             self._outbox = Outbox(self._limit, Spool(self._spool))
+            self.has_inherited = len(self._outbox) > 0
         self._pool.bind(self._patterns, self._event, where=self._where)
         self._pool.bind("login", self._login)
         self._pool.bind("disconnect", self._disconnect)
@@ -273,6 +275,7 @@ class Forwarder:
         elif before is Role.STANDBY:
             for url in self._links:
                 self._begin(url, "takeover")
+        self._publisher.wake()
 
     def _tell_missed(self) -> None:
         """There is room in the outbox again."""
@@ -286,6 +289,11 @@ class Forwarder:
     def is_linked(self) -> bool:
         """Whether there is any server to be heard."""
         return bool(self._links)
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether nothing more comes into the outbox because another forwarder is active."""
+        return self._role is Role.STANDBY
 
 
 class _Publisher(BrokerThread):
@@ -314,11 +322,11 @@ class _Publisher(BrokerThread):
 
     def turn(self) -> None:
         now = time.monotonic()
-        if now >= self._next_share:
-            self._next_share = now + 1.0
-            self._share()
-        if self._role is Role.STANDBY and now >= self._discard_at:
+        if self._forwarder.stands_by and now >= self._discard_at:
             self._discard()
+        if now >= self._next_share:
+            self._next_share = now + BEAT
+            self._share()
         outbox = self._forwarder._outbox
         if self._role is Role.ACTIVE and len(outbox):
             self._publish(outbox)
@@ -343,7 +351,10 @@ class _Publisher(BrokerThread):
         if role is self._role:
             return
         self._role = role
-        self._discard_at = time.monotonic() + _DISCARD if role is Role.STANDBY else float("inf")
+        if role is Role.STANDBY:
+            self._discard_at = time.monotonic() + (_DISCARD if self._forwarder.has_inherited else 0.0)
+        else:
+            self._discard_at = float("inf")
         self._on_loop(self._forwarder._set_role, role)
 
     def _on_loop(self, cb: Callable[..., object], *args: object) -> None:
@@ -358,8 +369,8 @@ class _Publisher(BrokerThread):
             self.broker.publish(batch)
         except NotMine:
             self._become(Role.STANDBY)
-            self._discard_at = time.monotonic() + LEASE  # what is on its way into the outbox goes too
             return
+        self._forwarder.has_inherited = False
         outbox.remove(len(batch))
         self._forwarder._counts.published += len(batch)
         if was_full:
@@ -368,7 +379,8 @@ class _Publisher(BrokerThread):
     def _discard(self) -> None:
         """Give up what waits: another forwarder has told of it, as events or as a gap."""
         self._discard_at = float("inf")
+        self._forwarder.has_inherited = False
         count = self._forwarder._outbox.clear()
         self._forwarder._counts.discarded += count
         if count:
-            logger.warning("%s: %d messages are given up: another forwarder works", self._what, count)
+            logger.info("%s: %d messages are given up: another forwarder works", self._what, count)

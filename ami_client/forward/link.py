@@ -28,6 +28,7 @@ class BrokerThread(ABC):
         self.broker = broker.fresh()
         self._what = what
         self._woken = threading.Event()
+        self._stopped = threading.Event()
         self._end: Optional[float] = None  # when the work is to be over, finished or not
         self._thread = threading.Thread(target=self._run, name=f"ami_client-{what}", daemon=True)
 
@@ -43,6 +44,7 @@ class BrokerThread(ABC):
     def stop(self, timeout: float) -> None:
         """Let the work end within ``timeout`` seconds, and wait for the thread's end."""
         self._end = time.monotonic() + timeout
+        self._stopped.set()
         self.wake()
         if self._thread.ident is not None:
             self._thread.join(timeout + 1.0)
@@ -103,6 +105,7 @@ class BrokerThread(ABC):
             until = time.monotonic() + delay
             while not self._is_over() and time.monotonic() < until:
                 self.away()
-                self.pause(max(0.0, min(0.1, until - time.monotonic())))
+                # Not pause(): there may be thousands of events a second, each of which would wake it for nothing.
+                self._stopped.wait(max(0.0, min(0.1, until - time.monotonic())))
             delay = min(2 * delay, _RETRY_MAX)
         self.away()

@@ -104,8 +104,8 @@ class RedisStream(Broker):
         if not self._publish(self._leases, [*head, *arguments]):
             raise NotMine
 
-    def subscribe(self, channels: Sequence[str], group: Optional[str]) -> None:
-        self._wanted, self._position = (channels, group), {}
+    def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
+        self._wanted, self._position, self._limit = (channels, group), {}, limit
         is_new = group is None or self._redis.set(f"{self._name}:group:{group}", 1, nx=True)
         self._find_streams(is_new)
 
@@ -128,7 +128,7 @@ class RedisStream(Broker):
                     if "BUSYGROUP" not in str(error):
                         raise
 
-    def receive(self, limit: int, timeout: float) -> list[Delivery]:
+    def receive(self, timeout: float) -> list[Delivery]:
         channels, group = self._wanted
         if "events.*" in channels:
             self._find_streams(False)
@@ -137,9 +137,9 @@ class RedisStream(Broker):
             return []
         block = max(1, round(timeout * 1000))
         if group is None:
-            found = self._redis.xread(self._position, limit, block)
+            found = self._redis.xread(self._position, self._limit, block)
         else:
-            found = self._redis.xreadgroup(group, _MEMBER, self._position, limit, block)
+            found = self._redis.xreadgroup(group, _MEMBER, self._position, self._limit, block)
         return list(self._deliveries(found, group))
 
     def _deliveries(self, found: Any, group: Optional[str]) -> Iterable[Delivery]:

@@ -16,7 +16,7 @@ from ..loop import Loop
 from ..reactor import Reactor
 from ..stats import Stats
 from ..tasks import MAX_TASKS, TaskCallback, Tasks
-from .broker import Broker, Delivery, Message, NotMine
+from .broker import BEAT, Broker, Delivery, Message, NotMine
 from .envelope import ForwardedPacket, Gap, check_name, decode, packet_of
 from .link import BrokerThread
 from .reading import Reading
@@ -194,6 +194,11 @@ class Source(EventHandlers):
         return Reactor.instance() if self._reactor is None else self._reactor
 
     @property
+    def is_reading(self) -> bool:
+        """Whether it is subscribed. False while the broker is away, and for a member of a group that stands by."""
+        return self._reader.is_reading
+
+    @property
     def stats(self) -> SourceStats:
         """The counts so far, as a copy. May be read from any thread."""
         return replace(self._counts)
@@ -281,9 +286,16 @@ class _Reader(BrokerThread):
         self._fold_case = fold_case
         self._reading = Reading()
         self._parts = list(source.servers) or ["*"]
+        self._held: set[str] = set()
+
+    @property
+    def is_reading(self) -> bool:
+        return bool(self._held)
+
+    def lost(self) -> None:
+        self._held = set()
 
     def opened(self) -> None:
-        self._held: set[str] = set()
         self._next_share = 0.0
         if self._source.group is None:
             self._subscribe(set(self._parts))
@@ -291,20 +303,20 @@ class _Reader(BrokerThread):
     def turn(self) -> None:
         group = self._source.group
         if group is not None and time.monotonic() >= self._next_share:
-            self._next_share = time.monotonic() + 1.0
+            self._next_share = time.monotonic() + BEAT
             mine = self.broker.share(f"source-{group}", self._parts)
             if mine != self._held:
                 self._subscribe(mine)
         if not self._held:
-            self.pause(0.5)
+            self.pause(BEAT)
             return
-        deliveries = self.broker.receive(self._limit, 0.5)
+        deliveries = self.broker.receive(BEAT)
         if deliveries:
             self._handle(deliveries)
 
     def _subscribe(self, parts: set[str]) -> None:
+        self.broker.subscribe([f"events.{part}" for part in sorted(parts)], self._source.group, self._limit)
         self._held = parts
-        self.broker.subscribe([f"events.{part}" for part in sorted(parts)], self._source.group)
         logger.info("%s: reads %s", self._what, ", ".join(sorted(parts)) or "nothing, and stands by")
 
     def _handle(self, deliveries: Sequence[Delivery]) -> None:
@@ -316,7 +328,7 @@ class _Reader(BrokerThread):
             except RuntimeError:  # the loop is closed: nobody will handle anything
                 self._end = 0.0
                 return
-            while not done.wait(0.5):
+            while not done.wait(BEAT):
                 if self._is_over():
                     return
                 with suppress(NotMine, *self.broker.failures()):  # a loss is noticed by the acknowledgement

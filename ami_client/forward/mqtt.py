@@ -1,0 +1,203 @@
+"""MQTT 5. Requires paho-mqtt: ``pip install ami-client[paho-mqtt]``."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Callable, Optional
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from .broker import LEASE, PATIENCE, Broker, BrokerError, Delivery, Message
+
+_KEEPALIVE = 2  # seconds; the broker gives up after one and a half of them
+_WEEK = 7 * 24 * 3600  # for so long the broker keeps what a group has not read
+_WINDOW = 1000  # messages that are not confirmed yet; a broker may allow fewer
+
+
+class MQTT(Broker):
+    """An MQTT 5 broker. The topic of a message is ``<name>/<channel>/<route>``, with slashes for the dots.
+
+    Who takes part in a group connects as the client ``<name>-<group>``: a broker has one connection of a client. Its
+    retained topic ``<name>/leader/<group>`` says that it is there. So the first member has all parts of a group.
+
+    Arguments:
+        url: ``mqtt://user:password@host:1883``, ``mqtts://`` for TLS.
+        name: begins all topics.
+    """
+
+    errors = (OSError,)
+
+    def __init__(self, url: str, name: str = "ami") -> None:
+        self._url = urlsplit(url)
+        if self._url.scheme not in ("mqtt", "mqtts") or not self._url.hostname:
+            raise ValueError("the URL of an MQTT broker is mqtt://host or mqtts://host")
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<MQTT {self._name}>"
+
+    # -- the connection
+
+    def open(self) -> None:
+        self._group = ""  # the group of which this is the connection
+        self._leader: Optional[bytes] = None  # what the group's topic says, once it said something
+        self._heard = 0.0  # when it said that
+        self._watched = ""
+        self._connect(f"{self._name}-{self.member}")
+
+    def _connect(self, client_id: str, group: str = "") -> None:
+        self._error: Optional[BrokerError] = None
+        self._connected = False
+        self._unconfirmed: set[int] = set()
+        self._received: deque[Delivery] = deque()
+        self._window = _WINDOW
+        self._subscribed: set[int] = set()
+        self._client = client = Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv5, reconnect_on_failure=False, manual_ack=True
+        )
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish, client.on_message = self._on_publish, self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.max_inflight_messages = 0  # the window is ours
+        client.connect_timeout = PATIENCE / 2
+        if self._url.username:
+            client.username_pw_set(unquote(self._url.username), unquote(self._url.password or ""))
+        if self._url.scheme == "mqtts":
+            client.tls_set()
+        properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        if group:
+            properties.SessionExpiryInterval = _WEEK
+            client.will_set(self._topic(f"leader.{group}"), b"", qos=1, retain=True)
+        port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
+        client.connect(self._url.hostname or "", port, _KEEPALIVE, clean_start=not group, properties=properties)
+        self._wait(lambda: self._connected)
+
+    def _topic(self, channel: str) -> str:
+        return f"{self._name}/{channel.replace('.', '/')}"
+
+    def _on_connect(self, client: object, data: object, flags: object, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._error = BrokerError(str(reason))
+        self._connected = True
+        self._window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
+
+    def _on_disconnect(self, client: object, data: object, flags: object, reason: object, properties: object) -> None:
+        self._error = self._error or BrokerError(f"disconnected: {reason}")
+
+    def _on_subscribe(self, client: object, data: object, mid: int, reasons: Any, properties: object) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._error = BrokerError(f"subscription refused: {reasons[0]}")
+        self._subscribed.add(mid)
+
+    def _run(self, holds: Callable[[], object], seconds: float) -> bool:
+        """Run paho's loop until that is so, or for that long."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            self._client.loop(max(0.0, deadline - time.monotonic()))
+            if self._error is not None:
+                raise self._error
+            if time.monotonic() >= deadline:
+                return bool(holds())
+        return True
+
+    def _wait(self, holds: Callable[[], object]) -> None:
+        if not self._run(holds, PATIENCE):
+            raise BrokerError(f"no answer within {PATIENCE:g} s")
+
+    def close(self) -> None:
+        if not hasattr(self, "_client"):
+            return
+        with suppress(*self.failures()):
+            self._leave()
+            self._client.disconnect()
+            self._run(lambda: not self._client.is_connected(), 1.0)
+        sock: Any = self._client.socket()
+        if sock is not None:
+            sock.close()
+        del self._client
+
+    # -- the work of a group
+
+    def share(self, group: str, parts: Sequence[str]) -> set[str]:
+        topic = self._topic(f"leader.{group}")
+        if self._group:
+            self.keep()
+            if not parts:
+                self._leave()
+                self.open()
+            return set(parts)
+        if self._watched != group:
+            self._subscribe(topic)
+            self._watched, self._heard = group, time.monotonic()
+            self._run(lambda: self._leader is not None, 0.2)  # a retained message comes behind the answer
+        self.keep()
+        is_held = self._leader and time.monotonic() - self._heard < LEASE
+        if not parts or (is_held and self._leader != self.member.encode()):
+            return set()
+        self._client.disconnect()
+        with suppress(BrokerError):
+            self._run(lambda: not self._client.is_connected(), 1.0)
+        self._group = group
+        self._connect(f"{self._name}-{group}", group)
+        self.keep()
+        return set(parts)
+
+    def keep(self) -> None:
+        if self._group:
+            self._client.publish(self._topic(f"leader.{self._group}"), self.member, retain=True)
+        self._run(lambda: False, 0.0)
+
+    def _leave(self) -> None:
+        if self._group:
+            self._client.publish(self._topic(f"leader.{self._group}"), b"", retain=True)
+            self._client.disconnect()
+
+    # -- publishing
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        # It needs no look at the leader's topic: who is not the leader any more has lost the connection.
+        for channel, route, body in messages:
+            if len(self._unconfirmed) >= self._window:
+                self._wait(lambda: len(self._unconfirmed) < self._window)
+            topic = self._topic(f"{channel}.{route}" if route else channel)
+            self._unconfirmed.add(self._client.publish(topic, body, qos=1).mid)
+        self._wait(lambda: not self._unconfirmed)
+
+    def _on_publish(self, client: object, data: object, mid: int, reason: Any, properties: object) -> None:
+        if reason.is_failure:
+            self._error = BrokerError(f"the broker refused a message: {reason}")
+        self._unconfirmed.discard(mid)
+
+    # -- reading
+
+    def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
+        self._limit = limit
+        for channel in channels:
+            self._subscribe(f"{self._topic(channel[:-2] if channel.endswith('.*') else channel)}/#")
+
+    def _subscribe(self, topic: str) -> None:
+        _, mid = self._client.subscribe(topic, qos=1)
+        self._wait(lambda: mid in self._subscribed)
+
+    def _on_message(self, client: object, data: object, message: MQTTMessage) -> None:
+        if message.topic.startswith(f"{self._name}/leader/"):
+            self._leader, self._heard = bytes(message.payload), time.monotonic()
+            self._client.ack(message.mid, message.qos)
+        else:
+            self._received.append(Delivery(bytes(message.payload), (message.mid, message.qos), message.dup))
+
+    def receive(self, timeout: float) -> list[Delivery]:
+        self._run(lambda: self._received, timeout)
+        return [self._received.popleft() for _ in range(min(self._limit, len(self._received)))]
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            token: Any = delivery.token
+            self._client.ack(*token)

@@ -1,0 +1,200 @@
+"""Real brokers, started by the tests: on free loopback ports, with their data in directories of the tests.
+
+Debian's packages are needed: redis-server, rabbitmq-server, mosquitto, nats-server. ``install.py`` installs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ami_client.forward import MQTT, Broker, RabbitMQ, RedisStream
+
+_HOST = "127.0.0.1"
+_LIMIT = 60.0  # seconds for a start; RabbitMQ takes its time
+
+
+class BrokerServer:
+    """A broker's process. ``start()`` after ``kill()`` brings it back on the same port, with the same data."""
+
+    kind = ""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port, self.second_port, self.third_port = free_ports(3)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        """The command of the process."""
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """What its environment has besides ours."""
+        return {}
+
+    def broker(self, name: str = "ami") -> Broker:
+        """The library's broker for it."""
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        """Its URL for the command line."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start it, and return once it takes connections."""
+        assert self._process is None
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.directory / "output", "ab") as output:
+            self._process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment()},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _LIMIT
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                text = (self.directory / "output").read_text(errors="replace")
+                self.kill()
+                raise RuntimeError(f"{self.kind} did not start:\n{text[-2000:]}")
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections."""
+        broker = self.broker("ready").fresh()
+        try:
+            broker.open()
+        except Exception:
+            return False
+        finally:
+            broker.close()
+        return True
+
+    def kill(self) -> None:
+        """End it as ``kill -9`` does."""
+        if self._process is not None:
+            # All its processes at once, also those that are stopped.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Suspend it: connections stay open and nothing is answered, until ``thaw()``."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after ``freeze()``."""
+        os.killpg(self.pid, signal.SIGCONT)
+
+
+class Redis(BrokerServer):
+    kind = "redis"
+
+    def command(self) -> list[str]:
+        options = {"port": self.port, "bind": _HOST, "dir": self.directory, "save": ""}
+        # What is confirmed is on the disk.
+        options |= {"appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
+        return ["redis-server", *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+
+    def broker(self, name: str = "ami") -> Broker:
+        return RedisStream(f"redis://{_HOST}:{self.port}", name)
+
+    @property
+    def url(self) -> str:
+        return f"redis://{_HOST}:{self.port}/ami"
+
+
+class Mosquitto(BrokerServer):
+    kind = "mqtt"
+
+    def command(self) -> list[str]:
+        config = self.directory / "mosquitto.conf"
+        lines = [f"listener {self.port} {_HOST}", "allow_anonymous true", "persistence true", "user root"]
+        lines += [f"persistence_location {self.directory}/", "max_queued_messages 0"]
+        lines += ["autosave_interval 1"]  # what came after the last save is lost in a crash
+        config.write_text("\n".join(lines) + "\n")
+        return ["mosquitto", "-c", str(config)]
+
+    def broker(self, name: str = "ami") -> Broker:
+        return MQTT(f"mqtt://{_HOST}:{self.port}", name)
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://{_HOST}:{self.port}/ami"
+
+
+class Rabbit(BrokerServer):
+    kind = "rabbitmq"
+
+    def command(self) -> list[str]:
+        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = {_HOST}:{self.port}\nlog.console = true\n")
+        (self.directory / "enabled_plugins").write_text("[].\n")
+        return ["/usr/lib/rabbitmq/bin/rabbitmq-server"]
+
+    def environment(self) -> dict[str, str]:
+        place = str(self.directory)
+        return {
+            "HOME": place,
+            "ERL_EPMD_PORT": str(self.second_port),
+            "RABBITMQ_NODENAME": f"ami{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self.third_port),
+            "RABBITMQ_MNESIA_BASE": f"{place}/data",
+            "RABBITMQ_LOG_BASE": place,
+            "RABBITMQ_CONFIG_FILE": f"{place}/rabbitmq.conf",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{place}/enabled_plugins",
+            "RABBITMQ_CONF_ENV_FILE": f"{place}/none",
+        }
+
+    def kill(self) -> None:
+        super().kill()
+        # The name service of Erlang runs apart from the broker.
+        subprocess.run(
+            ["epmd", "-port", str(self.second_port), "-relaxed_command_check", "-kill"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def broker(self, name: str = "ami") -> Broker:
+        return RabbitMQ(f"amqp://guest:guest@{_HOST}:{self.port}/%2F", name)
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@{_HOST}:{self.port}/%2F/ami"
+
+
+KINDS: dict[str, type[BrokerServer]] = {server.kind: server for server in (Redis, Rabbit, Mosquitto)}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody has now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for sock in sockets:
+        sock.bind((_HOST, 0))
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def make(kind: str, directory: Path, **options: Any) -> BrokerServer:
+    """A broker of that kind, not started."""
+    return KINDS[kind](directory, **options)

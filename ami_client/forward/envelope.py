@@ -83,6 +83,11 @@ def check_name(name: object, what: str) -> str:
     return name
 
 
+def default_name(host: str, port: Optional[int]) -> str:
+    """The name of a server that was given none."""
+    return re.sub("[^A-Za-z0-9]+", "-", f"{host}-{port or ''}").strip("-")[:64] or "pbx"
+
+
 def quote(text: str) -> bytes:
     """A JSON string. Bytes that were not UTF-8 become the escapes of lone surrogates."""
     try:

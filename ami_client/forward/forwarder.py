@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from ..filters import Where
 from ..packet import Packet
 from ..pool import Pool
 from .broker import BEAT, LEASE, Broker, Message, NotMine
-from .envelope import Numbering, check_name, route_of, time_of
+from .envelope import Numbering, check_name, default_name, route_of, time_of
 from .link import BrokerThread
 from .outbox import Outbox, Spool
 
@@ -244,7 +243,7 @@ class Forwarder:
 
     def _name_of(self, conn: Connection) -> str:
         name = self._server.get(conn.url) if isinstance(self._server, Mapping) else self._server
-        name = name or re.sub("[^A-Za-z0-9]+", "-", f"{conn.host}-{conn.port or ''}").strip("-")[:64]
+        name = name or default_name(conn.host, conn.port)
         if name in self._known.values():
             logger.error("forwarder %s: %s is not forwarded, because another server is %r", self._name, conn, name)
             return ""

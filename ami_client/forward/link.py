@@ -6,9 +6,12 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Optional
 
-from .broker import Broker
+from ..errors import LimitReached
+from .broker import BEAT, Broker, Message
 
 logger = logging.getLogger("ami_client")
 
@@ -109,3 +112,48 @@ class BrokerThread(ABC):
                 self._stopped.wait(max(0.0, min(0.1, until - time.monotonic())))
             delay = min(2 * delay, _RETRY_MAX)
         self.away()
+
+
+class Sender(BrokerThread):
+    """Publishes messages.
+
+    What the broker has not confirmed is published again. With ``on_lost`` each message is published once at most, and
+    ``on_lost(messages)`` is called in the thread with those that may be lost.
+    """
+
+    limit = 10_000  # messages that wait
+
+    def __init__(
+        self, broker: Broker, what: str, *, on_lost: Optional[Callable[[Sequence[Message]], object]] = None
+    ) -> None:
+        super().__init__(broker, what)
+        self._on_lost = on_lost
+        self._waiting: deque[Message] = deque()
+        self.sent = 0
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Publish soon. Raises LimitReached if too many messages wait. May be called from any thread."""
+        if len(self._waiting) >= self.limit:
+            raise LimitReached(f"{self.limit} messages wait for the broker", limit="limit")
+        self._waiting.extend(messages)
+        self.wake()
+
+    def turn(self) -> None:
+        if not self._waiting:
+            self.pause(BEAT)
+        batch = [self._waiting.popleft() for _ in range(min(1000, len(self._waiting)))]
+        if not batch:
+            self.broker.keep()
+            return
+        try:
+            self.broker.publish(batch)
+        except BaseException:
+            if self._on_lost is None:
+                self._waiting.extendleft(reversed(batch))
+            else:
+                self._on_lost(batch)
+            raise
+        self.sent += len(batch)
+
+    def is_done(self) -> bool:
+        return not self._waiting

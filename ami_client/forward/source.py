@@ -8,18 +8,25 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union, cast
 
+from .._fronts.link import Listener
+from .._fronts.settings import event_names
 from ..callbacks import Arguments, Callback, Guard, logger
 from ..emitter import EventHandlers
+from ..filters import Condition, Where, condition
 from ..loop import Loop
 from ..reactor import Reactor
+from ..signatures import EventHandler
 from ..stats import Stats
 from ..tasks import MAX_TASKS, TaskCallback, Tasks
 from .broker import BEAT, Broker, Delivery, Message, NotMine
 from .envelope import ForwardedPacket, Gap, check_name, decode, packet_of
 from .link import BrokerThread
 from .reading import Reading
+
+if TYPE_CHECKING:
+    from ..aio import Events
 
 #: What becomes of an event whose handler raised.
 ON_ERROR = ("skip", "retry", "dead-letter")
@@ -103,6 +110,10 @@ class _SourceTasks(Tasks):
         super().__init__(lambda: source.reactor, source._guard)
         self._source = source
 
+    @property
+    def can_run(self) -> bool:
+        return self._source._later_on_asyncio or super().can_run
+
     def check(
         self,
         cb: Callback,
@@ -178,11 +189,13 @@ class Source(EventHandlers):
         self._errors = Stats()
         self._guard = Guard(lambda: self.reactor.time(), slow_handler, self._errors)
         self._tasks: Tasks = _SourceTasks(self)
+        self._listeners: dict[Listener, tuple[Sequence[str], tuple[EventHandler, EventHandler]]] = {}
         self._todo: deque[Item] = deque()
         self._works: dict[tuple[str, str, int], _Work] = {}  # by key: those that are being handled
         self._dead: list[bytes] = []
         self._retrying = 0
         self._done: Optional[threading.Event] = None
+        self._later_on_asyncio = False  # there is no loop yet, and it will be one of asyncio
         self._reader = _Reader(self, broker, limit, fold_case)
 
     def __repr__(self) -> str:
@@ -211,6 +224,34 @@ class Source(EventHandlers):
         """End. What was fetched and not handled comes again, to this group's next member. This may block."""
         self._todo.clear()
         self._reader.stop(timeout)
+        for listener in list(self._listeners):
+            self.unlisten(listener)
+            listener.end(None)
+
+    def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
+        """A stream of events and gaps, as :meth:`ami_client.aio.Client.events`. For a loop of asyncio.
+
+        Events count as handled when they are in the stream.
+        """
+        from ..aio import Events  # only for those who use asyncio
+
+        return Events(cast(Any, self), event_names(names), None if where is None else condition(where), limit)
+
+    # -- what a stream needs
+
+    def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
+        """Give a stream those events, and all gaps."""
+        handlers = _put(listener), _put_gap(listener)
+        self._listeners[listener] = names, handlers
+        self.bind(names, handlers[0], where=holds)
+        self.bind("gap", handlers[1])
+
+    def unlisten(self, listener: Listener) -> None:
+        """Undo :meth:`listen`."""
+        names, handlers = self._listeners.pop(listener, ((), (None, None)))
+        for handler, bound in zip(handlers, (names, ["gap"])):
+            if handler is not None:
+                self.unbind(bound, handler)
 
     # -- on the loop
 
@@ -274,6 +315,14 @@ class Source(EventHandlers):
             self._call(cb, *args)
         self._end_call(work)
         self._go_on()
+
+
+def _put(listener: Listener) -> EventHandler:
+    return lambda source, packet: listener.put(packet)
+
+
+def _put_gap(listener: Listener) -> EventHandler:
+    return lambda source, gap: listener.put_gap(gap)
 
 
 class _Reader(BrokerThread):

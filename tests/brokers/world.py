@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from typing import Any, Callable, Union
+from typing import Any, Callable, TypeVar, Union
 
 from broker_servers import BrokerServer
 
@@ -14,6 +14,7 @@ from ami_client.forward import ForwardedPacket, Forwarder, Gap, Source
 from ami_client.testing import FakeAsterisk
 
 LIMIT = 30.0
+SomeWorld = TypeVar("SomeWorld", bound="World")
 Item = Union[int, Gap]
 
 
@@ -70,7 +71,7 @@ class World:
         self._ended: list[Any] = []
         self._ticking = False
 
-    def __enter__(self) -> World:
+    def __enter__(self: SomeWorld) -> SomeWorld:
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -1,0 +1,44 @@
+"""Brokers by URL."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+from .broker import Broker
+from .envelope import NAME
+
+
+def broker_of(url: str) -> Broker:
+    """The broker of a URL whose last part is the name: ``redis://bus/ami``, ``amqp://bus/vhost/ami``, ``mqtt://bus/ami``.
+
+    Without a name it is ``ami``. A number is the database of Redis. Raises ValueError for any other URL, ImportError if
+    the broker's library is not installed.
+    """
+    split = urlsplit(url)
+    parts = [part for part in split.path.split("/") if part]
+    name = parts.pop() if parts and not (split.scheme.startswith("redis") and parts[-1].isdigit()) else "ami"
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name; a URL is like redis://bus/ami")
+    path = "/".join(["", *parts])
+    rest = urlunsplit(split._replace(path=path, fragment=""))
+    if split.scheme in ("redis", "rediss"):
+        from .redis_stream import RedisStream
+
+        return RedisStream(rest, name)
+    if split.scheme in ("amqp", "amqps"):
+        from .rabbitmq import RabbitMQ
+
+        return RabbitMQ(rest if path else urlunsplit(split._replace(path="/%2F", fragment="")), name)
+    if split.scheme in ("mqtt", "mqtts"):
+        from .mqtt import MQTT
+
+        return MQTT(rest, name)
+    raise ValueError(
+        f"no broker is known for {shown(url)}; known are redis://, rediss://, amqp://, amqps://, mqtt://, mqtts://"
+    )
+
+
+def shown(url: str) -> str:
+    """A URL without its secret."""
+    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1@", url)

@@ -40,7 +40,7 @@ class Access:
             insecure=bool(options["insecure"]),
             config=options["config"],
         )
-        _log_to_stderr(options["verbose"] or 0)
+        log_to_stderr(options["verbose"] or 0)
 
     @property
     def knows_server(self) -> bool:
@@ -144,10 +144,15 @@ def _ask(what: str, hide: bool) -> str:
     return answer
 
 
-def _log_to_stderr(verbose: int) -> None:
-    if not verbose:
+class _LogHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Our own, to be known again."""
+
+
+def log_to_stderr(verbose: int) -> None:
+    """Log what goes on: 0 nothing, 1 changes of state, 2 each step. Once is enough."""
+    if not verbose or any(isinstance(one, _LogHandler) for one in logging.getLogger("ami_client").handlers):
         return
-    handler = logging.StreamHandler()
+    handler = _LogHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("ami_client")
     logger.addHandler(handler)

@@ -19,6 +19,7 @@ from .calls import calls
 from .describe import describe
 from .events import events
 from .failures import CommandError, Ended, OutputClosed, Signalled, Status
+from .forwarding import forward, gateway
 from .lists import channels, peers, queues
 from .originate import originate
 from .output import note
@@ -96,7 +97,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
 
 LISTS = (calls, channels, peers, queues, top)
-for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, agi, demo):
+for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, agi, forward, gateway, demo):
     cli.add_command(one)
 
 

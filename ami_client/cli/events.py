@@ -10,10 +10,12 @@ import click
 from rich.cells import cell_len
 
 from ..connection import Connection
+from ..forward import ForwardedPacket
 from ..packet import Packet
 from .access import Access, asks_server, server_argument
 from .client import Client
 from .failures import CommandError, OutputClosed, Status
+from .feed import BrokerFeed
 from .filters import Condition, Wanted
 from .output import Output, note
 from .table import cut
@@ -61,6 +63,8 @@ def condition(text: str) -> Condition:
 )
 @click.option("-m", "--count", metavar="N", type=click.IntRange(min=1), help="End after so many events.")
 @click.option("-f", "--full", is_flag=True, help="All headers of each event, one a line.")
+@click.option("--from", "broker", metavar="URL", help="Take them from a broker into which one of these forwards.")
+@click.option("--group", metavar="NAME", help="With --from: share the work with others of this name.")
 @click.option("--time", "with_time", is_flag=True, help='With --json: when it came, as "@time".')
 @asks_server
 def events(
@@ -70,6 +74,8 @@ def events(
     classes: Sequence[str],
     count: Optional[int],
     full: bool,
+    broker: Optional[str],
+    group: Optional[str],
     with_time: bool,
 ) -> None:
     """Show events until Ctrl-C, --count or --timeout. Globs compare without case.
@@ -84,8 +90,14 @@ def events(
       ami-client events --name hangup --name 'dial*' --where 'channel=PJSIP/*'
       ami-client events --name hangup --json | jq -r '[.Channel, ."Cause-txt"] | @tsv'
       ami-client events --name FullyBooted --count 1 --timeout 120 && echo "booted"
+      ami-client events --from redis://localhost/ami --name hangup
     """
-    client = access.client(events=",".join(classes) or "on", reconnect=True, endless=True)
+    if broker is None:
+        client = access.client(events=",".join(classes) or "on", reconnect=True, endless=True)
+    elif classes:
+        raise CommandError("--class is for a server; what a forwarder sends is its own choice", Status.USAGE)
+    else:
+        client = BrokerFeed(broker, group)
     watch = _Watch(client, access.output, Wanted(names, conditions), count, full, with_time)
     with client:
         watch.run(access.timeout)
@@ -111,6 +123,9 @@ class _Watch:
         self._with_time = with_time
         self._flushing = False
         self._lost = False
+        if isinstance(client, BrokerFeed):
+            client.listen(wanted.bound_names, client.guard(self._event))
+            return
         client.pool.on(list(wanted.bound_names), client.guard(self._event))
         client.pool.on("reconnecting", self._reconnecting)
         client.pool.on_login(self._logged_in)
@@ -171,10 +186,14 @@ class _Watch:
             made = object_of(headers)
             if self._with_time:
                 made = with_own({"@time": datetime.now().astimezone().isoformat(timespec="milliseconds")}, made)
+            if isinstance(packet, ForwardedPacket):
+                made = with_own({"@server": packet.server}, made)
             self._output.object(made)
         elif self._full:
             self._output.packet(packet)
         else:
+            if isinstance(packet, ForwardedPacket):
+                headers = [("@server", packet.server), *headers]
             self._output.write(self._line(headers))
 
     def _line(self, headers: Sequence[tuple[str, str]]) -> str:

@@ -64,6 +64,11 @@ class ForwarderStats:
     lag: float = 0.0
     role: str = Role.UNKNOWN.value
 
+    @property
+    def active(self) -> bool:
+        """Whether the role is ``active``."""
+        return self.role == Role.ACTIVE.value
+
 
 class Feed:
     """The messages of one epoch. What finds no room in the outbox is counted, and told as a gap once there is some."""

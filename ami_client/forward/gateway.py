@@ -98,6 +98,11 @@ class Gateway:
         return replace(self._counts, replies=self._sender.sent)
 
     @property
+    def name(self) -> str:
+        """The names of its servers, for logs and metrics."""
+        return "-".join(self._urls)
+
+    @property
     def is_reading(self) -> bool:
         """Whether requests come to this gateway."""
         return self._reader.is_reading

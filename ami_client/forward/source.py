@@ -207,6 +207,11 @@ class Source(EventHandlers):
         return Reactor.instance() if self._reactor is None else self._reactor
 
     @property
+    def name(self) -> str:
+        """The group, for logs and metrics; empty without one."""
+        return self.group or ""
+
+    @property
     def is_reading(self) -> bool:
         """Whether it is subscribed. False while the broker is away, and for a member of a group that stands by."""
         return self._reader.is_reading

@@ -97,7 +97,7 @@ def test_errors_are_what_they_are(office: Office, expect_log: Any) -> None:
 
     async def main() -> None:
         async with office.client() as pbx:
-            with pytest.raises(ActionFailed, match="(?i)invalid"):
+            with pytest.raises(ActionFailed, match=r"(?i)invalid"):
                 await pbx.action("Nothing")
             with pytest.raises(Refused, match="'reload' is not allowed"):
                 await pbx.action("Reload")

@@ -40,7 +40,7 @@ TYPED = (
     ("tests/load", "tests/load tests ."),
     ("tests/live", "tests/live tests ."),
     ("tests/terminal", "tests/terminal tests ."),
-    ("tests/brokers", "tests/brokers tests ."),
+    ("tests/brokers", "tests/brokers tests/live tests/load tests ."),
     ("examples", "examples"),
     ("tools", "tools tests/live tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
@@ -103,7 +103,7 @@ def is_same(some: Path, other: Path) -> bool:
 def brokers(args: list[str]) -> None:
     """installs RabbitMQ, Redis, Mosquitto and NATS (root, Debian) and tests with them; arguments go to pytest"""
     python = python_with("test")
-    run(python, "tests/brokers/install.py")
+    run(python, "tests/brokers/install_brokers.py")
     run(python, "-m", "pytest", "tests/brokers", *args)
 
 

@@ -1,6 +1,6 @@
 """Real brokers, started by the tests: on free loopback ports, with their data in directories of the tests.
 
-Debian's packages are needed: redis-server, rabbitmq-server, mosquitto, nats-server. ``install.py`` installs them.
+Debian's packages are needed: redis-server, rabbitmq-server, mosquitto, nats-server. ``install_brokers.py`` installs them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,13 @@ class BrokerServer:
 
     @property
     def is_running(self) -> bool:
+        """Whether it was started, and not killed by us."""
         return self._process is not None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start it, and return once it takes connections."""
@@ -129,7 +135,7 @@ class Mosquitto(BrokerServer):
     def command(self) -> list[str]:
         config = self.directory / "mosquitto.conf"
         lines = [f"listener {self.port} {_HOST}", "allow_anonymous true", "persistence true", "user root"]
-        lines += [f"persistence_location {self.directory}/", "max_queued_messages 0"]
+        lines += [f"persistence_location {self.directory}/", "max_queued_messages 0", "max_inflight_messages 1000"]
         lines += ["autosave_interval 1"]  # what came after the last save is lost in a crash
         config.write_text("\n".join(lines) + "\n")
         return ["mosquitto", "-c", str(config)]

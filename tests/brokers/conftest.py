@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Real PBXs, and one that plays events.
+sys.path += [str(Path(__file__).parent.with_name(name)) for name in ("live", "load")]
 from broker_servers import KINDS, BrokerServer, make
 from world import World
 

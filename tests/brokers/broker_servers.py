@@ -1,15 +1,17 @@
 """Real brokers, started by the tests: on free loopback ports, with their data in directories of the tests.
 
-Debian's packages are needed: redis-server, rabbitmq-server, mosquitto, nats-server. ``install_brokers.py`` installs them.
+Debian has them: redis-server, rabbitmq-server, mosquitto, nats-server. ``install_brokers.py`` installs what is missing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,25 @@ class Rabbit(BrokerServer):
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@{_HOST}:{self.port}/%2F/ami"
+
+
+class Nats(BrokerServer):
+    """The broker whose class stands in the manual."""
+
+    kind = "nats"
+
+    def command(self) -> list[str]:
+        return ["nats-server", "-js", "-sd", str(self.directory), "-a", _HOST, "-p", str(self.port)]
+
+    def broker(self, name: str = "ami") -> Broker:
+        sys.path.append(str(Path(__file__).parents[2] / "docs" / "forward"))
+        made: Broker = importlib.import_module("nats_broker").NATS(f"nats://{_HOST}:{self.port}", name)
+        sys.path.pop()
+        return made
+
+    @property
+    def url(self) -> str:
+        return f"nats://{_HOST}:{self.port}"
 
 
 KINDS: dict[str, type[BrokerServer]] = {server.kind: server for server in (Redis, Rabbit, Mosquitto)}

@@ -52,6 +52,7 @@ TYPE_VARIABLES = (
 nitpicky = True
 # Names of others (the standard library's, pyee's) have no page here; ours must have one.
 nitpick_ignore = [("py:class", f"ami_client.{name}") for name in TYPE_VARIABLES]
+nitpick_ignore += [("py:class", f"ami_client.{name}") for name in ("aio.Events", "forward.broker.SomeBroker")]
 nitpick_ignore_regex = [(r"py:.*", r"(?!ami_client\b).*")]
 
 

@@ -224,7 +224,7 @@ class Client(AwaitedActions):
         async with Client("redis://bus/ami#pbx1") as pbx:
             answer = await pbx.action("QueueStatus")
 
-    It has the methods of :class:`ami_client.aio.Client`, so that a program moves from a PBX to a broker by its URL.
+    It has the methods of ``ami_client.aio.Client``, so that a program moves from a PBX to a broker by its URL.
     ``conn`` and ``pool`` are not there, and ``retry`` is refused: a request is carried out once at most.
 
     Arguments:
@@ -312,7 +312,7 @@ class Client(AwaitedActions):
         return answer
 
     def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
-        """A stream of the server's events: see :meth:`ami_client.aio.Client.events`."""
+        """A stream of the server's events: see ``ami_client.aio.Client.events``."""
         return self._source.events(*names, where=where, limit=limit)
 
 

@@ -134,7 +134,7 @@ class Forwarder:
         name: what it has in common with those that stand by for it; by default made of the servers' names.
         limit: how many messages may wait for the broker. Further events are counted, and told as a gap.
         spool: a file that keeps waiting messages through a crash of the program.
-        where: which events, as in :meth:`~ami_client.emitter.EventHandlers.bind`.
+        where: which events, as in :meth:`~ami_client.EventHandlers.bind`.
 
     Raises ValueError or TypeError for arguments that make no sense.
     """

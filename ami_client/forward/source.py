@@ -234,7 +234,7 @@ class Source(EventHandlers):
             listener.end(None)
 
     def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
-        """A stream of events and gaps, as :meth:`ami_client.aio.Client.events`. For a loop of asyncio.
+        """A stream of events and gaps, as ``ami_client.aio.Client.events``. For a loop of asyncio.
 
         Events count as handled when they are in the stream.
         """

@@ -14,7 +14,7 @@ from broker_servers import KINDS, BrokerServer, Redis, make
 from world import World
 
 #: Megabytes. RabbitMQ takes nothing more when fewer than 50 are free, and needs a restart when none is left.
-SIZES = {"redis": 8, "mqtt": 4, "rabbitmq": 200}
+SIZES = {"redis": 8, "mqtt": 4, "rabbitmq": 400}
 
 
 class Disk:

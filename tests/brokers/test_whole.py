@@ -88,7 +88,7 @@ def test_a_real_pbx_that_restarts(
     expect_log("WARNING: .* connecting again")
     source = world.source(server, fold_case=False)
     told: list[Any] = []
-    source.on("event_userevent", lambda source, packet: told.append(packet["Number"]))
+    source.on("event_userevent", lambda source, packet: told.append(packet["number"]))
     source.on("event_fullybooted", lambda source, packet: told.append("booted"))
     source.on("gap", lambda source, gap: told.append(gap.reason))
     packets: list[ForwardedPacket] = []

@@ -190,7 +190,8 @@ def test_every_page_of_that_kind_shows_a_program_that_runs(kind: str) -> None:
     pages = {page.relative_to(DOCS).as_posix() for page in DOCS.glob(f"{kind}/*.rst")} - {f"{kind}/index.rst"}
     assert pages
     # Those of the web and of tests are run by test_examples.py.
-    elsewhere = {"tutorials/web.rst", "tutorials/testing.rst"}
+    # That of brokers is run by tests/brokers/test_tutorial.py.
+    elsewhere = {"tutorials/web.rst", "tutorials/testing.rst", "tutorials/broker.rst"}
     assert pages - elsewhere == {program.place.split(":")[0] for program in PROGRAMS} & pages
 
 

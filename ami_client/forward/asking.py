@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 from .. import errors
 from .._engine.encode import encode_action, fold_name
+from .._engine.in_flight import Assertion
 from .._engine.line_cache import split_line
-from .._engine.pending import Assertion
 from .._engine.text import ENCODING, ENCODING_ERRORS
 from ..packet import Kind, Packet
 from .envelope import VERSION, Headers, check_name, encode_headers, raw_of, read_headers, read_object

@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional, Union, cast
 from urllib.parse import urlsplit
 
 from .._engine.encode import Params
-from .._engine.pending import Assertion
+from .._engine.in_flight import Assertion
 from .._engine.quirks import Quirk
 from .._fronts.answer import Answer
 from .._fronts.awaited import AwaitedActions
@@ -311,7 +311,7 @@ class Client(AwaitedActions):
         answer.action_id = getattr(self._remote, method)(**kwargs)
         return answer
 
-    def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
         """A stream of the server's events: see ``ami_client.aio.Client.events``."""
         return self._source.events(*names, where=where, limit=limit)
 

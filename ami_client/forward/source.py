@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union, cast
 
 from .._fronts.link import Listener
 from .._fronts.settings import event_names
-from ..callbacks import Arguments, Callback, Guard, logger
-from ..emitter import EventHandlers
+from .._client.dispatch import Guard
+from ..callbacks import Arguments, Callback, logger
+from ..emitter import EventHandlers, EventName
 from ..filters import Condition, Where, condition
 from ..loop import Loop
 from ..reactor import Reactor
@@ -233,7 +234,7 @@ class Source(EventHandlers):
             self.unlisten(listener)
             listener.end(None)
 
-    def events(self, *names: str, where: Optional[Where] = None, limit: int = 10_000) -> Events:
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
         """A stream of events and gaps, as ``ami_client.aio.Client.events``. For a loop of asyncio.
 
         Events count as handled when they are in the stream.

@@ -16,6 +16,7 @@ from .._engine.in_flight import Assertion
 from .._engine.quirks import Quirk
 from .._fronts.answer import Answer
 from .._fronts.awaited import AwaitedActions
+from .._fronts.settings import EventName
 from ..actions import Actions
 from ..aio import Events
 from ..callbacks import CONN_PACKET, call_guarded, require_callable

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union, cast
 
-from .._fronts.link import Listener
-from .._fronts.settings import event_names
 from .._client.dispatch import Guard
+from .._fronts.link import Listener
+from .._fronts.settings import EventName, event_names
 from ..callbacks import Arguments, Callback, logger
-from ..emitter import EventHandlers, EventName
+from ..emitter import EventHandlers
 from ..filters import Condition, Where, condition
 from ..loop import Loop
 from ..reactor import Reactor

@@ -80,11 +80,18 @@ class CallbackHandle:
         return self._cancelled
 
     def run(self) -> bool:
-        """Call the callback, guarded. Return False if it was cancelled."""
+        """Call the callback, guarded as by :func:`call_guarded`. Return False if it was cancelled."""
         callback = self._callback
         if callback is None:
             return False
-        call_guarded(callback, *self._args)
+        try:  # call_guarded() inlined: a tenth of what a wake-up costs the reactor (benchmark f)
+            result = callback(*self._args)
+            if result is not None:
+                is_unrun(callback, result)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            log_raised(callback)
         return True
 
 

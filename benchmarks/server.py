@@ -2,7 +2,8 @@
 
 ``Replay`` is answered when all its events are out, so that a client knows by the answer that it has seen everything.
 ``CoreShowChannels`` answers with a long list of the same events. ``Trickle`` sends single events to all
-connections that are logged in, and answers behind the last one. ``Usage`` tells how busy the server itself was.
+connections that are logged in, and answers behind the last one. ``Pace`` sends events, each with the time it was sent,
+at a rate, and answers Pings meanwhile. ``Usage`` tells how busy the server itself was.
 """
 
 from __future__ import annotations
@@ -73,6 +74,22 @@ class Bench:
         """The end of a connection that was made."""
         return BenchPeer(sock, selector, playlist, self)
 
+    def pace(self, asker: BenchPeer, events: int, burst: int, rate: float, playlist: Playlist) -> None:
+        """Send ``asker`` so many events, ``burst`` at once, at ``rate`` a second; serve all others and Pings meanwhile.
+
+        Each has the header ``Sent``, seconds on the monotonic clock. Waits without sleep: a sleep is rounded to a
+        millisecond, and single events would come ten at a time.
+        """
+        due = time.monotonic()
+        for first in range(0, events, burst):
+            while time.monotonic() < due:
+                asker.serve_others()
+            numbers = range(first, min(first + burst, events))
+            pieces = [bytes(playlist.piece(number, 1)[0]).rstrip() for number in numbers]
+            sent = b"\r\nSent: %.7f" % time.monotonic() + END
+            asker.send_all(b"".join(piece + sent for piece in pieces))
+            due += burst / rate
+
     def trickle(self, events: int, playlist: Playlist) -> None:
         """Send so many events, by turns to all who are logged in; the server does nothing else meanwhile."""
         peers = cycle(list(self.logged_in))
@@ -109,6 +126,10 @@ class BenchPeer(Peer):
         if action == b"trickle":
             self._bench.trickle(int(headers[b"events"]), self._all_events)
             return success + EOL
+        if action == b"pace":
+            events, burst, rate = int(headers[b"events"]), int(headers[b"burst"]), float(headers[b"rate"])
+            self._bench.pace(self, events, burst, rate, self._all_events)
+            return success + EOL
         if action == b"usage":
             return success + b"CPU: %r" % time.process_time() + END
         if action == b"login":
@@ -122,6 +143,18 @@ class BenchPeer(Peer):
     def send_now(self, data: memoryview) -> None:
         """Send past the queue, which is empty: a client that reads no more is given nothing."""
         self._send(data)
+
+    def send_all(self, data: bytes) -> None:
+        """Send past the queue, and wait until the client has taken it: one that is late finds it in its socket."""
+        left = memoryview(data)
+        while left:
+            left = left[self._send(left) :]
+
+    def serve_others(self) -> None:
+        """Serve whoever has sent something, without waiting."""
+        for key, mask in self._selector.select(0):
+            if isinstance(key.data, BenchPeer):
+                key.data.serve(mask)
 
     def close(self) -> None:
         """Close the connection without a word."""

@@ -79,6 +79,8 @@ class TimerQueue:
     def next_time(self) -> Optional[float]:
         """Return the time of the next timer, or None if there is none. Forget cancelled timers."""
         heap = self._heap
+        if not self._cancelled:  # nearly always, and each iteration asks
+            return heap[0][0] if heap else None
         if _MANY_CANCELLED < self._cancelled > len(heap) // 2:
             heap[:] = [entry for entry in heap if not entry[2].cancelled()]
             heapq.heapify(heap)

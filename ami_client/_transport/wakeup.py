@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import FrameType
 from typing import Callable, Optional, Union
 
@@ -63,24 +62,21 @@ class Waker:
             # but leave the flag set, and nobody would ever wake the loop again.
             self._poked = False
 
-    @contextmanager
-    def woken_by_signals(self) -> Iterator[None]:
-        """Inside the block, every signal wakes the loop. No effect outside the main thread.
+    def watch_signals(self) -> None:
+        """From now on every signal wakes the loop, until :meth:`leave_signals`. No effect outside the main thread.
 
         Otherwise a signal that arrives after Python's last check, but before the system call of ``select()``, would
         wait until something else happens: a Ctrl-C that does nothing.
         """
         own = self._sender.fileno()
-        try:
-            previous = _replaced[own] = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
-        except ValueError:  # not the main thread: the interpreter handles signals elsewhere
-            yield
-            return
-        try:
-            yield
-        finally:
-            if self._forks == _fork.forks:  # in a child it was restored right after the fork
-                del _replaced[own]
+        with suppress(ValueError):  # not the main thread: the interpreter handles signals elsewhere
+            _replaced[own] = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
+
+    def leave_signals(self) -> None:
+        """Undo :meth:`watch_signals`. In a child it was undone right after the fork."""
+        if self._forks == _fork.forks:
+            previous = _replaced.pop(self._sender.fileno(), None)
+            if previous is not None:
                 signal.set_wakeup_fd(previous)
 
     def close(self) -> None:

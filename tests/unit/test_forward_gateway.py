@@ -120,11 +120,12 @@ def same(one: Packet, other: Packet) -> bool:
 
 def test_answers_come_whole() -> None:
     client = Client.logged_in(fold_case=False)
-    for name, answer in {
+    answers: dict[str, Any] = {
         "Ping": lambda pending: response(pending, "Ping: Pong"),
         "Bad": lambda pending: response(pending, "Message: No such thing", status="Error"),
         "Command": lambda pending: response(pending, "Output:  one", "Output: two"),
-    }.items():
+    }
+    for name, answer in answers.items():
         pending = client.send(name)
         client.feed(answer(pending))
         sent = client.only(pending)

@@ -13,11 +13,12 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
-from typing import Callable, Optional
+from typing import Optional
 
 from aiohttp import web
 
-from ami_client import AMIError, Connection, Packet, Pool
+from ami_client import AMIError, Connection, Packet
+from ami_client.aio import Client
 from ami_client.testing import FakeAsterisk
 
 PAGE = """<!doctype html><title>Calls</title>
@@ -33,25 +34,11 @@ document.querySelector("form").onsubmit = async event => {
 </script>"""
 SHOWN = ("Event", "Channel", "ChannelStateDesc", "Cause-txt")
 BACKLOG = 100  # events that a slow browser may be behind
+PATIENCE = 5.0  # seconds to wait for the PBX
 
-POOL = web.AppKey("POOL", Pool)
+PBX = web.AppKey("PBX", Client)
 BROWSERS: web.AppKey[set[asyncio.Queue[str]]] = web.AppKey("BROWSERS")
 CONTEXT = web.AppKey("CONTEXT", str)
-
-
-async def ask(send: Callable[..., object]) -> tuple[Connection, Packet]:
-    """Await what ``send`` calls back with: ``await ask(conn.ping)``. Raises its AMIError."""
-    answer: asyncio.Future[tuple[Connection, Packet]] = asyncio.get_running_loop().create_future()
-
-    def settle(conn: Connection, packet: Packet) -> None:
-        if not answer.done():  # who waited may have been cancelled: the browser went away
-            answer.set_result((conn, packet))
-
-    send(settle)
-    conn, packet = await answer
-    if packet.error is not None:
-        raise packet.error
-    return conn, packet
 
 
 async def index(request: web.Request) -> web.Response:
@@ -60,19 +47,17 @@ async def index(request: web.Request) -> web.Response:
 
 async def channels(request: web.Request) -> web.Response:
     try:
-        conn, _ = await ask(request.app[POOL].get_connection)
-        _, packet = await ask(lambda cb: conn.action("CoreShowChannels", cb))
+        answer = await request.app[PBX].action("CoreShowChannels", timeout=PATIENCE)
     except AMIError as error:
         return web.Response(status=503, text=str(error))
-    return web.json_response([{"channel": one["channel"], "state": one["channelstatedesc"]} for one in packet.events])
+    return web.json_response([{"channel": one["channel"], "state": one["channelstatedesc"]} for one in answer.events])
 
 
 async def call(request: web.Request) -> web.Response:
     form = await request.post()
     params = {"Channel": str(form.get("channel")), "Context": request.app[CONTEXT], "Exten": str(form.get("exten"))}
     try:
-        conn, _ = await ask(request.app[POOL].get_connection)
-        await ask(lambda cb: conn.originate({**params, "Priority": 1}, None, on_result=cb))
+        await request.app[PBX].originate({**params, "Priority": 1})
     except (AMIError, ValueError) as error:  # ValueError: the browser sent a line feed, say
         return web.Response(status=409, text=str(error))
     return web.Response(text="answered")
@@ -103,17 +88,17 @@ def make_app(url: Optional[str], context: str) -> web.Application:
             if not lines.full():  # a browser that does not read loses events, and nobody else does
                 lines.put_nowait(line)
 
-    async def pbx(app: web.Application) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
+    async def connect(app: web.Application) -> AsyncIterator[None]:
         with contextlib.ExitStack() as stack:
-            server = url or stack.enter_context(FakeAsterisk(loop)).url
-            app[POOL] = pool = Pool(reactor=loop, server=server, events="call", fold_case=False, reconnect=2)
-            pool.on(["event_newchannel", "event_newstate", "event_hangup"], on_event)
-            pool.get_connection()
+            server = url or stack.enter_context(FakeAsterisk(asyncio.get_running_loop())).url
+            app[PBX] = pbx = Client(server, events="call", reconnect=2)
+            pbx.on(["event_newchannel", "event_newstate", "event_hangup"], on_event)
+            with contextlib.suppress(AMIError):  # without the PBX the application runs too, and says so when asked
+                await pbx.wait_connected(PATIENCE)
             yield  # the application runs
-            pool.finish(graceful=True)
+            await pbx.close()
 
-    app.cleanup_ctx.append(pbx)
+    app.cleanup_ctx.append(connect)
     app.add_routes([web.get("/", index), web.get("/channels", channels), web.get("/events", events)])
     app.add_routes([web.post("/calls", call)])
     return app

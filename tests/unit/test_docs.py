@@ -25,6 +25,8 @@ import pytest
 from programs import ROOT, Launcher
 
 import ami_client
+import ami_client.aio
+import ami_client.blocking
 import ami_client.testing
 from ami_client import Connection, Pool, Reactor
 from ami_client._engine.state import TRANSITIONS
@@ -56,7 +58,7 @@ class Block(NamedTuple):
     def is_program(self) -> bool:
         if self.included:
             return self.output is not None
-        part = "" if self.output is None else r"(\.model)?"
+        part = "" if self.output is None else r"(\.(aio|blocking|model))?"
         return re.search(f"^from ami_client{part} import ", self.code, re.MULTILINE) is not None
 
 
@@ -198,7 +200,9 @@ def test_every_page_of_that_kind_shows_a_program_that_runs(kind: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [f"ami_client.{name}" for name in ami_client.__all__]
-    + [f"ami_client.testing.{name}" for name in ami_client.testing.__all__],
+    + [f"ami_client.testing.{name}" for name in ami_client.testing.__all__]
+    + [f"ami_client.aio.{name}" for name in ami_client.aio.__all__]
+    + [f"ami_client.blocking.{name}" for name in ami_client.blocking.__all__ if name != "Gap"],  # that of aio
 )
 def test_the_reference_has_every_public_name(name: str) -> None:
     pages = {page.name: page.read_text(encoding="utf-8") for page in DOCS.glob("*.rst")}

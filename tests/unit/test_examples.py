@@ -21,12 +21,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from programs import PATIENCE, ROOT, Launcher, Program
 
 from ami_client import Reactor
+from ami_client.aio import Client
 from ami_client.testing import FakeAsterisk, FakeCaller, SimulatedReactor
 
 EXAMPLES = ROOT / "examples"
 
 #: Those that run until somebody stops them.
-DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot", "ivr"]
+DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot", "ivr", "asyncio_daemon"]
+
+#: What they need on the command line besides.
+ARGUMENTS = {"asyncio_daemon": ("--port", "0")}
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def start(reactor: Reactor, launcher: Launcher, tmp_path: Path) -> Iterator[Any]
 
     def start(name: str, *args: str, **environment: str) -> Program:
         path = EXAMPLES / f"{name}.py"
-        programs.append(Program(reactor, launcher, path, *args, cwd=tmp_path, **environment))
+        programs.append(Program(reactor, launcher, path, *args, *ARGUMENTS.get(name, ()), cwd=tmp_path, **environment))
         return programs[-1]
 
     yield start
@@ -121,7 +125,7 @@ def test_a_daemon_ends_when_its_login_is_refused(name: str, start: Any, pbx: Fak
 
 def test_every_example_is_tested_and_listed() -> None:
     programs = {path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("test_")}
-    assert programs == {*DAEMONS, "click_to_call", "twisted_pbx", "wallboard", "web_app"}
+    assert programs == {*DAEMONS, "click_to_call", "django_celery", "twisted_pbx", "wallboard", "web_app"}
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert [path.name for path in EXAMPLES.iterdir() if path.is_file() and path.name not in listed] == ["README.md"]
 
@@ -207,9 +211,7 @@ def test_callers_who_left_while_the_link_was_down_are_counted(
 ) -> None:
     expect_log("WARNING: .*connecting again")
     event = {"Event": "QueueCallerJoin", **waiting(1, Position="1")}
-    simulated_pbx.play(
-        [(5, lambda: simulated_pbx.push(event)), (6, simulated_pbx.drop), (20, Reactor.instance().stop)],
-    )
+    simulated_pbx.play([(5, event), (6, simulated_pbx.drop), (20, Reactor.instance().stop)])
     load("queue_stats").main(simulated_pbx.url, str(tmp_path / "queues.db"))
     assert hours(tmp_path / "queues.db") == [("helpline", 0, 0, 0, 1)]
 
@@ -288,9 +290,63 @@ def test_systemd_accepts_the_unit_file() -> None:
     assert settings["ExecStart"].endswith("/pbx_watchd.py")
 
 
+def test_the_asyncio_daemon_says_over_http_who_waits_and_who_gave_up(expect_log: Any) -> None:
+    expect_log("WARNING: .*connecting again")
+    asyncio_daemon = load("asyncio_daemon")
+    waiting_now = [{"Event": "QueueEntry", **waiting(3)}]
+
+    def queues(request: object) -> Any:
+        end = {"Event": "QueueStatusComplete", "EventList": "Complete", "ListItems": len(waiting_now)}
+        return [{"Response": "Success", "EventList": "start"}, *waiting_now, end]
+
+    def shown(*callers: int) -> list[dict[str, str]]:
+        return [{"queue": "helpline", "number": f"555{caller}"} for caller in callers]
+
+    async def main() -> None:
+        with FakeAsterisk(asyncio.get_running_loop()) as pbx:
+            pbx.on("QueueStatus", queues)
+            client = Client(pbx.url, reconnect=0.02)
+            daemon = asyncio_daemon.Queues(client)
+            async with TestClient(TestServer(asyncio_daemon.make_app(daemon))) as browser:
+                assert (await browser.get("/health")).status == 503
+                watching = asyncio.ensure_future(daemon.watch())
+
+                async def until(*callers: int) -> Any:
+                    while True:
+                        told = await (await browser.get("/queues")).json()
+                        if told["waiting"] == shown(*callers):
+                            return told["gave_up"]
+
+                await until(3)
+                assert (await browser.get("/health")).status == 200
+                for number in (1, 2):
+                    pbx.push({"Event": "QueueCallerJoin", **waiting(number)})
+                await until(3, 1, 2)
+                pbx.push({"Event": "QueueCallerAbandon", **waiting(1)})
+                pbx.push({"Event": "QueueCallerLeave", **waiting(1)})
+                (gave_up,) = await until(3, 2)
+                assert (gave_up["queue"], gave_up["number"]) == ("helpline", "5551")
+                waiting_now.clear()  # while nobody tells us
+                pbx.drop()
+                assert await until() == [gave_up]
+                watching.cancel()
+                await client.close()
+
+    asyncio.run(main())
+
+
+def test_the_django_site_says_why_it_cannot_reach_the_pbx(start: Any, pbx: FakeAsterisk) -> None:
+    pbx.refuse_logins()
+    program = start("django_celery", AMI_URL=pbx.url)
+    program.end()
+    said = program.output.splitlines()
+    assert said[0] == '{"error": "login refused: Authentication failed"}'
+    assert said[-1] == "Local/111@office: login refused: Authentication failed"
+
+
 def test_the_web_application_shows_and_places_calls(expect_log: Any) -> None:
     expect_log("WARNING: .*connecting again")
-    web_app = load("web_app")
+    web_app: Any = load("web_app")
 
     async def main() -> None:
         with FakeAsterisk(asyncio.get_running_loop(), ring_time=0.01, call_length=0.01) as pbx:
@@ -308,8 +364,9 @@ def test_the_web_application_shows_and_places_calls(expect_log: Any) -> None:
                 assert answer.status == 409
                 pbx.refuse_logins("Asterisk is shutting down")
                 pbx.drop()
+                web_app.PATIENCE = 0.1
                 answer = await browser.get("/channels")
-                assert (answer.status, await answer.text()) == (503, "login refused: Asterisk is shutting down")
+                assert (answer.status, await answer.text()) == (503, "no login within 0.1 s, so action was not sent")
             assert "Logoff" not in pbx.received_actions
 
     asyncio.run(main())
@@ -323,7 +380,7 @@ def test_the_web_application_ends_with_a_logoff() -> None:
             async with TestClient(TestServer(web_app.make_app(pbx.url, "office"))) as browser:
                 assert (await browser.get("/channels")).status == 200
             for _ in range(10):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # for the server, which reads what was sent
             assert pbx.received_actions[-1] == "Logoff"
 
     asyncio.run(main())

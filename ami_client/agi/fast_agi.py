@@ -289,10 +289,7 @@ class FastLink:
                 continue
             # One command was sent, so this was its reply. What else came was not asked for: it may be the rest of a
             # value that looks like a reply, and must not answer the next command.
-            hung_up = reader.drop()
-            session.answer(command, reply)
-            if hung_up:
-                session.told_of_hangup()
+            session.answer(command, reply, reader.drop())
             return
 
     def _lost(self, error: Optional[BaseException]) -> None:

@@ -129,20 +129,21 @@ class Session:
             self._sent[key] = command
             self._link.send(command)
 
-    def answer(self, command: Command, data: bytes) -> None:
-        """Take the server's reply to a command."""
+    def answer(self, command: Command, data: bytes, hung_up: bool = False) -> None:
+        """Take the server's reply to a command, and with it that the call hung up."""
         reply = read_reply(data)
-        self.settle(command, reply)
-        if reply.code == 511:  # the dialplan may have asked not to be told of the hangup (AGISIGHUP)
-            self.told_of_hangup()
+        # The dialplan may have asked not to be told of the hangup (AGISIGHUP): then a refusal tells.
+        self.settle(command, reply, hung_up or reply.code == 511)
 
-    def settle(self, command: Command, reply: Reply) -> None:
+    def settle(self, command: Command, reply: Reply, hung_up: bool = False) -> None:
         """Give a command that was sent its reply."""
         if self._sent.pop(command.key, None) is None:
             return
         try:
             self._tell(command, reply)
         finally:
+            if hung_up:
+                self.told_of_hangup()
             self._next()
 
     def told_of_hangup(self) -> None:

@@ -155,6 +155,15 @@ def test_a_value_that_looks_like_a_reply_answers_nothing_else(line: Line) -> Non
     assert [reply.data for reply in line.replies] == ["a", "true"]
 
 
+def test_a_value_of_several_lines_may_come_in_pieces(line: Line) -> None:
+    sock = line.connect(ENVIRONMENT)
+    line.calls[0].get_variable("X", line.note)
+    line.calls[0].get_variable("Y", line.note)
+    for piece in (b"200 result=1 (x=0\n", b"200 result=0\n", b"y)\n", b"200 result=0\n"):
+        line.send(sock, piece)
+    assert [reply.data for reply in line.replies] == ["x=0\n200 result=0\ny", None]
+
+
 def test_one_that_does_not_read_or_close_is_given_up(line: Line) -> None:
     sock = line.connect(ENVIRONMENT)
     line.calls[0].noop()

@@ -125,6 +125,16 @@ def test_a_hangup_anywhere_in_a_menu_is_told_once(number: int) -> None:
         assert entries[0].value is None
 
 
+def test_a_wait_that_fails_is_the_hangup(sim: SimulatedReactor) -> None:
+    entries: list[Entry] = []
+    call, caller = Desk("fast", sim).take()
+    caller.on("WAIT FOR DIGIT", "200 result=-1")
+    call.menu("welcome", {"1": "one"}, lambda call, entry: entries.append(entry))
+    sim.settle()
+    assert [type(entry.error) for entry in entries] == [HungUp]
+    assert len(caller.commands) == 2
+
+
 def test_a_missing_file_does_not_end_a_menu(sim: SimulatedReactor) -> None:
     entries: list[Entry] = []
     call, caller = Desk("fast", sim).take(FakeCaller(digits="1"))

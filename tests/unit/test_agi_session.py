@@ -161,6 +161,16 @@ def test_hung_up_at_every_command_each_is_answered_exactly_once(number: int) -> 
             assert isinstance(call.error, HungUp)
 
 
+def test_what_is_not_sent_when_the_call_hangs_up_is_not_carried_out(desk: Desk) -> None:
+    caller = FakeCaller()
+    caller.hang_up_at(1)
+    call, _ = desk.take(caller)
+    call.stream_file("a", desk.note)
+    call.set_variable("A", "a", desk.note)
+    assert desk.results() == ["-1", "HungUp"]
+    assert caller.variables == {}
+
+
 def test_hung_up_while_nothing_is_asked(desk: Desk) -> None:
     call, caller = desk.take()
     caller.hang_up()

@@ -196,8 +196,14 @@ class AsyncLink:
                 self._server.forget(self)
                 self.stopped()
 
-        with suppress(ConnectionFinished):  # then the connection's end ends the call
+        if self._session is not None and self._session.is_over:
+            return
+        try:
             self._action(BREAK, _FILLER, queued)
+        except ConnectionFinished:  # its end ends the call
+            pass
+        except LimitReached:
+            self._server.pool.reactor.call_later(_GRACE, self.hand_back)
 
     def cut(self) -> None:
         """As :meth:`hand_back`, but do not wait for it."""

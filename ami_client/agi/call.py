@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
+from .._engine.text import printable
 from ..callbacks import call_guarded, require_callable
 from ..options import seconds
 from .errors import CallEnded, HungUp
@@ -100,7 +101,11 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
 
     def __repr__(self) -> str:
         state = "ended" if self.ended else "hung up" if self.hung_up else "open"
-        return f"<Call {self.channel} {state}>"
+        return f"<Call {self} {state}>"
+
+    def __str__(self) -> str:
+        """The channel's name, safe for a log."""
+        return printable(self.channel)
 
     # -- what it is
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
 from .. import _fork
@@ -115,7 +116,8 @@ class FastAGI(CallServer):
             self.reactor.remove_reader(sock.fileno())
             sock.close()
             if self._path is not None:
-                os.unlink(self._path)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path)
         for timer in (self._resume, self._timer):
             if timer is not None:
                 timer.cancel()
@@ -253,7 +255,7 @@ class FastLink:
 
     def _read_head(self, data: bytes) -> None:
         head = self._head = self._head + data
-        end = head.find(b"\n\n")
+        end = head.find(b"\n\n", max(0, len(head) - len(data) - 1))
         if not head.startswith(b"agi_"[: len(head)]):
             self._refuse(f"does not speak AGI: it began with {head[:20]!r}")
         elif end < 0:

@@ -20,7 +20,7 @@ _FORBIDDEN = re.compile(r"[\r\n\0]")
 _REPLY = re.compile(r"(\d{3})[ -]")
 _ENDPOS = re.compile(r"endpos=(-?\d+)")
 _STARTS_REPLY = re.compile(rb"\d{3}[ -]")
-_USAGE_END = b"520 End"  # of the last line of a usage text
+_USAGE_END = b"520 End"  # the last line of a usage text
 
 
 def quote(argument: Argument) -> str:
@@ -149,14 +149,16 @@ class ReplyReader:
     """
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
+        # How far the reply at the buffer's beginning was looked through: a peer that drips must not cost ever more.
+        self._seen = 0
 
     def __len__(self) -> int:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Add bytes that arrived."""
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer += data
 
     def next(self, returns_value: bool) -> Optional[bytes]:
         """Remove and return the next reply; None if it is not complete yet.
@@ -164,46 +166,40 @@ class ReplyReader:
         Lines in front of it that are no reply are dropped, except ``HANGUP``, which is returned by itself.
         """
         buffer = self._buffer
-        start = 0
-        while True:
-            end = buffer.find(b"\n", start)
-            if end < 0:
-                self._buffer = buffer[start:]
-                return None
-            if buffer.startswith(b"HANGUP", start):
-                break
-            if _STARTS_REPLY.match(buffer, start) and not buffer.startswith(b"100 ", start):
-                end = _end_of_reply(buffer, start, end, returns_value)
-                if end < 0:
-                    self._buffer = buffer[start:]
-                    return None
-                break
-            start = end + 1
-        self._buffer = buffer[end + 1 :]
-        return buffer[start:end]
+        while (end := buffer.find(b"\n", self._seen)) >= 0:
+            if buffer.startswith(b"HANGUP"):
+                return self._take(end)
+            if not _STARTS_REPLY.match(buffer) or buffer.startswith(b"100 "):
+                del buffer[: end + 1]
+                self._seen = 0
+            elif self._is_end(end, returns_value):
+                return self._take(end)
+            else:
+                self._seen = end + 1
+        return None
+
+    def _is_end(self, end: int, returns_value: bool) -> bool:
+        """Whether the line that ends there is the last one of the reply."""
+        buffer = self._buffer
+        if buffer.startswith(b"520-"):
+            return buffer.startswith(_USAGE_END, self._seen)
+        opens = returns_value and b" (" in buffer[: buffer.find(b"\n")]
+        return not opens or buffer.endswith(b")", 0, end)
+
+    def _take(self, end: int) -> bytes:
+        reply = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._seen = 0
+        return reply
 
     def drop(self) -> bool:
         """Drop what is left: nobody asked for it. Return whether the server told of the hang-up in it."""
-        rest, self._buffer = self._buffer, b""
-        if not rest:
-            return False
-        lines = rest.split(b"\n")
+        lines = bytes(self._buffer).split(b"\n")
+        self._buffer.clear()
+        self._seen = 0
         if b"HANGUP".startswith(lines[-1]):  # the rest of the line is on its way
-            self._buffer = lines[-1]
+            self._buffer += lines[-1]
         return b"HANGUP" in lines[:-1]
-
-
-def _end_of_reply(buffer: bytes, start: int, end: int, returns_value: bool) -> int:
-    """Where the line ends that ends the reply; -1 if it is not there yet. ``end`` is the end of the first line."""
-    if buffer.startswith(b"520-", start):
-        found = buffer.find(b"\n" + _USAGE_END, end)
-        return buffer.find(b"\n", found + 1) if found >= 0 else -1
-    if returns_value and buffer.find(b" (", start, end) >= 0:
-        while not buffer.endswith(b")", start, end):
-            end = buffer.find(b"\n", end + 1)
-            if end < 0:
-                return -1
-    return end
 
 
 class Environment(dict[str, str]):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Optional, cast, overload
 
+from .._engine.text import printable
 from ..callbacks import Arguments, callback_name, logger, require_callable
 from ..options import seconds
 from .call import Call
@@ -130,7 +131,8 @@ class CallServer(CallEvents):
         self._calls.add(call)
         take = self._taker_of(call)
         if take is None:
-            logger.warning("nobody takes the call of %s, path %s: it is handed back", call.channel, call.path)
+            path = printable(call.path)
+            logger.warning("nobody takes the call of %s, path %s: it is handed back", call, path)
             call.finish()
             return
         if self._sweeper is None and self._idle_timeout is not None:
@@ -166,7 +168,7 @@ class CallServer(CallEvents):
         try:
             await cast("Callable[[Call], Any]", handler)(call)
         except CallEnded:
-            logger.debug("handler %s of %s ended with its call", callback_name(handler), call.channel)
+            logger.debug("handler %s of %s ended with its call", callback_name(handler), call)
         except Exception:
             _log_raised(handler, call)
         finally:
@@ -178,7 +180,7 @@ class CallServer(CallEvents):
             if not call.ended:  # it may have waited for a thread
                 handler(BlockingCall(self._loop, call))
         except CallEnded:
-            logger.debug("handler %s of %s ended with its call", callback_name(handler), call.channel)
+            logger.debug("handler %s of %s ended with its call", callback_name(handler), call)
         except BaseException:
             _log_raised(handler, call)
         finally:
@@ -229,14 +231,14 @@ class CallServer(CallEvents):
         self._sweeper = None
         oldest = self._loop.time() - idle_timeout
         for call in [one for one in self._calls if one._idle_since is not None and one._idle_since <= oldest]:
-            logger.warning("%s: nothing was asked of the call for %g s: it is handed back", call.channel, idle_timeout)
+            logger.warning("%s: nothing was asked of the call for %g s: it is handed back", call, idle_timeout)
             call.close()
         if self._calls:
             self._sweep_later(idle_timeout)
 
 
 def _log_raised(handler: Handler, call: Call) -> None:
-    logger.exception("handler %s raised; the call of %s is handed back", callback_name(handler), call.channel)
+    logger.exception("handler %s raised; the call of %s is handed back", callback_name(handler), call)
 
 
 def _is_coroutine_function(cb: Handler) -> bool:

@@ -137,6 +137,6 @@ def _announce(server: FastAGI, function: Handler, name: str) -> None:
     except TypeError as error:
         raise CommandError(str(error), Status.USAGE) from None
     logger = logging.getLogger("ami_client")
-    server.on("end", lambda call: logger.info("%s: %s", call.channel, call.error or "handed back"))
+    server.on("end", lambda call: logger.info("%s: %s", call, call.error or "handed back"))
     place = server.host if server.port is None else f"agi://{server.host}:{server.port}"
     Output().line(f"serving {name} at {place}; Ctrl-C ends it")

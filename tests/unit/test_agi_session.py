@@ -302,8 +302,8 @@ def test_closing_the_server_hands_all_calls_back(desk: Desk) -> None:
 
 
 def test_a_call_that_nobody_takes_is_handed_back_and_logged(desk: Desk, expect_log: ExpectLog) -> None:
-    expect_log("nobody takes the call of .* path /nowhere: it is handed back")
-    caller = desk.dial(FakeCaller(path="/nowhere"))
+    expect_log(r"nobody takes the call of PJSIP/\\x1b\[1-1, path /no\\nwhere: it is handed back")
+    caller = desk.dial(FakeCaller(channel="PJSIP/\x1b[1-1", path="/no%0Awhere"))
     assert caller.ended
     assert desk.agi.calls == frozenset()
 

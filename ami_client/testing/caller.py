@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional, Union, cast
 
+from ..agi.commands import Commands
 from .link import Link
 from .simulation import SimulatedReactor
 
@@ -25,15 +26,7 @@ UNKNOWN = "510 Invalid or unknown command"
 DEAD = "511 Command Not Permitted on a dead channel or intercept routine"
 OK = "200 result=0"
 
-_COMMANDS = """
-answer asyncagi_break channel_status control_stream_file database_del database_deltree database_get database_put exec
-get_data get_full_variable get_option get_variable gosub hangup noop receive_char receive_text record_file say_alpha
-say_date say_datetime say_digits say_number say_phonetic say_time send_image send_text set_autohangup set_callerid
-set_context set_extension set_music set_priority set_variable speech_activate_grammar speech_create
-speech_deactivate_grammar speech_destroy speech_load_grammar speech_recognize speech_set speech_unload_grammar
-stream_file tdd_mode verbose wait_for_digit
-"""
-NAMES = {tuple(name.split("_")) for name in _COMMANDS.split()}
+NAMES = {tuple(name.split("_")) for name in vars(Commands) if not name.startswith("_")}
 _RUN_DEAD = {
     *("asyncagi break", "database del", "database deltree", "database get", "database put", "exec", "noop"),
     *("get full variable", "get variable", "set variable", "speech destroy", "speech unload grammar", "verbose"),

@@ -11,9 +11,8 @@ from agi_desk import WAYS, Desk
 from cases import for_each
 
 from ami_client.agi import Call, FastAGI
-from ami_client.agi.commands import Commands
 from ami_client.testing import CallRecorder, CallRecording, FakeCaller, ReplayingCaller, SimulatedReactor
-from ami_client.testing.caller import NAMES, split_command
+from ami_client.testing.caller import split_command
 
 
 @pytest.fixture
@@ -34,11 +33,6 @@ def sim() -> Iterator[SimulatedReactor]:
 )
 def test_a_command_is_split_as_the_server_does(text: str, words: list[str]) -> None:
     assert split_command(text) == words
-
-
-def test_the_kit_knows_the_commands_that_calls_have() -> None:
-    methods = {name for name in vars(Commands) if not name.startswith("_")}
-    assert {"_".join(name) for name in NAMES} == methods
 
 
 def test_a_caller_keeps_variables_and_a_database(sim: SimulatedReactor) -> None:

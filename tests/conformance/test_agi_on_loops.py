@@ -33,7 +33,14 @@ def callers(loop: AnyLoop, agi: FastAGI, count: int) -> Iterator[list[FakeCaller
         nonlocal left
         left -= 1
         if not left:
-            loop.call_later(0.01, loop.stop)
+            stop()
+
+    def stop() -> None:
+        # The callers are told of the end by their sockets, a moment later.
+        if all(caller.ended for caller in found):
+            loop.stop()
+        else:
+            loop.call_later(0.001, stop)
 
     agi.on("end", ended)
     for caller in found:

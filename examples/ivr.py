@@ -108,18 +108,23 @@ async def rehearse(bank: Bank) -> None:
     """Three callers: a customer, one who presses nothing, one who hangs up."""
     bank.open(1234, 560)
     with FakeAsterisk(asyncio.get_running_loop()) as pbx:
+        customer, silent, hasty = (FakeCaller(number=number) for number in ("101", "102", "103"))
+        customer.digits = "11234"
+        hasty.digits = "1"
+        hasty.hang_up_at(3)  # at the third command
 
         def call() -> None:
-            customer = pbx.start_agi(FakeCaller(number="101", digits="11234"))
-            silent = pbx.start_agi(FakeCaller(number="102"))
-            hasty = FakeCaller(number="103", digits="1")
-            hasty.hang_up_at(3)
-            pbx.start_agi(hasty)
-            pbx.play([(0.1, lambda: report(customer, silent)), (0.1, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+            for caller in (customer, silent, hasty):
+                pbx.start_agi(caller)
+            report()
 
-        def report(customer: FakeCaller, silent: FakeCaller) -> None:
+        def report() -> None:
+            if not (customer.ended and silent.ended):
+                pbx.play([(0.02, report)])
+                return
             print(f"the customer heard {customer.commands[-2]}")
             print(f"the dialplan goes on with {silent.variables}")
+            os.kill(os.getpid(), signal.SIGTERM)
 
         pbx.play([(0.05, call)])
         await main(pbx.url, bank)

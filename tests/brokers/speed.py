@@ -93,8 +93,9 @@ def publisher(kind: str, port: str, name: str) -> Callable[[str, bytes], object]
         properties = pika.BasicProperties(delivery_mode=2)
         return lambda topic, body: channel.basic_publish(name, topic, body, properties)
     import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
 
-    paho = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    paho = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     paho.connect("127.0.0.1", int(port))
     paho.loop_start()
     return lambda topic, body: paho.publish(f"{name}/{topic}", body, qos=1).wait_for_publish()

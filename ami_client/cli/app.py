@@ -27,6 +27,7 @@ from .ping import ping
 from .showing import demo
 from .taping import record, replay
 from .top import top
+from .wallboard import wallboard
 
 PROGRAM = "ami-client"
 SIGNALLED = 128  # a shell reports 128 + n for a process that died of signal n
@@ -97,7 +98,8 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
 
 LISTS = (calls, channels, peers, queues, top)
-for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, agi, forward, gateway, demo):
+SERVERS = (agi, forward, gateway, wallboard)
+for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, *SERVERS, demo):
     cli.add_command(one)
 
 

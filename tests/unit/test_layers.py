@@ -28,7 +28,7 @@ LAYERS = {
     "front door": "__init__",
     "fronts": "_fronts",
     "what is going on": "model",
-    "built on top": "agi aio blocking catalogue prometheus testing demo forward cli __main__",
+    "built on top": "agi aio blocking catalogue prometheus testing demo forward web cli __main__",
 }
 RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
 

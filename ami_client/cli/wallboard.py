@@ -1,0 +1,186 @@
+"""``wallboard``: queues, calls and telephones in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Optional
+from urllib.parse import urlsplit
+
+import click
+
+from ..connection import Connection
+from ..errors import LoginRefused
+from ..model import Model
+from ..pool import Pool
+from ..url import format_address
+from .access import Access, asks_server
+from .client import RECONNECT, RECONNECT_MAX
+from .config import read_secret_file
+from .failures import CommandError, Signalled, Status, explain
+from .output import Output, note
+from .target import Target
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+SHORTEST_TOKEN = 16  # characters: it is all that stands between the network and the page
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``; IPv6 stands in brackets."""
+    with suppress(ValueError):
+        url = urlsplit(f"//{value}")
+        if url.hostname and url.port is not None and url.netloc == value and "@" not in value:
+            return url.hostname, url.port
+    raise click.BadParameter(f"{value!r} is not HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")
+
+
+@click.command(short_help="Queues, calls and telephones in the browser.")
+@click.argument("servers", metavar="[SERVER]...", nargs=-1)
+@click.option(
+    "-l",
+    "--listen",
+    metavar="HOST:PORT",
+    callback=_address,
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Where browsers find it; port 0 is any free one.",
+)
+@click.option("--token-file", metavar="FILE", help="Ask browsers for the token in the first line of FILE; - is stdin.")
+@asks_server
+def wallboard(access: Access, servers: Sequence[str], listen: tuple[str, int], token_file: Optional[str]) -> None:
+    """Serve a page with queues, calls and telephones, which moves as they do, until Ctrl-C or --timeout.
+
+    The servers may be several. Without a token only browsers on this machine can see the page, and --listen takes
+    loopback addresses only. With one, open http://HOST:PORT/?token=TOKEN, or type it into the page.
+
+    It needs more than other commands: pip install 'ami-client[cli,web]'.
+
+    \b
+    Examples:
+      ami-client wallboard pbx1
+      ami-client wallboard pbx1 pbx2 --listen 0.0.0.0:8080 --token-file wallboard.token
+    """
+    if find_spec("aiohttp") is None:
+        raise CommandError("the wallboard needs aiohttp: pip install 'ami-client[cli,web]'", Status.USAGE)
+    from ..web.access import is_loopback
+
+    token = _token(token_file)
+    if not token and not is_loopback(listen[0]):
+        text = f"{listen[0]} can be reached from elsewhere: --token-file FILE says who may look there"
+        raise CommandError(text, Status.USAGE)
+    named = [access.target(name) for name in servers] or [access.target()]
+    targets = {str(target): target for target in named}
+    asyncio.run(_Wallboard(list(targets.values()), access.output).run(listen, token, access.timeout))
+
+
+def _token(file: Optional[str]) -> str:
+    if file is None:
+        return ""
+    token = read_secret_file(file, note).strip()
+    if len(token) < SHORTEST_TOKEN:
+        text = f"the token in {file} is shorter than {SHORTEST_TOKEN} characters: openssl rand -hex 16 makes a good one"
+        raise CommandError(text, Status.USAGE)
+    return token
+
+
+class _Wallboard:
+    """A pool and a model for each server, and the page of all of them."""
+
+    def __init__(self, targets: Sequence[Target], output: Output) -> None:
+        self._targets = targets
+        self._output = output
+        self._lost: set[str] = set()
+
+    async def run(self, listen: tuple[str, int], token: str, timeout: Optional[float]) -> None:
+        """Serve for ``timeout`` seconds, or until a signal or a server that refuses the login for good."""
+        from aiohttp import web
+
+        from ..web import make_app
+
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[None] = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._fail, Signalled(number))
+        pools = [self._pool(target) for target in self._targets]
+        models = [self._model(pool, target) for pool, target in zip(pools, self._targets)]
+        app = make_app(*models, token=token, events=lambda: sum(pool.stats.events for pool in pools))
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await self._listen(runner, *listen)
+            for pool, target in zip(pools, self._targets):
+                pool.get_connection(target.url)
+            if timeout is not None:
+                loop.call_later(timeout, self._stop)
+            await self._end
+        finally:
+            for model in models:
+                model.close()  # that we end the connections is nothing to tell
+            for pool in pools:
+                pool.finish(graceful=True)
+            await runner.cleanup()
+
+    def _stop(self) -> None:
+        if not self._end.done():
+            self._end.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._end.done():
+            self._end.set_exception(error)
+
+    def _pool(self, target: Target) -> Pool:
+        try:
+            pool = Pool(
+                reactor=asyncio.get_running_loop(),
+                events="on",
+                reconnect=RECONNECT,
+                reconnect_max=RECONNECT_MAX,
+                fold_case=False,
+                **target.options,
+            )
+        except ValueError as error:
+            raise CommandError(str(error), Status.USAGE) from None
+        pool.on("disconnect", self._disconnected)
+        return pool
+
+    def _model(self, pool: Pool, target: Target) -> Model:
+        model = Model(pool)
+        model.lose(str(target))  # until it answers, the page says that it does not
+        model.on("ready", self._ready)
+        return model
+
+    async def _listen(self, runner: web.AppRunner, host: str, port: int) -> None:
+        from aiohttp import web
+
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            where = format_address(host, port)
+            raise CommandError(f"cannot listen on {where}: {error.strerror or error}", Status.USAGE) from None
+        bound = runner.addresses[0][:2]
+        url = f"http://{format_address(*bound)}/"
+        if self._output.json:
+            self._output.object({"url": url})
+            self._output.flush()
+        else:
+            self._output.line(url)
+
+    def _disconnected(self, conn: Connection) -> None:
+        error = conn.error
+        if self._end.done():  # it was us
+            return
+        if isinstance(error, LoginRefused) and not error.temporary:
+            self._fail(explain(error))
+        elif error is not None and str(conn) not in self._lost:
+            self._lost.add(str(conn))
+            note(f"{conn}: {error}; trying again until it is back")
+
+    def _ready(self, model: Model, server: str) -> None:
+        if server in self._lost:
+            self._lost.discard(server)
+            note(f"{server}: connected again")

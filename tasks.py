@@ -41,6 +41,7 @@ TYPED = (
     ("tests/live", "tests/live tests ."),
     ("tests/terminal", "tests/terminal tests ."),
     ("tests/brokers", "tests/brokers tests/live tests/load tests ."),
+    ("tests/browser", "tests/browser tests ."),
     ("examples", "examples"),
     ("tools", "tools tests/live tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
@@ -67,6 +68,11 @@ def coverage(args: list[str]) -> None:
 def terminal(args: list[str]) -> None:
     """the command ami-client in a real terminal, which needs tmux; arguments go to pytest"""
     run(python_with("test"), "-m", "pytest", "tests/terminal", *args)
+
+
+def browser(args: list[str]) -> None:
+    """the wallboard in Chromium (Debian's chromium and chromium-driver); arguments go to pytest"""
+    run(python_with("browser"), "-m", "pytest", "tests/browser", *args)
 
 
 def live(args: list[str]) -> None:
@@ -186,7 +192,8 @@ def tox(args: list[str]) -> None:
 
 
 _ALL = (
-    *(demo, test, coverage, terminal, live, brokers, fronts, catalogue, stress, fuzz, bench, types, lint, blanks),
+    *(demo, test, coverage, terminal, browser, live, brokers, fronts, catalogue, stress, fuzz, bench),
+    *(types, lint, blanks),
     *(docs, build, tox),
 )
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}

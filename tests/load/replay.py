@@ -2,7 +2,8 @@
 
 It takes every login. To most actions it answers ``Response: Success``; ``Ping`` is answered with the server's
 ``time.monotonic()`` (the same clock in all processes) as the ``Timestamp``, and ``Replay`` is followed by so many of
-its events as the header ``Events`` says, over and over, without end when there is no such header.
+its events as the header ``Events`` says, over and over, without end when there is no such header. ``First`` is the
+number of the event to begin with.
 
 Run as a program it is the server's process, which :class:`ReplayServer` starts. It imports the standard library alone.
 The benchmarks' server extends both halves: :class:`ReplayServer` and :class:`Peer`.
@@ -167,12 +168,12 @@ class Peer:
         elif action == b"ping":
             lines += [b"Ping: Pong", b"Timestamp: %r" % time.monotonic()]
         elif action == b"replay":
-            self.play(int(headers.get(b"events", sys.maxsize)))
+            self.play(int(headers.get(b"events", sys.maxsize)), int(headers.get(b"first", 0)))
         return EOL.join(lines) + END
 
-    def play(self, events: int) -> None:
-        """Send so many events, behind what is to be sent already."""
-        self._played = 0
+    def play(self, events: int, first: int = 0) -> None:
+        """Send so many events from that one on, behind what is to be sent already."""
+        self._played = first
         self._to_play = events
 
     def played(self) -> bytes:

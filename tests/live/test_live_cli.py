@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from servers import AsteriskServer
+from wallboard_page import pages, states, until_ready
 
 from ami_client.testing import Recording
 
@@ -567,3 +568,53 @@ def test_the_demonstration(ami: Ami) -> None:
     assert (said.status, said.err) == (0, "")
     assert "OriginateResponse: answered" in said.out
     assert said.lines[-1].strip().split("  ", 1)[1].strip().startswith("disconnected; ")
+
+
+# -- the wallboard
+
+
+def wallboard(ami: Ami) -> tuple[Running, str]:
+    """The command, and where its page is."""
+    running = ami.start("wallboard", "--listen", "127.0.0.1:0")
+    return running, running.until("^http://").strip()
+
+
+def test_the_wallboard(ami: Ami) -> None:
+    running, url = wallboard(ami)
+    page = until_ready(url)
+    assert [one["name"] for one in page["servers"]] == [address_of(ami)]
+    assert {one["name"] for one in page["queues"].values()} >= {"support", "sales", "empty"}
+    (support,) = [one for one in page["queues"].values() if one["name"] == "support"]
+    assert [name for name, _ in support["members"]] == ["Alice Agent", "Bob Agent", "Carol Agent"]
+    assert "PJSIP/carol" in [one["name"] for one in page["endpoints"].values()]
+    assert ami.server.secret not in json.dumps(page) and ami.server.username not in json.dumps(page)
+    shown = pages(url)
+    next(shown)
+    ami.call("--caller-id", "Dörte <301>")
+    assert any(page["calls"] for page in shown)
+    said = ami("originate", "Local/101@default/n", "121@default")
+    assert said.status == 0, said.err
+    page = next(page for page in shown if page["counts"]["calls"].get("queued"))
+    (empty,) = [one for one in page["queues"].values() if one["name"] == "empty"]
+    assert empty["waiting"] == 1 and empty["oldest"] > time.time() - LIMIT
+    ami.hang_up_all()
+    page = next(page for page in shown if not page["calls"])
+    (empty,) = [one for one in page["queues"].values() if one["name"] == "empty"]
+    assert (empty["waiting"], empty["abandoned"]) == (0, 1)
+    assert running.interrupt().err == ""
+
+
+def test_the_wallboard_outlives_a_server_that_is_killed(own_ami: Ami) -> None:
+    running, url = wallboard(own_ami)
+    until_ready(url)
+    own_ami.call()
+    shown = pages(url)
+    assert next(shown)["calls"]
+    own_ami.server.kill()
+    page = next(page for page in shown if states(page) == {"stale"})
+    assert page["calls"]  # what was true then
+    own_ami.server.start()
+    page = next(page for page in shown if states(page) == {"ready"})
+    assert not page["calls"]
+    lost, back = running.interrupt().err.splitlines()
+    assert "trying again until it is back" in lost and "connected again" in back

@@ -407,7 +407,8 @@ class Driver:
             self._handling = False
             if reader.cuts != cuts:
                 watchdog.last_packet = watchdog.last_received
-            self._flush()
+            if self.session.outgoing:
+                self._flush()
         if self.counts.dropped > dropped:
             logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
 

@@ -128,16 +128,24 @@ class Cutter:
 
     def _cut_all(self, mark: Optional[bytes]) -> bool:
         usual, unusual = _BLANK_LINES[self.eol]
-        begin = max(0, self._scanned - _LONGEST_END)
-        end = _end_of_last(usual, self._buffer, begin)
-        unusual_end = _end_of_last(unusual, self._buffer, begin)
-        end = max(end, unusual_end)
-        if not end:
-            return self._nothing_to_cut()
+        buffer = self._buffer
+        if buffer.endswith(usual):  # whole packets, as single events are: there is no rest to keep (benchmark f)
+            end = len(buffer)
+            block = bytes(buffer)
+            buffer.clear()
+            self._scanned = 0
+            unusual_end = unusual in block
+        else:
+            begin = max(0, self._scanned - _LONGEST_END)
+            end = _end_of_last(usual, buffer, begin)
+            unusual_end = _end_of_last(unusual, buffer, begin)
+            end = max(end, unusual_end)
+            if not end:
+                return self._nothing_to_cut()
+            block = bytes(buffer[:end])
+            self._remove(end)
         self.careful = end > self._surely_small
-        block = bytes(self._buffer[:end])
         self.marked = mark is not None and block.rfind(mark) >= 0
-        self._remove(end)
         # One split of the whole block is several times as fast as a search for each end (benchmark b).
         self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
         self.pieces.pop()  # after the last end there is nothing, or a blank line

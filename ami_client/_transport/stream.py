@@ -69,6 +69,7 @@ class Stream:
         self._on_lost = on_lost
         self._on_closed = on_closed
         self._tls = tls
+        self._take = on_data if tls is None else self._received
         self._outgoing = bytearray()
         self._phase = _Phase.OPEN
         self._corked = False  # while data is handled; all writes go out together afterwards
@@ -138,13 +139,15 @@ class Stream:
         try:
             for _ in range(RECV_BUDGET):
                 data = self._recv()
-                if data:
-                    self._received(data)
-                if data is None or len(data) < RECV_SIZE or self._phase is not _Phase.OPEN or self._loop.time() >= end:
+                if data is None:
+                    break
+                self._take(data)
+                if len(data) < RECV_SIZE or self._phase is not _Phase.OPEN or self._loop.time() >= end:
                     break
         finally:
             self._corked = False
-            self._flush()
+            if self._outgoing or self._phase is not _Phase.OPEN:
+                self._flush()
 
     def _recv(self) -> Optional[bytes]:
         """Read what has arrived. Return None if there is nothing, or the stream has ended."""
@@ -162,9 +165,8 @@ class Stream:
         return data or None
 
     def _received(self, data: bytes) -> None:
-        if self._tls is None:
-            self._on_data(data)
-        elif self._tls.established:
+        assert self._tls is not None
+        if self._tls.established:
             self._decrypt(data)
         else:
             self._handshake(data)
@@ -221,7 +223,7 @@ class Stream:
             return
         data = self._recv()
         if data:  # first deliver what the peer sent before it closed
-            self._received(data)
+            self._take(data)
             self._loop.call_soon(self._send_failed, error)
         else:
             self._lose(error)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..model import Channel, Queue
 from .table import Column, Row, lay_out
 from .text import clean, duration, plural
 from .views import person, state_style, waiting_style
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from ..model import Channel, Queue
 
 BARS = " ▁▂▃▄▅▆▇█"
 HISTORY = 30  # rates

@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
-from ..model import Call, Model, Party, as_data
 from .access import Access, asks_server, server_argument
 from .client import Client
 from .failures import CommandError, OutputClosed
@@ -18,6 +17,9 @@ from .output import Output, note
 from .table import Column
 from .text import clean, duration, plural
 from .views import person
+
+if TYPE_CHECKING:
+    from ..model import Call, Model, Party
 
 TIMEOUT = 60.0  # seconds, for the lists of a big server
 
@@ -56,6 +58,8 @@ def calls(access: Access, follow: bool) -> None:
         with access.client(events="on", reconnect=True, endless=True) as client:
             _Follow(client, access.output).run(access.timeout)
         return
+    from ..model import as_data
+
     with access.client(timeout=TIMEOUT) as client:
         found = _ask(client)
     if access.output.json:
@@ -68,6 +72,8 @@ def calls(access: Access, follow: bool) -> None:
 
 
 def _ask(client: Client) -> list[Call]:
+    from ..model import Model  # here, for the other commands do without
+
     model = Model(client.pool, endpoints=False)
     model.on("ready", lambda model, server: client.stop())
     model.follow(client.connection)
@@ -114,6 +120,8 @@ class _Follow:
         self._client = client
         self._output = output
         self._flushing = self._was_lost = False
+        from ..model import Model
+
         self._model = Model(client.pool, endpoints=False)
         self._model.on("ready", client.guard(self._ready))
         self._model.on("stale", client.guard(self._stale))
@@ -148,6 +156,8 @@ class _Follow:
     def _told(self, name: str, model: Model, call: Call, how: str = "") -> None:
         if self._output.json:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            from ..model import as_data
+
             told = {"event": name, "time": now, "call": as_data(call)}
             self._output.object({**told, "how": how} if how else told)
         else:

@@ -7,18 +7,20 @@ import signal
 import time
 from contextlib import suppress
 from datetime import datetime
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
 from ..connection import Connection
-from ..model import Model
 from .access import Access, Seconds, asks_server, server_argument
 from .board import Board, draw
 from .client import Client
 from .failures import CommandError, Signalled, Status
 from .output import Output
 from .screen import Screen
+
+if TYPE_CHECKING:
+    from ..model import Model
 
 # What the screen shows of the model's events; channels and clocks move with the interval as well.
 CHANGES = (
@@ -69,6 +71,8 @@ class _Top:
         self._board = Board(str(client.target), trouble="")
         self._screen = Screen(client.reactor, console, self._key, client.guard(self._draw))
         self._conn = client.connection
+        from ..model import Model  # here, for the other commands do without
+
         self._model = Model(client.pool, endpoints=False)
         self._is_due = False  # a change will be drawn in a moment
         self._events = client.pool.stats.events

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Change(NamedTuple):
@@ -64,7 +66,9 @@ class Changes:
             if self._closed:
                 raise StopAsyncIteration
             if self._waiter is None or self._waiter.done():
-                self._waiter = asyncio.get_running_loop().create_future()
+                from asyncio import get_running_loop
+
+                self._waiter = get_running_loop().create_future()
             await self._waiter
         return self._changes.popleft()
 

@@ -14,6 +14,8 @@ MODULES = {
     "panoramisk": "panoramisk",
     "asterisk-ami": "asterisk.ami",
     "pyst2": "asterisk.manager",
+    "pystrix": "pystrix.ami",
+    "pyami-asterisk": "pyami_asterisk",
 }
 TIMES = 21
 

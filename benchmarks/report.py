@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable, Optional
 
+from .clients.common import PERCENTILES
 from .expected import LOSES_EVENTS, Expected
 from .figures import REFERENCE, Figures, Spread, targets
 from .running import Run
@@ -47,7 +49,9 @@ class Report:
     def _work(self, work: Work) -> str:
         notes = Notes()
         head = ["client", f"{work.unit} / CPU s", f"{work.unit} / s", f"to {REFERENCE}", "server busy", "peak MiB"]
-        rows = [self._row(work, client, notes) for client in self._clients]
+        rows = [self._row(work, client, notes) for client in self._clients if client in {*work.counts, *work.missing}]
+        if work.kind == "latency":
+            head, rows = self._latency(work)
         title = f"## ({work.key}) {work.title}"
         if work.names:
             title += f": {self._expected.share(work.names):.0%} of the events"
@@ -68,10 +72,29 @@ class Report:
             f"{max(run.result.peak_rss for run in runs) / (1 << 20):.0f}",
         ]
 
+    def _latency(self, work: Work) -> tuple[list[str], list[list[str]]]:
+        """The head and the rows of a work in which time on the clock counts, in microseconds."""
+        late = [f"{what} {name}" for what in ("event", "ping") for name in PERCENTILES]
+        clients = [client for client in self._clients if self._figures.of(work.key, client)]
+        median = self._figures.median
+        rows = [
+            [
+                NAMES[client],
+                f"{median(work.key, client, lambda run: 1e6 / run.per_cpu_second):.1f}",
+                *(self._late(work, client, one) for one in late),
+            ]
+            for client in clients
+        ]
+        return ["client", "CPU us / event", *(f"{one}, us" for one in late)], rows
+
+    def _late(self, work: Work, client: str, what: str) -> str:
+        late = [run.result.latency[what] for run in self._figures.of(work.key, client) if what in run.result.latency]
+        return f"{statistics.median(late):,.0f}" if late else NOTHING
+
     def _idle(self, works: Sequence[Work]) -> str:
         notes = Notes()
         rows = []
-        for client in self._clients:
+        for client in [one for one in self._clients if one in {*works[0].counts, *works[0].missing}]:
             row = [self._name(works[0], client, notes)]
             row += [self._median(work, client, lambda run: run.result.connection_bytes / 1024) for work in works]
             row.append(

@@ -134,6 +134,7 @@ class BenchPeer(Peer):
             return success + b"CPU: %r" % time.process_time() + END
         if action == b"login":
             self._bench.logged_in[self] = None
+            return success + b"Message: Authentication accepted" + END
         return super().answer(headers)
 
     def played(self) -> bytes:

@@ -9,14 +9,37 @@ from .clients.common import Job
 from .expected import Expected
 from .server import LIST_ENTRIES
 
-CLIENTS = ("ours", "panoramisk", "asterisk-ami", "pyst2", "asterisk-manager", "floor")
-VERSIONS = {"panoramisk": "1.4", "asterisk-ami": "0.1.7", "pyst2": "0.5.1", "asterisk-manager": "0.2.0"}
+# A client on another loop, or used in another way, does some of the works only.
+VARIANTS = {
+    "ours-asyncio": "ours",
+    "ours-uvloop": "ours",
+    "ours-await": "ours",
+    "ours-await-uvloop": "ours",
+    "ours-blocking": "ours",
+    "panoramisk-uvloop": "panoramisk",
+}
+PEERS = ("panoramisk", "asterisk-ami", "pyst2", "pystrix", "pyami-asterisk", "asterisk-manager")
+CLIENTS = ("ours", *VARIANTS, *PEERS, "floor")
+VERSIONS = {
+    "panoramisk": "1.4",
+    "asterisk-ami": "0.1.7",
+    "pyst2": "0.5.1",
+    "pystrix": "1.3.0",
+    "pyami-asterisk": "1.5.2",
+    "asterisk-manager": "0.2.0",
+}
 NAMES = {
     "ours": "ami_client",
+    "ours-asyncio": "ami_client on asyncio",
+    "ours-uvloop": "ami_client on uvloop",
+    "ours-await": "ami_client.aio",
+    "ours-await-uvloop": "ami_client.aio on uvloop",
+    "ours-blocking": "ami_client.blocking",
     **{client: f"{client} {version}" for client, version in VERSIONS.items()},
+    "panoramisk-uvloop": "panoramisk on uvloop",
     "floor": "receive and split only",
 }
-PYTHON_CLIENTS = ("ours", "panoramisk", "asterisk-ami", "pyst2", "floor")
+PYTHON_CLIENTS = tuple(client for client in CLIENTS if client != "asterisk-manager")
 
 WARM_UP = 0.1  # of the measured part
 
@@ -46,7 +69,7 @@ class Work:
         kind: the runners' function that does it.
         counts: by client, how many units are about a second's work, or more.
         missing: by client, why it does not do this work.
-        names, depth, connections, seconds, traced: as in :class:`Job`.
+        names, depth, connections, seconds, rate, burst, traced: as in :class:`Job`.
         together: client and server share a processor, for they never work at the same time; see ``machine.py``.
         rounds: at most.
     """
@@ -61,6 +84,8 @@ class Work:
     depth: int = 1
     connections: int = 1
     seconds: float = 0
+    rate: float = 0
+    burst: int = 1
     traced: bool = False
     together: bool = False
     rounds: int = 100
@@ -89,24 +114,55 @@ class Work:
             depth=self.depth,
             connections=connections,
             seconds=self.seconds,
+            rate=self.rate,
+            burst=self.burst,
             traced=self.traced,
         )
 
 
-_NO_LISTS = dict.fromkeys(
-    ("asterisk-ami", "pyst2", "asterisk-manager"), "puts no lists together: entries come as events, one by one"
-)
-_THREADS = dict.fromkeys(("asterisk-ami", "pyst2"), "takes threads of its own for each connection")
+_ONLY_EVENTS = {"pyami-asterisk": "measured with events alone"}
+_WAITS = dict.fromkeys(("pyst2", "pystrix"), "waits for each answer before it sends the next action")
+_NO_LISTS = {
+    **dict.fromkeys(
+        ("asterisk-ami", "pyst2", "asterisk-manager"), "puts no lists together: entries come as events, one by one"
+    ),
+    "pystrix": "puts lists together only for the actions that it knows",
+    **_ONLY_EVENTS,
+}
+_THREADS = {
+    **dict.fromkeys(("asterisk-ami", "pyst2", "pystrix"), "takes threads of its own for each connection"),
+    **_ONLY_EVENTS,
+}
+_NO_CALLS = {
+    **dict.fromkeys(("panoramisk", "asterisk-manager", "floor"), "has no calls that wait"),
+    **_ONLY_EVENTS,
+    "ours": "see ami_client.blocking",
+}
+_NO_AWAIT = {
+    **dict.fromkeys(("asterisk-ami", "pyst2", "pystrix", "asterisk-manager", "floor"), "has nothing to await"),
+    **_ONLY_EVENTS,
+    "ours": "see ami_client.aio",
+}
+_UNPACED = {
+    **dict.fromkeys(("pyst2", "pystrix", "asterisk-manager", "floor"), "not measured"),
+    **_ONLY_EVENTS,
+}
+_ON_LOOPS = ("ours", "ours-asyncio", "ours-uvloop")
+_PANORAMISKS = ("panoramisk", "panoramisk-uvloop")
 _ALL_EVENTS = {
-    "ours": 160_000,
-    "panoramisk": 80_000,
+    **dict.fromkeys(_ON_LOOPS, 160_000),
+    **dict.fromkeys(_PANORAMISKS, 80_000),
     "asterisk-ami": 100_000,
     "pyst2": 1_500,
+    "pystrix": 30_000,
+    "pyami-asterisk": 40_000,
     "asterisk-manager": 60_000,
     "floor": 800_000,
 }
-_TRICKLED = dict.fromkeys(("ours", "panoramisk", "asterisk-manager", "floor"), 6_000)
-_IDLE = dict.fromkeys(_TRICKLED, 1_000)
+_TRICKLED = dict.fromkeys((*_ON_LOOPS, *_PANORAMISKS, "asterisk-manager", "floor"), 6_000)
+_PACED = (*_ON_LOOPS, *_PANORAMISKS, "asterisk-ami")
+_AWAITED = ("ours-await", "ours-await-uvloop", *_PANORAMISKS)
+_IDLE = dict.fromkeys(("ours", "panoramisk", "asterisk-manager", "floor"), 1_000)
 _TRACED = {client: count for client, count in _IDLE.items() if client in PYTHON_CLIENTS}
 
 WORKS = (
@@ -119,13 +175,14 @@ WORKS = (
         "pings",
         "pings",
         {
-            "ours": 30_000,
-            "panoramisk": 20_000,
+            **dict.fromkeys(_ON_LOOPS, 30_000),
+            **dict.fromkeys(_PANORAMISKS, 20_000),
             "asterisk-ami": 40_000,
             "pyst2": 3_000,
             "asterisk-manager": 30_000,
             "floor": 80_000,
         },
+        {**_ONLY_EVENTS, "pystrix": "waits for each answer: see plain calls"},
         together=True,
     ),
     Work(
@@ -133,9 +190,45 @@ WORKS = (
         "pings, 100 in flight",
         "pings",
         "pings",
-        {"ours": 120_000, "panoramisk": 40_000, "asterisk-ami": 80_000, "asterisk-manager": 80_000, "floor": 1_000_000},
-        {"pyst2": "waits for each answer before it sends the next action"},
+        {
+            **dict.fromkeys(_ON_LOOPS, 120_000),
+            **dict.fromkeys(_PANORAMISKS, 40_000),
+            "asterisk-ami": 80_000,
+            "asterisk-manager": 80_000,
+            "floor": 1_000_000,
+        },
+        {**_WAITS, **_ONLY_EVENTS},
         depth=100,
+    ),
+    Work(
+        "p",
+        "plain calls: a Ping, and the thread waits for the answer",
+        "pings",
+        "calls",
+        {"ours-blocking": 20_000, "asterisk-ami": 20_000, "pyst2": 3_000, "pystrix": 1_000},
+        _NO_CALLS,
+        together=True,
+    ),
+    *(
+        Work(
+            f"w{depth}",
+            f"pings awaited, {'one' if depth == 1 else depth} in flight",
+            "pings",
+            "awaits",
+            dict.fromkeys(_AWAITED, 20_000),
+            _NO_AWAIT,
+            depth=depth,
+            together=depth == 1,
+        )
+        for depth in (1, 100)
+    ),
+    Work(
+        "s",
+        "a stream of all events",
+        "events",
+        "stream",
+        {**dict.fromkeys(_AWAITED, 60_000), "ours-blocking": 60_000},
+        _NO_AWAIT,
     ),
     Work(
         "e",
@@ -145,6 +238,15 @@ WORKS = (
         {"ours": 10, "panoramisk": 6, "floor": 100},
         _NO_LISTS,
     ),
+    Work(
+        "f1",
+        "events trickle in on one connection",
+        "events",
+        "trickle",
+        {**_TRICKLED, "asterisk-ami": 6_000},
+        {"pyst2": "not measured", "pystrix": "not measured", **_ONLY_EVENTS},
+        together=True,
+    ),
     *(
         Work(
             f"f{connections}",
@@ -152,12 +254,30 @@ WORKS = (
             "events",
             "trickle",
             _TRICKLED,
-            _THREADS,
+            {"asterisk-ami": "takes a thread of its own for each connection", **_THREADS},
             connections=connections,
             together=True,
             rounds=3,
         )
         for connections in (10, 100, 1000)
+    ),
+    *(
+        Work(
+            f"l{key}",
+            title,
+            "events",
+            "latency",
+            dict.fromkeys(_PACED, count),
+            _UNPACED,
+            rate=rate,
+            burst=burst,
+        )
+        for key, title, count, rate, burst in (
+            ("1k", "single events, 1,000 a second", 3_000, 1_000, 1),
+            ("10k", "single events, 10,000 a second", 20_000, 10_000, 1),
+            ("burst", "bursts of 1,000 events, ten a second", 20_000, 10_000, 1_000),
+            ("half", "half of what the client can do, in blocks of 100", 60_000, 0, 100),
+        )
     ),
     Work("g", "idle connections", "connections", "idle", _IDLE, _THREADS, connections=1000, seconds=2, rounds=2),
     Work(

@@ -134,7 +134,7 @@ class Cutter:
             block = bytes(buffer)
             buffer.clear()
             self._scanned = 0
-            unusual_end = unusual in block
+            unusual_end = block.rfind(unusual) + 1
         else:
             begin = max(0, self._scanned - _LONGEST_END)
             end = _end_of_last(usual, buffer, begin)

@@ -5,6 +5,7 @@ A runner is a program. Its argument is a job in JSON; it prints one line of JSON
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -12,8 +13,9 @@ import resource
 import sys
 import time
 import tracemalloc
+from array import array
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Callable, Optional
 
 HOST = "127.0.0.1"
@@ -34,6 +36,8 @@ class Job:
         depth: pings in flight at a time.
         connections: how many.
         seconds: how long to be idle.
+        rate: events a second that the server sends; 0 for half of what the client did in the warm-up.
+        burst: how many of them at once.
         traced: count the memory that Python allocates, which is exact and slow, in place of the process's.
     """
 
@@ -47,6 +51,8 @@ class Job:
     depth: int = 1
     connections: int = 1
     seconds: float = 0
+    rate: float = 0
+    burst: int = 1
     traced: bool = False
 
 
@@ -61,6 +67,7 @@ class Result:
         active_seconds: time on the clock, with the login and the warm-up.
         warm_rss, peak_rss: the most memory in use until the measured part began, and in all; bytes.
         connection_bytes: memory per idle connection.
+        latency: microseconds, by what was late and how many are later, as ``event p99``.
     """
 
     calls: int = 0
@@ -71,6 +78,32 @@ class Result:
     warm_rss: int = 0
     peak_rss: int = 0
     connection_bytes: float = 0
+    latency: dict[str, float] = field(default_factory=dict)
+
+
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+PING_EVERY = 0.01  # seconds, beside events whose latency is measured
+
+
+class Latency:
+    """How long after they were sent events reached their handler, and answers to Pings their callback."""
+
+    def __init__(self) -> None:
+        self._late: dict[str, array[float]] = {"event": array("d"), "ping": array("d")}
+        self.events, self.pings = self._late["event"].append, self._late["ping"].append
+
+    def of_half(self, events: int, began: float) -> float:
+        """Half the rate at which so many events were handled since then; events a second."""
+        return events / (time.perf_counter() - began) / 2
+
+    def result(self) -> dict[str, float]:
+        """As :attr:`Result.latency`."""
+        return {
+            f"{what} {name}": sorted(late)[int(part * len(late))] * 1e6
+            for what, late in self._late.items()
+            if late
+            for name, part in PERCENTILES.items()
+        }
 
 
 class Meter:
@@ -115,6 +148,16 @@ class Memory:
     def _in_use(self) -> int:
         gc.collect()
         return tracemalloc.get_traced_memory()[0] if self._traced else resident()
+
+
+def asyncio_loop() -> asyncio.AbstractEventLoop:
+    """A new loop of asyncio, or of uvloop if the environment says ``LOOP=uvloop``."""
+    if os.environ.get("LOOP") == "uvloop":
+        import uvloop
+
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        return loop
+    return asyncio.new_event_loop()
 
 
 def peak_rss() -> int:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Callable, Optional
+import os
+import time
+from typing import Any, Callable, Optional
 
 from ami_client import Connection, Packet, Pool, Reactor
 
-from .common import HOST, SECRET, USERNAME, Job, Memory, Meter, Result, run
+from .common import HOST, PING_EVERY, SECRET, USERNAME, Job, Latency, Memory, Meter, Result, asyncio_loop, run
 
 HEARTBEAT = 2  # a Ping is sent at half of `timeout`
 
 
 class Client:
-    """A pool on a reactor of its own."""
+    """A pool on a loop of its own: our reactor, or the one of asyncio that the environment names."""
 
     def __init__(self, job: Job, timeout: Optional[float] = 60.0) -> None:
-        self.reactor = Reactor()
+        self.reactor: Any = asyncio_loop() if "LOOP" in os.environ else Reactor()
+        self.run: Callable[[], None] = self.reactor.run_forever if "LOOP" in os.environ else self.reactor.run
         self.connections: list[Connection] = []
         self._url = f"tcp://{USERNAME}:{SECRET}@{HOST}:{job.port}"
         self.pool = Pool(reactor=self.reactor, maxconnperserv=job.connections + 1, timeout=timeout)
@@ -34,14 +37,14 @@ class Client:
 
         for _ in range(count):
             self.pool.get_connection(self._url, keep)
-        self.reactor.run()
+        self.run()
         return self.connections[-1]
 
-    def ask(self, action: str, events: int) -> None:
+    def ask(self, action: str, events: int, **others: float) -> None:
         """Ask for so many events, and run until the answer says that all are out."""
         answered: Callable[[Connection, Packet], None] = lambda conn, packet: self.reactor.stop()  # noqa: E731
-        self.connections[0].action(action, answered, {"Events": events}, timeout=math.inf)
-        self.reactor.run()
+        self.connections[0].action(action, answered, {"Events": events, **others}, timeout=math.inf)
+        self.run()
 
 
 def events(job: Job) -> Result:
@@ -71,11 +74,12 @@ def pings(job: Job) -> Result:
         to_send, to_come = count - job.depth, count
         for _ in range(job.depth):
             conn.ping(pong)
-        client.reactor.run()
+        client.run()
 
     def pong(conn: Connection, packet: Packet) -> None:
         nonlocal to_send, to_come
         meter.calls += 1
+        meter.read += len(packet["response"]) + len(packet["ping"])
         to_come -= 1
         if to_send > 0:
             to_send -= 1
@@ -104,7 +108,7 @@ def lists(job: Job) -> Result:
         if number == 0:
             meter.start()
         conn.action("CoreShowChannels", complete)
-        client.reactor.run()
+        client.run()
     return meter.stop()
 
 
@@ -124,6 +128,36 @@ def trickle(job: Job) -> Result:
     return meter.stop()
 
 
+def latency(job: Job) -> Result:
+    """One handler on ``event``, and a Ping every ten milliseconds."""
+    client, meter, late = Client(job), Meter(), Latency()
+    conn, now = client.connect(), time.monotonic
+
+    def handler(conn: Connection, packet: Packet) -> None:
+        meter.calls += 1
+        meter.read += len(packet.get("channel", ""))
+        sent = packet.get("sent")
+        if sent:
+            late.events(now() - float(sent))
+
+    def ping() -> None:
+        began = now()
+        conn.ping(lambda conn, packet: late.pings(now() - began))
+        client.reactor.call_later(PING_EVERY, ping)
+
+    conn.on("event", handler)
+    client.ask("Replay", job.warm_up)
+    began = time.perf_counter()
+    client.ask("Replay", job.warm_up)
+    rate = job.rate or late.of_half(job.warm_up, began)
+    client.reactor.call_later(PING_EVERY, ping)
+    meter.start()
+    client.ask("Pace", job.count, Rate=rate, Burst=job.burst)
+    result = meter.stop()
+    result.latency = late.result()
+    return result
+
+
 def idle(job: Job) -> Result:
     """Connections that nobody uses. The first one is there before, with what is loaded and made once."""
     client, meter = Client(job, timeout=2 * HEARTBEAT), Meter()
@@ -133,11 +167,11 @@ def idle(job: Job) -> Result:
     grown = memory.grown()
     client.reactor.call_later(job.seconds, client.reactor.stop)
     meter.start()
-    client.reactor.run()
+    client.run()
     result = meter.stop()
     result.connection_bytes = grown / job.connections
     return result
 
 
 if __name__ == "__main__":
-    run({"events": events, "pings": pings, "lists": lists, "trickle": trickle, "idle": idle})
+    run({"events": events, "pings": pings, "lists": lists, "trickle": trickle, "latency": latency, "idle": idle})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import panoramisk  # type: ignore[import-not-found]
 
-from .common import HOST, SECRET, USERNAME, Job, Memory, Meter, Result, run
+from .common import HOST, PING_EVERY, SECRET, USERNAME, Job, Latency, Memory, Meter, Result, asyncio_loop, run
 
 HEARTBEAT = 2  # seconds
 
@@ -16,7 +17,7 @@ class Client:
     """Managers on a loop of their own."""
 
     def __init__(self, job: Job, **options: Any) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = asyncio_loop()
         asyncio.set_event_loop(self.loop)
         self.managers: list[Any] = []
         self._options = {"host": HOST, "port": job.port, "username": USERNAME, "secret": SECRET, **options}
@@ -35,9 +36,9 @@ class Client:
         self.loop.run_forever()
         return self.managers[-1]
 
-    def ask(self, action: str, events: int) -> None:
+    def ask(self, action: str, events: int, **others: float) -> None:
         """Ask for so many events, and run until the answer says that all are out."""
-        self.loop.run_until_complete(self.managers[0].send_action({"Action": action, "Events": events}))
+        self.loop.run_until_complete(self.managers[0].send_action({"Action": action, "Events": events, **others}))
 
 
 def events(job: Job) -> Result:
@@ -72,7 +73,9 @@ def pings(job: Job) -> Result:
 
     def pong(future: asyncio.Future[Any]) -> None:
         nonlocal to_send, to_come
+        answer = future.result()
         meter.calls += 1
+        meter.read += len(answer.response) + len(answer.ping)
         to_come -= 1
         if to_send > 0:
             to_send -= 1
@@ -83,6 +86,45 @@ def pings(job: Job) -> Result:
     ping(job.warm_up)
     meter.start()
     ping(job.count)
+    return meter.stop()
+
+
+def awaits(job: Job) -> Result:
+    """``depth`` pings are sent at once and awaited, over and over."""
+    client, meter = Client(job), Meter()
+    manager = client.connect()
+
+    async def ping(count: int) -> None:
+        for _ in range(count // job.depth):
+            pings = [manager.send_action({"Action": "Ping"}) for _ in range(job.depth)]
+            for answer in await asyncio.gather(*pings):
+                meter.calls += 1
+                meter.read += len(answer.response) + len(answer.ping)
+
+    client.loop.run_until_complete(ping(job.warm_up))
+    meter.start()
+    client.loop.run_until_complete(ping(job.count))
+    return meter.stop()
+
+
+def stream(job: Job) -> Result:
+    """A coroutine as the handler of all events."""
+    client, meter = Client(job), Meter()
+    manager = client.connect()
+
+    async def handler(manager: Any, message: Any) -> None:
+        meter.calls += 1
+        meter.read += len(message.channel)
+
+    async def all_handled(count: int) -> None:
+        while meter.calls < count:
+            await asyncio.sleep(0)
+
+    manager.register_event("*", handler)
+    for count in (job.warm_up, job.count):
+        meter.start()
+        client.ask("Replay", count)
+        client.loop.run_until_complete(all_handled(count))
     return meter.stop()
 
 
@@ -117,6 +159,36 @@ def trickle(job: Job) -> Result:
     return meter.stop()
 
 
+def latency(job: Job) -> Result:
+    """One handler on ``*``, and a Ping every ten milliseconds."""
+    client, meter, late = Client(job), Meter(), Latency()
+    manager, now = client.connect(), time.monotonic
+
+    def handler(manager: Any, message: Any) -> None:
+        meter.calls += 1
+        meter.read += len(message.channel)
+        sent = message.sent
+        if sent:
+            late.events(now() - float(sent))
+
+    def ping() -> None:
+        began = now()
+        manager.send_action({"Action": "Ping"}).add_done_callback(lambda future: late.pings(now() - began))
+        client.loop.call_later(PING_EVERY, ping)
+
+    manager.register_event("*", handler)
+    client.ask("Replay", job.warm_up)
+    began = time.perf_counter()
+    client.ask("Replay", job.warm_up)
+    rate = job.rate or late.of_half(job.warm_up, began)
+    client.loop.call_later(PING_EVERY, ping)
+    meter.start()
+    client.ask("Pace", job.count, Rate=rate, Burst=job.burst)
+    result = meter.stop()
+    result.latency = late.result()
+    return result
+
+
 def idle(job: Job) -> Result:
     """Connections that nobody uses. The first one is there before, with what is loaded and made once."""
     client, meter = Client(job, ping_delay=HEARTBEAT, ping_interval=HEARTBEAT), Meter()
@@ -133,4 +205,15 @@ def idle(job: Job) -> Result:
 
 
 if __name__ == "__main__":
-    run({"events": events, "pings": pings, "lists": lists, "trickle": trickle, "idle": idle})
+    run(
+        {
+            "events": events,
+            "awaits": awaits,
+            "stream": stream,
+            "pings": pings,
+            "lists": lists,
+            "trickle": trickle,
+            "latency": latency,
+            "idle": idle,
+        }
+    )

@@ -49,16 +49,17 @@ def events(job: Job) -> Result:
     return meter.stop()
 
 
-def pings(job: Job) -> Result:
+def calls(job: Job) -> Result:
     """One Ping after the other."""
     meter, manager = Meter(), logged_in(job)
     for number in range(-job.warm_up, job.count):
         if number == 0:
             meter.start()
-        manager.ping()
+        answer = manager.ping()
         meter.calls += 1
+        meter.read += len(answer.get_header("Response")) + len(answer.get_header("Ping"))
     return meter.stop()
 
 
 if __name__ == "__main__":
-    run({"events": events, "pings": pings})
+    run({"events": events, "pings": calls, "calls": calls})

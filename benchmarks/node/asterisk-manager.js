@@ -79,8 +79,9 @@ async function pings() {
     new Promise((resolve) => {
       let toSend = count - job.depth;
       let toCome = count;
-      const pong = () => {
+      const pong = (error, answer) => {
         meter.calls += 1;
+        meter.read += answer.response.length + answer.ping.length;
         toCome -= 1;
         if (toSend > 0) {
           toSend -= 1;

@@ -24,12 +24,13 @@ _replaced: dict[int, int] = {}
 class Waker:
     """A socket pair. The loop watches one end, and anybody may write to the other to wake it."""
 
-    __slots__ = ("_forks", "_poked", "_receiver", "_sender")
+    __slots__ = ("_forks", "_own", "_poked", "_receiver", "_sender")
 
     def __init__(self) -> None:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
+        self._own = self._sender.fileno()
         self._poked = False
         self._forks = _fork.forks
 
@@ -68,14 +69,16 @@ class Waker:
         Otherwise a signal that arrives after Python's last check, but before the system call of ``select()``, would
         wait until something else happens: a Ctrl-C that does nothing.
         """
-        own = self._sender.fileno()
-        with suppress(ValueError):  # not the main thread: the interpreter handles signals elsewhere
+        own = self._own
+        try:  # suppress() would double what it costs, and a blocking caller pays for it (benchmark p)
             _replaced[own] = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
+        except ValueError:  # not the main thread: the interpreter handles signals elsewhere
+            return
 
     def leave_signals(self) -> None:
         """Undo :meth:`watch_signals`. In a child it was undone right after the fork."""
         if self._forks == _fork.forks:
-            previous = _replaced.pop(self._sender.fileno(), None)
+            previous = _replaced.pop(self._own, None)
             if previous is not None:
                 signal.set_wakeup_fd(previous)
 

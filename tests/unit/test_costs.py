@@ -14,6 +14,7 @@ from typing import Any, Callable
 from fake_network import Peer, message
 
 from ami_client import Connection, Packet
+from ami_client._transport.stream import RECV_BUDGET, RECV_SIZE, TIME_BUDGET
 
 COUNT = 200  # packets
 COUNTED = sys.version_info < (3, 12)  # later Pythons leave out some of the instructions
@@ -143,3 +144,40 @@ def test_an_entry_that_repeats_a_header(peer: Peer) -> None:
         )
 
     assert_costs(listing, 320, 23)
+
+
+# -- what makes others wait
+
+
+def test_the_longest_stretch_without_a_look_at_the_loop(peer: Peer) -> None:
+    handled: list[object] = []
+    peer.conn.on("event", lambda conn, packet: handled.append(packet))
+    peer.sock.feed(message(EVENT) * 10 * (RECV_SIZE * RECV_BUDGET // len(message(EVENT))))
+    calls = count_calls(lambda: peer.network.reactor.run_once(0))
+    assert 0 < len(handled) <= RECV_SIZE * RECV_BUDGET / len(message(EVENT))
+    assert calls <= 7200
+
+
+def test_slow_handlers_make_it_shorter(peer: Peer) -> None:
+    handled: list[object] = []
+
+    def slow(conn: Connection, packet: Packet) -> None:
+        handled.append(packet)
+        peer.network.clock.now += TIME_BUDGET / 100
+
+    peer.conn.on("event", slow)
+    peer.sock.feed(message(EVENT) * 10 * (RECV_SIZE // len(message(EVENT))))
+    peer.network.reactor.run_once(0)
+    assert 0 < len(handled) <= RECV_SIZE / len(message(EVENT))
+
+
+def test_being_woken_for_one_event(peer: Peer) -> None:
+    peer.conn.on("event", nothing)
+
+    def events() -> None:
+        for _ in range(COUNT):
+            peer.sock.feed(message(EVENT))
+            peer.network.reactor.run_once(0)
+
+    assert_costs(events, 1220, 77)
+    assert peer.conn.stats.events == (2 + COUNTED) * COUNT

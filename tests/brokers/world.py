@@ -63,7 +63,7 @@ class World:
     def __init__(self) -> None:
         self.name = f"t{uuid.uuid4().hex[:8]}"  # brokers are shared: this test's names on them
         self.reactor = Reactor()
-        self.pbx = FakeAsterisk(self.reactor)
+        self.pbx = FakeAsterisk(self.reactor, ring_time=0.05, call_length=0.3)
         self.pbx.start()
         self.url = f"tcp://admin:secret@{self.pbx.host}:{self.pbx.port}"
         self.numbers = itertools.count(1)

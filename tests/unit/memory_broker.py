@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from ami_client.forward import Broker, BrokerError, Delivery, Message, NotMine
 
@@ -115,6 +115,7 @@ class MemoryBroker(Broker):
         self._check()
         with self._hub.changed:
             for delivery in deliveries:
-                name, place = delivery.token  # type: ignore[misc]
+                token: Any = delivery.token
+                name, place = token
                 if self._group is not None:
                     self._hub.acked[self._group, name] = place

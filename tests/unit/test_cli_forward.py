@@ -1,0 +1,136 @@
+"""``ami-client forward``, ``gateway`` and ``events --from``, on a broker in memory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+from cli_pbx import Ami, Pbx
+from memory_broker import Hub, MemoryBroker
+
+from ami_client.cli import feed, forwarding
+from ami_client.forward import Message
+from ami_client.forward.asking import Request
+from ami_client.forward.envelope import Numbering
+from ami_client.packet import Packet
+
+
+@pytest.fixture(autouse=True)
+def log_of_each_command() -> Iterator[None]:
+    """A command logs until its process ends; here that is the end of the test."""
+    logger = logging.getLogger("ami_client")
+    handlers, level = logger.handlers[:], logger.level
+    yield
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    hub = Hub()
+    for module in (forwarding, feed):
+        monkeypatch.setattr(module, "open_broker", lambda url: MemoryBroker(hub))
+    return hub
+
+
+def when(holds: Callable[[], object], then: Callable[[], object]) -> None:
+    """In a thread: once that is so, do that."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 10
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        then()
+
+    threading.Thread(target=wait).start()
+
+
+def send(number: int) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def test_forward_until_it_is_told_to_end(pbx: Pbx, ami: Ami, hub: Hub) -> None:
+    pbx.bustle({"Event": "UserEvent", "Number": "1"}, {"Event": "Hangup", "Cause": "16"})
+    name = f"events.127-0-0-1-{pbx.server.port}"
+    when(lambda: len(hub.channels.get(name, ())) > 2, send(signal.SIGTERM))
+    said = ami("forward", "--to", "redis://bus", "-n", "userevent")
+    assert said.status == 0
+    bodies = [json.loads(body) for body in hub.channels[name]]
+    assert all(["Event", "UserEvent"] in body["headers"] for body in bodies if "headers" in body)
+    assert [body["gap"]["reason"] for body in bodies if "gap" in body] == ["start", "lost"]
+
+
+def test_ctrl_c_ends_a_gateway(pbx: Pbx, ami: Ami, hub: Hub) -> None:
+    asker = MemoryBroker(hub).fresh()
+    asker.open()
+    request = Request("one", "me", "pbx1", "Ping", [], time.time(), 10.0)
+
+    def ask() -> None:
+        asker.publish([Message("requests.pbx1", "", request.encode())])
+        when(lambda: hub.channels.get("replies.me"), send(signal.SIGINT))
+
+    when(lambda: ("gateway-pbx1", "requests.pbx1") in hub.acked, ask)
+    said = ami("gateway", f"pbx1={pbx.url}", "--to", "redis://bus", "--allow", "Ping", "-a", "Originate a=b a=c d=")
+    assert said.status == 130
+    (reply,) = map(json.loads, hub.channels["replies.me"])
+    assert ["Ping", "Pong"] in reply["packets"][0]["headers"]
+
+
+def test_events_of_a_broker(ami: Ami, hub: Hub) -> None:
+    publisher = MemoryBroker(hub).fresh()
+    publisher.open()
+    numbering = Numbering("pbx1", "e1")
+    bodies = [
+        numbering.event(Packet({"Event": "Hangup", "Cause": "16"}), 1.0),
+        numbering.gap(3, "overflow", 1.0),
+        numbering.gap(None, "lost", 1.0),
+        numbering.event(Packet({"Event": "Hangup", "Cause": "17"}), 1.0),
+    ]
+    hub.acked["crm", "events.pbx1"] = 0
+    publisher.publish([Message("events.pbx1", "", body) for body in bodies])
+    said = ami("events", "--from", "redis://bus", "--group", "crm", "--count", "2", "--json")
+    assert [(one["@server"], one["Cause"]) for one in said.objects] == [("pbx1", "16"), ("pbx1", "17")]
+    assert said.err.splitlines() == [
+        "ami-client: pbx1: 3 events missing here (overflow)",
+        "ami-client: pbx1: events may be missing here (lost)",
+    ]
+    hub.acked["crm", "events.pbx1"] = 0
+    (line,) = ami("events", "--from", "redis://bus", "--group", "crm", "--count", "1").lines
+    assert "Hangup @server=pbx1 Cause=16" in line
+
+
+@pytest.mark.parametrize(
+    ("args", "wrong"),
+    [
+        (["forward", "--to", "http://bus"], "no broker is known"),
+        (["forward", "a", "b", "--to", "redis://bus", "--spool", "x"], "a spool is for one server"),
+        (["gateway", "--to", "redis://bus", "--allow", "Ping x"], "is not HEADER=GLOB"),
+        (["events", "--from", "redis://bus", "--class", "call"], "--class is for a server"),
+        (["forward", "--to", "redis://bus", "--spool", "/dev/null/x"], "spool /dev/null/x"),
+    ],
+)
+def test_wrong_usage(args: list[str], wrong: str, ami: Ami, pbx: Pbx) -> None:
+    said = ami(*args)
+    assert said.status == 2 and wrong in said.err
+
+
+def test_a_library_that_is_not_there(ami: Ami, pbx: Pbx, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(url: str) -> Any:
+        raise ImportError(name="paho")
+
+    monkeypatch.setattr(forwarding, "broker_of", missing)
+    said = ami("forward", "--to", "mqtt://joe:hush@bus")
+    assert said.status == 2 and "pip install 'ami-client[paho-mqtt]'" in said.err and "hush" not in said.err
+
+
+def test_a_refused_login_ends_it(ami: Ami, pbx: Pbx, hub: Hub, expect_log: Any) -> None:
+    expect_log("ERROR: .* login refused")
+    pbx.do(pbx.server.refuse_logins)
+    assert ami("forward", "--to", "redis://bus").status == 4

@@ -15,10 +15,11 @@ from cases import for_each
 from memory_broker import Hub, MemoryBroker
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ami_client import ActionTimeout, ConnectionFinished, ConnectTimeout, Packet, Pool, Reactor
-from ami_client.forward import Client, Forwarder, Gap, Gateway, Message, Refused, Source, broker_of
+from ami_client import ActionTimeout, ConnectionFinished, ConnectionLost, ConnectTimeout, Packet, Pool, Reactor
+from ami_client.forward import Client, Forwarder, Gap, Gateway, Message, Refused, Remote, Source, broker_of
 from ami_client.forward import forwarder as forwarder_module
 from ami_client.forward import source as source_module
+from ami_client.forward.asking import Request
 from ami_client.forward.metrics import ForwardCollector
 from ami_client.testing import FakeAsterisk
 
@@ -371,6 +372,108 @@ def test_an_action_and_its_answer(office: Office) -> None:
     assert ask(office, lambda client: client.ping())["ping"] == "Pong"
     assert gateway.stats.carried_out == 1 and gateway.name == "pbx1"
     office.until(lambda: gateway.stats.replies)
+
+
+def asked(office: Office, *requests: Request) -> list[Any]:
+    """The answers to requests that came as messages."""
+    broker = office.broker.fresh()
+    broker.open()
+    broker.publish([Message("requests.pbx1", "", one.encode()) for one in requests])
+    return office.hub.channels.setdefault("replies.me", [])
+
+
+def request(**changes: Any) -> Request:
+    return Request("one", "me", "pbx1", "Ping", [], time.time(), 30.0)._replace(**changes)
+
+
+def error_of(body: bytes) -> str:
+    error = json.loads(body).get("error")
+    return f"{error['type']}: {error['message']}" if error else ""
+
+
+def test_a_request_is_carried_out_once_at_most(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: gateway: Ping of me is refused: it may have been carried out before")
+    gateway = served(office)
+    answers = asked(office, request(), request(), request(id="late", time=time.time() - 60))
+    office.until(lambda: len(answers) == 2 and gateway.stats.late)
+    assert sorted(map(error_of, answers)) == ["", "Refused: it may have been carried out before"]
+    assert (gateway.stats.carried_out, gateway.stats.refused, gateway.stats.requests) == (1, 1, 3)
+
+
+def test_requests_that_cannot_be_carried_out(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: gateway: Ping of me is refused: server 'elsewhere' is not served here")
+    expect_log("WARNING: gateway pbx1: a request that is none is dropped")
+    served(office, allow=["*"])
+    broker = office.broker.fresh()
+    broker.open()
+    broker.publish([Message("requests.pbx1", "", b"{}")])
+    bad = request(id="bad", params=[("Name", "two\r\nlines")])
+    answers = asked(office, request(id="far", server="elsewhere"), bad)
+    office.until(lambda: len(answers) == 2)
+    assert error_of(answers[0]).startswith("Refused: server 'elsewhere'")
+    assert error_of(answers[1]).startswith("Refused: ") or error_of(answers[1]).startswith("ValueError: ")
+
+
+def test_a_server_that_is_not_there(office: Office) -> None:
+    pool = Pool(reactor=office.reactor)
+    gateway = Gateway(pool, office.broker, server={"tcp://joe:x@127.0.0.1:1": "pbx1"}, allow=["*"])
+    gateway.start()
+    office.ending += [pool.finish, lambda: gateway.close(0.2)]
+    office.until(lambda: gateway.is_reading)
+    answers = asked(office, request())
+    office.until(lambda: answers)
+    assert error_of(answers[0]).startswith("ConnectFailed: ")
+    assert gateway.stats.open == 0
+    pool.finish()
+    asked(office, request(id="two"))
+    office.until(lambda: len(answers) == 2)
+    assert error_of(answers[1]).startswith("ConnectionFinished: ")
+
+
+def test_answers_are_sent_again_until_they_are_confirmed(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: answers of pbx1: .* is gone .no confirm.")
+    gateway = served(office)
+    office.hub.confirms = False
+    answers = asked_unconfirmed(office, request())
+    office.until(lambda: len(answers) > 1)
+    office.hub.confirms = True
+    office.until(lambda: gateway.stats.replies)
+
+
+def asked_unconfirmed(office: Office, one: Request) -> list[Any]:
+    with office.hub.changed:
+        office.hub.channels.setdefault("requests.pbx1", []).append(one.encode())
+        return office.hub.channels.setdefault("replies.me", [])
+
+
+def test_a_request_whose_publishing_failed_is_not_sent_again(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: requests to pbx1: .* is gone .no confirm.")
+
+    async def fail(client: Client) -> int:
+        office.hub.confirms = False
+        with pytest.raises(ConnectionLost, match="may have been carried out"):
+            await client.ping()
+        office.hub.confirms = True
+        return len(office.hub.channels["requests.pbx1"])
+
+    assert ask(office, fail) == 1
+
+
+def test_what_a_client_cannot_do_through_a_broker(office: Office) -> None:
+    async def refuse(client: Client) -> None:
+        with pytest.raises(ValueError, match="retry"):
+            await client.ping(retry=True)
+        with pytest.raises(ValueError):
+            await client.action("Ping", {"Name": "two\r\nlines"})
+        assert client.connected and client.source.servers == ("pbx1",)
+
+    ask(office, refuse)
+    remote = Remote(office.broker, "pbx1", office.reactor)
+    assert not remote.connected and repr(remote) == "<Remote pbx1 <MemoryBroker>>"
+    with pytest.raises(ValueError, match="either cb or on_result"):
+        remote.originate({"Channel": "x"}, print, on_result=lambda remote, packet: None)
+    with pytest.raises(ValueError, match="server is a name"):
+        Client("redis://bus/ami")
 
 
 def test_a_call_and_its_result(office: Office) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ class Spool:
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = str(path)
         try:
+            # Events tell of people. SQLite gives its other files the rights of this one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

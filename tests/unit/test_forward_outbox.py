@@ -61,6 +61,13 @@ def test_a_spool_keeps_what_is_not_confirmed(tmp_path: Path) -> None:
     assert len(Spool(tmp_path / "spool")) == 0
 
 
+def test_a_spool_is_its_owners_alone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(messages(1))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    spool.close()
+
+
 def test_a_spool_that_another_one_has(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     with pytest.raises(OSError, match="another process has it"):

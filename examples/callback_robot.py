@@ -43,7 +43,7 @@ class CallbackRobot:
             return  # we called him back, and he gave up again: enough
         number = event["calleridnum"]
         if NUMBER.fullmatch(number) and number not in self._waiting:
-            self.call_later(number, event["queue"])
+            self.call_later(number, event.original("Queue", ""))
 
     def on_join(self, conn: Connection, event: Packet) -> None:
         timer = self._waiting.pop(event["calleridnum"], None)
@@ -75,7 +75,7 @@ class CallbackRobot:
 
 def main(url: str, **options: Any) -> None:
     reactor = Reactor.instance()
-    pool = Pool(server=url, events="agent,call", fold_case=False, reconnect=2)
+    pool = Pool(server=url, events="agent,call", reconnect=2)
     CallbackRobot(reactor, pool, **options)
 
     def leave() -> None:

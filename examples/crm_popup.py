@@ -37,7 +37,7 @@ class PopUps:
 
     def on_dialend(self, conn: Connection, event: Packet) -> None:
         if "channel" in event:
-            self.desk.submit(self.close, phone_of(event), event["dialstatus"])
+            self.desk.submit(self.close, phone_of(event), event.original("DialStatus", ""))
 
     # In the thread: nothing of ami_client may be used here.
 
@@ -52,12 +52,12 @@ class PopUps:
 
 def phone_of(event: Packet) -> str:
     """``PJSIP/100`` of ``PJSIP/100-00000042``."""
-    return event["destchannel"].rpartition("-")[0]
+    return event.original("DestChannel", "").rpartition("-")[0]
 
 
 def main(url: str) -> None:
     reactor = Reactor.instance()
-    pool = Pool(events="call", fold_case=False, reconnect=2)
+    pool = Pool(events="call", reconnect=2)
     popups = PopUps(pool)
 
     def leave() -> None:

@@ -19,7 +19,7 @@ from ami_client.testing import FakeAsterisk
 
 log = logging.getLogger("pbx_watchd")
 
-GONE = {"UNAVAILABLE", "INVALID"}  # states of a device that cannot be called
+GONE = {"unavailable", "invalid"}  # states of a device that cannot be called
 
 #: Syslog's priorities, by which the journal filters.
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -44,7 +44,7 @@ class Watch:
             self.on_change(conn, entry)
 
     def on_change(self, conn: Connection, event: Packet) -> None:
-        device, gone = event["device"], event["state"] in GONE
+        device, gone = event.original("Device", ""), event["state"] in GONE
         if gone and device not in self._gone:
             self._gone.add(device)
             log.warning("%s is gone", device)
@@ -60,7 +60,7 @@ class Daemon:
         self.status = 0  # the exit status
         self._reactor = reactor
         self._url = url
-        self._pool = Pool({"reconnect": 2, "events": "call", "fold_case": False, **options})
+        self._pool = Pool({"reconnect": 2, "events": "call", **options})
         self._pool.on("connected", lambda conn: notify(f"STATUS=Connected to {conn}"))
         self._pool.on("disconnect", self.on_disconnect)
         Watch(self._pool)

@@ -12,7 +12,7 @@ from callback_robot import CallbackRobot
 from ami_client import Pool
 from ami_client.testing import FakeAsterisk, SimulatedReactor
 
-pytestmark = pytest.mark.ami_pool(events="agent,call", fold_case=False, reconnect=2)
+pytestmark = pytest.mark.ami_pool(events="agent,call", reconnect=2)
 
 
 @pytest.fixture(autouse=True)

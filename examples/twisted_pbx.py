@@ -157,7 +157,7 @@ def main(url: str, loop: TwistedLoop, stop: Callable[[], object]) -> None:
         print("failed:" if packet.error else "queues:", packet.error or len(packet.events))
         conn.graceful_shutdown()
 
-    pool = Pool(reactor=loop, fold_case=False)
+    pool = Pool(reactor=loop)
     pool.on("disconnect", lambda conn: stop())
     pool.get_connection(url, on_connection)
 

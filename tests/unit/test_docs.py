@@ -1,7 +1,7 @@
 """The manual: its programs run and print what it says, and no public name is missing.
 
-A Python block that imports from ami_client itself, or from a part of it and shows its output, is a whole
-program, which a reader will paste and run; other blocks are pieces, and have to compile. What a program
+A Python block that imports from ami_client itself or from one of its clients, or from another part of it and shows its
+output, is a whole program, which a reader will paste and run; other blocks are pieces, and have to compile. What a program
 prints is the text block that follows it with the caption "Output", or in Markdown the one marked ``text``;
 ``...`` stands for anything. An example that a page includes is run if such a block follows;
 test_examples.py runs them all.
@@ -58,8 +58,8 @@ class Block(NamedTuple):
     def is_program(self) -> bool:
         if self.included:
             return self.output is not None
-        part = "" if self.output is None else r"(\.(aio|blocking|model))?"
-        return re.search(f"^from ami_client{part} import ", self.code, re.MULTILINE) is not None
+        parts = "aio|blocking" if self.output is None else "aio|blocking|model"
+        return re.search(rf"^from ami_client(\.({parts}))? import ", self.code, re.MULTILINE) is not None
 
 
 class Text(NamedTuple):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Optional, overload
 
 from .actions import Actions, Callback
-from .callbacks import CONN_PACKET, trim_arguments
+from .callbacks import CONN_PACKET, logger, trim_arguments
 from .emitter import EventHandlers
 from .errors import LimitReached
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .tasks import Tasks
 
 
+#: More handlers of one name than this on one connection are logged.
+MANY_HANDLERS = 10
+
+
 class Connection(Actions, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
@@ -46,6 +50,18 @@ class Connection(Actions, EventHandlers):
         self._driver = driver
         self._send = driver.send  # type: ignore[method-assign]  # saves a call per action (benchmark d)
         driver.attach(self, Connection)
+
+    _told_of_many = False
+
+    def _add(self, name: str, handler: Callable[..., object]) -> None:
+        super()._add(name, handler)
+        if not self._told_of_many and len(self.listeners(name)) > MANY_HANDLERS:
+            self._told_of_many = True
+            logger.warning(
+                "%s: more than %d handlers of %r. If a callback of get_connection binds one each time, bind it on the"
+                " pool or in before_connect instead: the connection is shared, and keeps them all",
+                *(self, MANY_HANDLERS, name),
+            )
 
     def __repr__(self) -> str:
         return f"<Connection {self._driver} {self.state.value}>"

@@ -89,7 +89,12 @@ class _Demo:
         self._channel = channel
         self._exten, _, self._context = exten.partition("@")
         self._events = 0
-        self._steps: list[Callable[[Connection], object]] = [self._list_peers, self._list_channels, self._call]
+        self._steps: list[Callable[[Connection], object]] = [
+            self._list_endpoints,
+            self._list_queues,
+            self._list_channels,
+            self._call,
+        ]
 
     def run(self, url: str, options: Mapping[str, object]) -> None:
         """The whole demonstration."""
@@ -135,24 +140,20 @@ class _Demo:
 
     # -- the steps
 
-    def _list_peers(self, conn: Connection) -> None:
-        self.say("SIPpeers", "action")
-        conn.get_sip_peers(self._on_peers)
-
-    def _on_peers(self, conn: Connection, packets: list[Packet]) -> None:
-        if packets[-1].error is None:
-            self._show(packets[1:-1], "ObjectName", "IPaddress", "Status")
-            self._next(conn)
-        else:  # chan_sip is gone since Asterisk 21
-            self._answer(packets[-1].error)
-            self.say("PJSIPShowEndpoints", "action")
-            conn.action("PJSIPShowEndpoints", self._on_endpoints)
+    def _list_endpoints(self, conn: Connection) -> None:
+        self.say("PJSIPShowEndpoints", "action")
+        conn.action("PJSIPShowEndpoints", self._on_endpoints)
 
     def _on_endpoints(self, conn: Connection, packet: Packet) -> None:
-        if packet.error is None:
-            self._show(packet.events, "ObjectName", "DeviceState", "ActiveChannels")
-        else:
-            self._answer(packet.error)
+        self._show_list(packet, "ObjectName", "DeviceState", "ActiveChannels")
+        self._next(conn)
+
+    def _list_queues(self, conn: Connection) -> None:
+        self.say("QueueSummary", "action")
+        conn.action("QueueSummary", self._on_queues)
+
+    def _on_queues(self, conn: Connection, packet: Packet) -> None:
+        self._show_list(packet, "Queue", "Available", "Callers")
         self._next(conn)
 
     def _list_channels(self, conn: Connection) -> None:
@@ -214,6 +215,12 @@ class _Demo:
         self._events += 1
         shown = [value for name in SHOWN for value in [packet.original(name)] if value]
         self.say(f"  {packet.original('Event'):<18} {' | '.join(shown)}".rstrip(), "event")
+
+    def _show_list(self, packet: Packet, *names: str) -> None:
+        if packet.error is None:
+            self._show(packet.events, *names)
+        else:  # the server has no such module, say
+            self._answer(packet.error)
 
     def _show(self, entries: Sequence[Packet], *names: str) -> None:
         for entry in entries:

@@ -146,7 +146,7 @@ class Transport:
         host, port = self._server.host, self.port
         message = f"cannot connect to {format_address(host, port)}: {error.strerror or error}"
         if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, USUAL_PORT):
-            message += f"; the URL names no port, and Asterisk usually listens on {USUAL_PORT}"
+            message += f"; the URL names no port: Asterisk usually listens on {format_address(host, USUAL_PORT)}"
         self._on_lost(ConnectFailed(message, host, port, error))
 
     def _timed_out(self, timeout: float) -> None:

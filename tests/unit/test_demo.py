@@ -32,8 +32,8 @@ def test_every_line_says_what_it_is(shown: list[tuple[str, str]]) -> None:
 
 
 def test_the_answer_to_an_action_is_its_own(shown: list[tuple[str, str]]) -> None:
-    first = shown.index(("action", "SIPpeers"))
-    last = shown.index(("action", "CoreShowChannels"))
+    first = shown.index(("action", "PJSIPShowEndpoints"))
+    last = shown.index(("action", "QueueSummary"))
     answer = [text for kind, text in shown[first:last] if kind == "answer"]
     assert [text.split()[0] for text in answer] == ["front-desk", "Workshop", "nomad", "3"]
     assert [kind for kind, _ in shown].count("event") == int(re.findall(r"; (\d+) events", shown[-1][1])[0])

@@ -1,10 +1,10 @@
 """The manual: its programs run and print what it says, and no public name is missing.
 
 A Python block that imports from ami_client itself or from one of its clients, or from another part of it and shows its
-output, is a whole program, which a reader will paste and run; other blocks are pieces, and have to compile. What a program
-prints is the text block that follows it with the caption "Output", or in Markdown the one marked ``text``;
-``...`` stands for anything. An example that a page includes is run if such a block follows;
-test_examples.py runs them all.
+output, is a whole program, which a reader will paste and run; other blocks are pieces, and have to compile. What a
+program prints is the text block that follows it with the caption "Output", or in Markdown the one marked ``text``;
+``...`` stands for anything. An example that a page includes is run if such a block follows; test_examples.py runs them
+all.
 """
 
 from __future__ import annotations

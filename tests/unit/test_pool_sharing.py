@@ -9,7 +9,7 @@ import pytest
 from fake_network import URL, Calls, Network
 from server_texts import BANNER, REFUSAL, WELCOME
 
-from ami_client import Connection
+from ami_client import Connection, Packet
 from ami_client.errors import ConnectFailed, ConnectionFinished, LoginRefused
 
 ExpectLog = Callable[[str], None]
@@ -269,3 +269,38 @@ def test_a_pools_handler_that_raises_harms_nothing(network: Network, expect_log:
     pool.get_connection(Calls())
     network.answer_login()
     assert len(calls) == 1
+
+
+# Handlers that stack up on a shared connection
+
+
+def test_handlers_that_stack_up_are_logged_once(
+    network: Network, caplog: pytest.LogCaptureFixture, expect_log: ExpectLog
+) -> None:
+    expect_log("WARNING: .* more than 10 handlers")
+    pool = network.pool()
+
+    def on_connection(conn: Connection) -> None:  # as phpDaemon's examples do
+        conn.bind("event_hangup", lambda conn, packet: None)
+
+    pool.get_connection(URL, on_connection)
+    network.answer_login()
+    for _ in range(9):
+        pool.get_connection(URL, on_connection)
+    assert caplog.messages == []
+    for _ in range(20):
+        pool.get_connection(URL, on_connection)
+    (told,) = caplog.messages
+    assert "more than 10 handlers of 'event_hangup'" in told and "before_connect" in told
+
+
+def test_handlers_bound_on_the_pool_or_once_do_not_stack_up(network: Network) -> None:
+    pool = network.pool()
+
+    def on_hangup(conn: Connection, packet: Packet) -> None: ...
+
+    for _ in range(30):
+        pool.bind("event_hangup", lambda conn, packet: None)
+        pool.get_connection(URL, lambda conn: conn.bind("event_hangup", on_hangup))
+    network.answer_login()
+    assert pool.stats.connected == 1

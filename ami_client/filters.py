@@ -18,6 +18,9 @@ Where = Union[Mapping[str, Union[str, Sequence[str]]], Callable[[Packet], object
 
 Condition = Callable[[Packet], object]
 
+#: The event that ends an Originate's ``on_result``.
+RESULT = "OriginateResponse"
+
 #: Prefix of the handlers' names for one kind of UserEvent: ``event_userevent:<name>``.
 USER_EVENT = "event_userevent:"
 
@@ -92,12 +95,12 @@ class Filter:
     """An event filter for the option ``filters``.
 
     If a pool has filters that include, only events that match one of them arrive. Events that match a filter that
-    excludes never arrive. Values are compared with case, as Asterisk does. Answers, and events that are part of one,
-    always arrive.
+    excludes never arrive. Names and values are compared with case, as Asterisk does. Answers, and events that are part
+    of one, always arrive.
 
     Attributes:
         event: the event's name, as Asterisk writes it (``Hangup``); ``""`` for any event.
-        header: the name of a header; ``""`` to look at the event's name only.
+        header: the name of a header, as Asterisk writes it (``Channel``); ``""`` to look at the event's name only.
         match: how the header's value is compared: ``exact``, ``starts_with``, ``ends_with`` or ``contains``.
         value: the text to compare with. If the header is repeated, one of its values must match.
         action: ``include`` or ``exclude``.
@@ -135,12 +138,12 @@ class Filter:
 
     def matches(self, packet: Packet) -> bool:
         """Whether the event matches, without regard to ``action``."""
-        if self.event and ascii_lower(self.event) != packet.event_name:
+        if self.event and (ascii_lower(self.event) != packet.event_name or packet.original("Event") != self.event):
             return False
         if not self.header:
             return True
         compare = MATCHES[self.match]
-        return any(compare(value, self.value) for value in packet.originals(self.header))
+        return any(compare(value, self.value) for header, value in packet.headers if header == self.header)
 
     @property
     def criteria(self) -> str:

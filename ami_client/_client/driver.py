@@ -38,7 +38,7 @@ from ..errors import (
     LoginTimeout,
     ProtocolError,
 )
-from ..filters import Filter
+from ..filters import RESULT, Filter
 from ..options import Options, seconds
 from ..stats import Stats
 from ..tasks import Tasks
@@ -499,8 +499,9 @@ class Driver:
         self.error = packet.error
         if packet.error is not None:
             self._tell_ending()
-        if packet.error is None and self.options.filters and self._knows_criteria():
-            self._send_filters(packet)
+        filters = [] if packet.error is not None else self._server_filters()
+        if filters:
+            self._send_filters(filters, packet)
         else:
             self._announce_login(packet)
 
@@ -517,15 +518,24 @@ class Driver:
         major, _, _ = (self.session.ami_version or "").partition(".")
         return major.isdigit() and int(major) >= FILTER_CRITERIA
 
-    def _send_filters(self, login: Packet) -> None:
+    def _server_filters(self) -> list[Filter]:
+        """The filters for the server to apply. The others are applied at our side alone.
+
+        A server that excludes would keep OriginateResponse from us, too, which is part of an answer.
+        """
+        if not self._knows_criteria():
+            return []
+        filters = [one for one in self.options.filters if one.action == "include" or one.event not in ("", RESULT)]
+        if any(one.action == "include" for one in filters):
+            filters.append(Filter(event=RESULT))
+        return filters
+
+    def _send_filters(self, filters: list[Filter], login: Packet) -> None:
         """Send the filters; once all are answered, announce the login.
 
         If the server refuses all, because the user may not filter, they are applied at our side alone. If it refused
         some, it would keep events from us that these let pass, so that ends the connection.
         """
-        filters = list(self.options.filters)
-        if any(one.action == "include" for one in filters):
-            filters.append(Filter(event="OriginateResponse"))  # it ends an Originate's on_result
         answers: list[Packet] = []
 
         def answered(conn: object, packet: Packet) -> None:

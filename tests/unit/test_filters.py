@@ -213,11 +213,7 @@ def test_a_repeated_header_is_searched_whole() -> None:
 
 
 def event(text: str) -> Packet:
-    lines = [line.partition(": ") for line in text.split("|")]
-    packet = Packet((name.lower(), value) for name, _, value in lines)
-    packet.event_name = packet["event"].lower()
-    packet.raw = text.replace("|", "\r\n").encode()
-    return packet
+    return Packet.parse(text.replace("|", "\r\n").encode())
 
 
 INCLUDE = Filter("Hangup", "Channel", "starts_with", "PJSIP/")
@@ -238,6 +234,10 @@ INCLUDE = Filter("Hangup", "Channel", "starts_with", "PJSIP/")
         ([Filter("Hangup"), Filter(header="Channel", match="contains", value="PJSIP", action="exclude")], ""),
         ([Filter("Hangup"), Filter("Other")], "hangup other"),
         ([Filter("Nothing")], ""),
+        # names without Asterisk's case, which no server of it finds
+        ([Filter("hangup")], ""),
+        ([Filter("Hangup", "channel", "contains", "PJSIP")], ""),
+        ([Filter("other", action="exclude")], "hangup other"),
     ],
 )
 def test_filters_together(filters: list[Filter], passed: str) -> None:
@@ -307,6 +307,20 @@ def test_a_server_that_knows_criteria_gets_the_filters_before_login_is_told(netw
     assert told == []
     network.say(b"".join(f"Response: Success\r\nActionID: {one}\r\n\r\n".encode() for one in others), sock)
     assert told == ["login", "callback"]
+
+
+@for_each("event", ["", "OriginateResponse"])
+def test_a_filter_that_would_keep_results_from_us_is_applied_here_alone(network: Network, event: str) -> None:
+    pool, sock, told = begin(network, NEW, filters=[Filter(event, "Channel", "starts_with", "SIP/", "exclude")])
+    assert told == ["login", "callback"] and b"Filter" not in sock.take()
+    heard, results, conns = Calls(), Calls(), []
+    pool.on_event(heard)
+    pool.get_connection(URL, lambda conn, packet: conns.append(conn))
+    action_id = conns[0].originate({"Channel": "SIP/1", "Application": "Echo"}, None, on_result=results)
+    network.pump()
+    result = f"Event: OriginateResponse\r\nActionID: {action_id}\r\nResponse: Success\r\nChannel: SIP/1\r\n\r\n"
+    network.say(result.encode(), sock)
+    assert len(results) == 1 and heard == []
 
 
 def test_an_older_server_gets_none_and_they_are_applied_here(network: Network) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, count
+from itertools import count
 from typing import Callable, Protocol
 
 _AT_ONCE = 64  # ids per request for random bytes
@@ -33,14 +32,27 @@ class RandomIDs:
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
         start = str(int.from_bytes(random_bytes(START_SIZE), "big"))
         self.mark = start.encode()
-        self.new = chain.from_iterable(_ids(start, random_bytes)).__next__
+        self.new = map(_Block(start, random_bytes).__getitem__, count()).__next__
 
 
-def _ids(start: str, random_bytes: Callable[[int], bytes]) -> Iterator[list[str]]:
-    digits = 2 * ID_SIZE
-    while True:  # in blocks: a request for each id would cost half as much as a Ping (benchmark d)
-        block = random_bytes(ID_SIZE * _AT_ONCE).hex()
-        yield [f"{start}-{block[begin : begin + digits]}" for begin in range(0, len(block), digits)]
+class _Block(dict[int, str]):
+    """Ids by number. A number that is not there begins a block, in the place of the last one.
+
+    In blocks, because a request for each id would cost half as much as a Ping (benchmark d). No generator, because a
+    KeyboardInterrupt would exhaust it, and there would never be another id.
+    """
+
+    def __init__(self, start: str, random_bytes: Callable[[int], bytes]) -> None:
+        self._start = start
+        self._random_bytes = random_bytes
+
+    def __missing__(self, number: int) -> str:
+        digits = 2 * ID_SIZE
+        text = self._random_bytes(ID_SIZE * _AT_ONCE).hex()
+        ids = [f"{self._start}-{text[begin : begin + digits]}" for begin in range(0, len(text), digits)]
+        self.clear()
+        self.update(enumerate(ids, number))
+        return ids[0]
 
 
 class NumberedIDs:

@@ -47,9 +47,13 @@ class Waker:
         if self._poked:
             return
         self._poked = True
-        # If the socket is full (of signal numbers), the loop wakes anyway. If it is closed, there is nobody to wake.
-        with suppress(OSError):
+        try:
             self._sender.send(b"\0")
+        except OSError:  # full (of signal numbers), so the loop wakes anyway; or closed, and there is nobody to wake
+            pass
+        except BaseException:  # raised by a signal's handler: perhaps nothing was sent
+            self._poked = False
+            raise
 
     def drain(self) -> None:
         """Consume the wake-ups. The loop calls this before it looks at its queue again."""
@@ -71,7 +75,8 @@ class Waker:
         """
         own = self._own
         try:  # suppress() would double what it costs, and a blocking caller pays for it (benchmark p)
-            _replaced[own] = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
+            previous = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
+            _replaced[own] = -1 if previous == own else previous  # ours if a signal's handler that raised left it so
         except ValueError:  # not the main thread: the interpreter handles signals elsewhere
             return
 

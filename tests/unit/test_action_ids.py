@@ -35,6 +35,22 @@ def test_ids_are_made_of_the_random_bytes_alone() -> None:
     assert [ids.new(), ids.new()] == ["4328719365-0001020304050607", "4328719365-08090a0b0c0d0e0f"]
 
 
+def test_an_interrupt_while_an_id_is_made_is_not_the_end_of_ids() -> None:
+    plans: list[object] = []
+
+    def random_bytes(count: int) -> bytes:
+        if plans:
+            plans.clear()
+            raise KeyboardInterrupt
+        return bytes(count)
+
+    ids = RandomIDs(random_bytes)
+    plans.append("interrupt")
+    with pytest.raises(KeyboardInterrupt):
+        ids.new()
+    assert ids.new() == "0-0000000000000000"
+
+
 def test_the_ids_of_two_connections_have_nothing_in_common(network: Network) -> None:
     one, other = (network.log_in().conn.ping(None) for _ in range(2))
     assert one.split("-")[0] != other.split("-")[0]

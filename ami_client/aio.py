@@ -12,7 +12,8 @@ It runs on the loop that is running, asyncio's or uvloop's, and needs no thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Optional, TypeVar, Union, overload
 
@@ -21,6 +22,7 @@ from ._fronts.awaited import AwaitedActions
 from ._fronts.gaps import EventBuffer, Gap
 from ._fronts.link import Link, fresh
 from ._fronts.settings import PORT, EventName, event_names
+from ._fronts.unclosed import Unclosed
 from .connection import Connection
 from .errors import AMIError
 from .filters import Condition, Where, condition
@@ -61,6 +63,10 @@ class _Pool(Pool):
         return self._found
 
 
+def _nothing() -> None:
+    """Nobody waits for the end of a client that nobody refers to."""
+
+
 class Client(AwaitedActions):
     """One logged-in connection, for ``await``.
 
@@ -75,6 +81,9 @@ class Client(AwaitedActions):
     login meanwhile, within its timeout. Without it, an action after a loss raises the loss.
 
     Cancelling an await gives the action up at once: its late answer belongs to nobody.
+
+    A client belongs to the loop that it is first used on; another one raises RuntimeError. A client that nobody refers
+    to any more ends with a ResourceWarning if nobody has closed it, unless it has handlers.
 
     Arguments:
         url: the server, as for :meth:`Pool.get_connection`; a URL without a port means 5038 here.
@@ -99,6 +108,7 @@ class Client(AwaitedActions):
         self.on = self._pool.on
         self.once = self._pool.once
         self.off = self._pool.off
+        self._unclosed = Unclosed(self._link, owns_pool=self._owns_pool, on_closed=_nothing)
 
     def __repr__(self) -> str:
         return f"<Client {self._link}>"
@@ -137,6 +147,7 @@ class Client(AwaitedActions):
         await self._login(timeout, keep_trying=True)
 
     def _login(self, timeout: Optional[float], *, keep_trying: bool) -> Answer[None]:
+        self._check_loop()
         answer: Answer[None] = Answer(self._link)
         self._link.when_connected(answer, timeout, keep_trying=keep_trying)
         return answer
@@ -146,6 +157,7 @@ class Client(AwaitedActions):
 
         Open actions raise ConnectionFinished, and streams end. A shared pool goes on, and gets its connection back.
         """
+        self._check_loop()
         if self._closing is None:
             self._closing = self._close(graceful)
         await asyncio.shield(self._closing)
@@ -175,9 +187,14 @@ class Client(AwaitedActions):
     ) -> None:
         await self.close()
 
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._pool.reactor:
+            raise RuntimeError("the client belongs to another loop; each loop needs a client of its own")
+
     # -- actions
 
     def _ask(self, method: str, **kwargs: Any) -> Answer[Any]:
+        self._check_loop()
         answer: Answer[Any] = Answer(self._link)
         self._link.ask(answer, method, kwargs)
         return answer
@@ -206,14 +223,15 @@ class Client(AwaitedActions):
         The stream begins with the ``async with``, or with the first item if there is none, and ends with it. It ends
         too when the client is closed, and raises the connection's error if that is lost for good.
         """
-        return Events(self._link, event_names(names), None if where is None else condition(where), limit)
+        return Events(self, event_names(names), None if where is None else condition(where), limit)
 
 
 class Events(AsyncIterator[Union[AnyEvent, Gap]]):
     """A stream of events: see :meth:`Client.events`. One task may read it."""
 
-    def __init__(self, link: Link, names: list[str], holds: Optional[Condition], limit: int) -> None:
-        self._link = link
+    def __init__(self, client: Client, names: list[str], holds: Optional[Condition], limit: int) -> None:
+        self._client = client  # which lives as long as its streams
+        self._link = client._link
         self._names = names
         self._holds = holds
         self._inbox = _Inbox(limit)
@@ -233,7 +251,7 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
         self._inbox.end(None)
 
     def __aiter__(self) -> AsyncIterator[Union[AnyEvent, Gap]]:
-        return self if self._entered else self._until_left()
+        return self if self._entered else _Loop(self)
 
     async def __anext__(self) -> Union[AnyEvent, Gap]:
         if not self._entered:
@@ -241,13 +259,23 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
         item: Union[AnyEvent, Gap] = await self._inbox.get()
         return item
 
-    async def _until_left(self) -> AsyncIterator[Union[AnyEvent, Gap]]:
-        async with self:
-            try:
-                while True:
-                    yield await self._inbox.get()
-            except StopAsyncIteration:
-                return
+
+class _Loop(AsyncIterator[Union[AnyEvent, Gap]]):
+    """What ``async for`` reads a stream by that was not entered. The stream ends with it.
+
+    It is no asynchronous generator, which a cancelled read would exhaust.
+    """
+
+    def __init__(self, stream: Events[AnyEvent]) -> None:
+        self._stream = stream
+
+    def __anext__(self) -> Coroutine[Any, Any, Union[AnyEvent, Gap]]:
+        return self._stream.__anext__()
+
+    def __del__(self) -> None:
+        # The garbage collector may call this anywhere.
+        with suppress(RuntimeError):  # the loop is closed, or was never needed
+            self._stream._link.pool.reactor.call_soon_threadsafe(self._stream.close)
 
 
 class _Inbox(EventBuffer):

@@ -24,6 +24,7 @@ from ._fronts.link import Link, Request, fresh
 from ._fronts.plain import BlockingActions
 from ._fronts.settings import PORT, EventName, event_names
 from ._fronts.thread import ReactorThread
+from ._fronts.unclosed import Unclosed
 from .connection import Connection
 from .emitter import Handler, Names, SomeNames
 from .errors import AMIError, ConnectionFinished
@@ -53,7 +54,8 @@ class Client(BlockingActions):
     closed. With the option ``reconnect`` a lost connection is opened again, and an action waits for the next login
     meanwhile, within its timeout. Without it, an action after a loss raises the loss.
 
-    Ctrl-C ends a wait at once, and the client can still be used and closed. The thread ends with the program. A forked
+    Ctrl-C ends a wait at once, and the client can still be used and closed. The thread ends with the program. A client
+    that nobody refers to any more ends with a ResourceWarning if nobody has closed it, unless it has handlers. A forked
     child needs a client of its own: there each method raises RuntimeError.
 
     Arguments:
@@ -77,8 +79,10 @@ class Client(BlockingActions):
         self._loop = pool.reactor
         self._link = Link(pool, url)
         self._lock = threading.Lock()  # held while something is handed to the loop, so that nothing is after the end
-        self._closed = False
+        self._closed: Optional[threading.Lock] = None  # held until the end is complete
         self._forks = _fork.forks
+        stop = _nothing if self._host is None else self._host.stop_soon
+        self._unclosed = Unclosed(self._link, owns_pool=self._host is not None, on_closed=stop)
 
     def __repr__(self) -> str:
         return f"<Client {self._link}>"
@@ -120,21 +124,31 @@ class Client(BlockingActions):
         """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
 
         Calls that wait in other threads raise ConnectionFinished, and streams end. A shared pool goes on, and gets its
-        connection back.
+        connection back. May be called again, also after a Ctrl-C that ended the wait.
         """
         self._check_caller()
-        closed = threading.Event()
-        close = partial(self._link.close, graceful=graceful, finish_pool=self._host is not None, on_closed=closed.set)
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._host is not None:
-                self._host.start()
-            self._loop.call_soon_threadsafe(close)
-        closed.wait()
+        with self._begin_close(graceful):
+            pass
         if self._host is not None:
             self._host.stop()
+
+    def _begin_close(self, graceful: bool) -> threading.Lock:
+        with self._lock:
+            if self._closed is None:
+                closed = threading.Lock()
+                closed.acquire()
+                if self._host is not None:
+                    self._host.start()
+                self._loop.call_soon_threadsafe(
+                    partial(
+                        self._link.close,
+                        graceful=graceful,
+                        finish_pool=self._host is not None,
+                        on_closed=closed.release,
+                    )
+                )
+                self._closed = closed
+            return self._closed
 
     def __enter__(self) -> Client:
         try:
@@ -165,9 +179,10 @@ class Client(BlockingActions):
                     ready.acquire()
                 else:
                     host.wait(ready)
-        except BaseException:  # Ctrl-C
-            with suppress(ConnectionFinished):
-                self._hand_over(self._link.cancel, answer)
+        except BaseException:  # Ctrl-C, or the client is closed
+            if self._host is not None:
+                self._host.recover()
+            self._call_soon(self._link.cancel, answer)
             raise
         if answer.error is not None:
             raise answer.error
@@ -175,7 +190,7 @@ class Client(BlockingActions):
 
     def _begin(self, answer: _Answer) -> None:
         # Nothing else can be handed to the loop meanwhile, so this needs no lock.
-        if self._closed:
+        if self._closed is not None:
             raise ConnectionFinished("the client is closed")
         answer.begin()
 
@@ -190,12 +205,17 @@ class Client(BlockingActions):
         Raises ConnectionFinished if the client is closed.
         """
         with self._lock:
-            if self._closed:
+            if self._closed is not None:
                 raise ConnectionFinished("the client is closed")
-            if self._host is not None:
+            if self._host is None:
+                self._loop.call_soon_threadsafe(call, *args)
+            else:
                 self._host.start()
-                if self._host.run_here(call, *args):
-                    return
+                self._host.run_here(call, *args)
+
+    def _call_soon(self, call: Callable[..., object], *args: object) -> None:
+        """Have the loop call ``call(*args)`` if it still runs. Waits for nothing, so anybody may call this anywhere."""
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call, *args)
 
     def _check_caller(self) -> None:
@@ -290,9 +310,11 @@ class Client(BlockingActions):
 
     def _unlisten(self, inbox: _Inbox) -> None:
         # Nobody waits for it: a loop that was left early may be cleaned up in any thread.
-        if self._forks == _fork.forks:
-            with suppress(ConnectionFinished):
-                self._hand_over(self._link.unlisten, inbox)
+        self._call_soon(self._link.unlisten, inbox)
+
+
+def _nothing() -> None:
+    """There is no thread to be ended."""
 
 
 class _Answer(Request):
@@ -374,33 +396,42 @@ class _Inbox(EventBuffer):
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Lock()  # released when there is something new
+        self._changed.acquire()
         self._ended = False
         self._error: Optional[AMIError] = None
 
     def put(self, event: Packet) -> None:
-        with self._changed:
+        with self._lock:
             super().put(event)
-            self._changed.notify()
+            self._wake()
 
     def put_gap(self, gap: Gap) -> None:
-        with self._changed:
+        with self._lock:
             super().put_gap(gap)
-            self._changed.notify()
+            self._wake()
 
     def end(self, error: Optional[AMIError]) -> None:
-        with self._changed:
+        with self._lock:
             self._ended, self._error = True, self._error or error
-            self._changed.notify()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._changed.locked():
+            self._changed.release()
 
     def get(self, timeout: Optional[float]) -> Any:
         deadline = None if timeout is None else monotonic() + timeout
-        with self._changed:
-            while not self:
+        while True:
+            with self._lock:
+                if self:
+                    return self.pop()
                 if self._error is not None:
                     raise fresh(self._error)
-                left = None if deadline is None else deadline - monotonic()
-                if self._ended or (left is not None and left <= 0):
+                if self._ended:
                     raise StopIteration
-                self._changed.wait(left)
-            return self.pop()
+            left = -1 if deadline is None else deadline - monotonic()
+            if deadline is not None and left <= 0:
+                raise StopIteration
+            self._changed.acquire(timeout=min(left, threading.TIMEOUT_MAX))

@@ -80,7 +80,8 @@ class Link:
 
     If it is lost, and the pool opens it again, the link takes the new one. Requests wait meanwhile.
 
-    Attributes: ``conn``, the connection while it is logged in; ``error``, why there is none and none is coming.
+    Attributes: ``conn``, the connection while it is logged in; ``error``, why there is none and none is coming;
+    ``opened``, whether it ever was to be opened; ``closed``, whether it is closed for good.
     """
 
     def __init__(self, pool: Pool, url: Optional[str]) -> None:
@@ -91,7 +92,8 @@ class Link:
         self._opening = False
         self._lost = False  # listeners have been told of a loss, and not that it is over
         self._coming_back = False  # the pool opens a connection again
-        self._closed = False
+        self.opened = False
+        self.closed = False
         self._waiting: dict[Request, _Wait] = {}  # for the login, in order
         self._hub = Hub(self)
         self._listeners: dict[Listener, None] = {}
@@ -101,16 +103,23 @@ class Link:
     def __str__(self) -> str:
         if self.conn is not None:
             return str(self.conn)
-        return "closed" if self._closed else f"not connected ({self.error})" if self.error else "not connected"
+        return "closed" if self.closed else f"not connected ({self.error})" if self.error else "not connected"
+
+    @property
+    def has_handlers(self) -> bool:
+        """Whether anybody else has bound handlers to the pool. May be asked in any thread."""
+        own = (self._logged_in, self._disconnected)
+        names = self.pool.event_names()
+        return any(handler not in own for name in names for handler in self.pool.listeners(name))
 
     # -- the connection
 
     def open(self) -> None:
         """Get a connection from the pool, unless there is one or one is on its way."""
-        if self._closed:
+        if self.closed:
             raise ConnectionFinished("the client is closed")
         if self.conn is None and not self._opening and not self._coming_back:
-            self._opening, self.error = True, None
+            self._opening, self.opened, self.error = True, True, None
             try:
                 self.pool.get_connection(self._url, self._got)
             except BaseException:
@@ -119,7 +128,7 @@ class Link:
 
     def _got(self, conn: Connection, packet: Packet) -> None:
         self._opening = False
-        if self._closed:
+        if self.closed:
             return
         if not conn.connected:
             self._url = conn.url or self._url
@@ -176,7 +185,7 @@ class Link:
         """End for good. ``on_closed()`` is called when the socket is closed, or the connection is the pool's again."""
         self.pool.unbind("login", self._logged_in)
         self.pool.unbind("disconnect", self._disconnected)
-        conn, self.conn, self._closed = self.conn, None, True
+        conn, self.conn, self.closed = self.conn, None, True
         self._hub.close()
         if finish_pool:
             self.pool.finish(graceful, on_closed)
@@ -275,7 +284,7 @@ class Link:
 
     def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
         """Give ``listener`` the events of those names for which ``holds(packet)``, until :meth:`unlisten`."""
-        if self._closed or (self.error is not None and not self._opening):
+        if self.closed or (self.error is not None and not self._opening):
             listener.end(self.error)
             return
         self._listeners[listener] = None
@@ -290,7 +299,7 @@ class Link:
         listeners, self._listeners = self._listeners, {}
         for listener in listeners:
             self._hub.remove(listener)
-            listener.end(None if self._closed else error)
+            listener.end(None if self.closed else error)
 
 
 class Hub:

@@ -15,7 +15,7 @@ import uvloop
 from cases import for_each
 
 import ami_client
-from ami_client import Connection, Packet, Pool
+from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.actions import Actions
 from ami_client.aio import Client, Events, Gap
 from ami_client.testing import FakeAsterisk
@@ -776,3 +776,149 @@ def test_a_shared_stream_has_the_events_of_its_own_connection(run: Any) -> None:
 def test_gap_is_a_plain_value() -> None:
     gap: Optional[Gap] = Gap(3, "overflow")
     assert gap == Gap(3, "overflow") and gap != Gap(None, "lost")
+
+
+# -- what a stranger does
+
+
+def test_a_read_that_was_cancelled_is_repeated(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        async with Client(pbx.url) as client, client.events("hangup") as entered:
+            for stream in (entered, client.events("hangup"), client.events("hangup").__aiter__()):
+                for _ in range(2):
+                    with anyio.move_on_after(0.001):
+                        await stream.__anext__()
+                pbx.push(HANGUP)
+                assert named(await stream.__anext__()) == "Hangup"
+
+    run(test)
+
+
+def test_another_loop_is_told_that_the_client_is_not_its(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        async with Client(pbx.url) as client:
+
+            async def use() -> list[str]:
+                return [str(await error_of(use())) for use in (client.connect, client.close, ping)]
+
+            async def ping() -> None:
+                await client.ping()
+
+            told = await asyncio.get_running_loop().run_in_executor(None, asyncio.run, use())
+            assert len(told) == 3 and all("belongs to another loop" in one for one in told)
+            assert (await client.ping())["ping"] == "Pong"
+
+    run(test)
+
+
+def test_a_pool_on_no_asyncio_loop_is_told_so(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        assert "another loop" in str(await error_of(Client(pbx.url, pool=Pool(reactor=Reactor())).connect()))
+
+    run(test)
+
+
+def test_a_client_that_nobody_refers_to_ends(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        client = Client(pbx.url)
+        await client.connect()
+        with pytest.warns(ResourceWarning, match="unclosed client: tcp://admin@127"):
+            del client
+            gc.collect()
+        await until(lambda: not pbx.clients)
+        pool = Pool(reactor=asyncio.get_running_loop(), maxconnperserv=1)
+        client = Client(pbx.url, pool=pool)
+        await client.connect()
+        with pytest.warns(ResourceWarning):
+            del client
+            gc.collect()
+        async with Client(pbx.url, pool=pool) as other:  # gets its connection
+            assert other.connected and pool.stats.connected == 1
+        assert not pool.listeners("login")
+        pool.finish()
+
+    run(test)
+
+
+def test_a_client_with_handlers_goes_on(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        heard: list[str] = []
+
+        async def watch() -> Pool:
+            client = Client(pbx.url)
+            await client.connect()
+            client.on("event_hangup", lambda conn, event: heard.append(event["cause"]))
+            return client.pool
+
+        pool = await watch()
+        gc.collect()
+        pbx.push(HANGUP)
+        await until(lambda: heard)
+        pool.finish()
+
+    run(test)
+
+
+def test_a_hundred_clients_take_turns_on_five_connections(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        pool = Pool(reactor=asyncio.get_running_loop(), maxconnperserv=5)
+        served: list[int] = []
+
+        async def work(number: int) -> None:
+            async with Client(pbx.url, pool=pool) as client:
+                served.append(number)
+                await client.ping()
+
+        tasks = [asyncio.ensure_future(work(number)) for number in range(100)]
+        await until(lambda: len(served) >= 5)
+        for task in tasks[50:60]:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(one) for one in done if one is not None] == [asyncio.CancelledError] * 10
+        assert sorted(served) == [*range(50), *range(60, 100)]
+        assert (pool.stats.connected, pool.stats.waiting, pool.listeners("login")) == (5, 0, [])
+        pool.finish()
+
+    run(test)
+
+
+def test_a_handler_may_close_the_client(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        client = Client(pbx.url)
+        await client.connect()
+
+        @client.on("event_hangup")
+        async def hung_up(conn: Connection, event: Packet) -> None:
+            await client.close()
+
+        pbx.push(HANGUP)
+        await until(lambda: client.pool.finished)
+        await client.close()
+
+    run(test)
+
+
+def test_closing_that_is_cancelled_goes_on(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        client = Client(pbx.url)
+        await client.connect()
+        closing = asyncio.ensure_future(client.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await client.close()
+        await until(lambda: not pbx.clients)
+
+    run(test)
+
+
+def test_closing_ends_a_login_that_is_under_way(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        pbx.mute()
+        client = Client(pbx.url)
+        login = asyncio.ensure_future(client.connect())
+        await until(lambda: pbx.clients)
+        await client.close()
+        assert isinstance(await error_of(login), ami_client.ConnectionFinished)
+
+    run(test)

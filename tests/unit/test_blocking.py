@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import inspect
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Callable, Optional, TypeVar
 
 import pytest
@@ -370,3 +372,126 @@ def test_gap_is_the_same_in_both_clients() -> None:
 
     gap: Optional[Gap] = aio.Gap(None, "lost")
     assert gap == Gap(None, "lost")
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt behind the n-th call in this thread, which is where a signal's handler may raise."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, frame: Any, event: str, arg: object) -> None:
+        if event in ("call", "c_return") and "ami_client" in frame.f_code.co_filename:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    def __enter__(self) -> Interrupt:
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        sys.setprofile(None)
+
+
+@for_each("what", ["an action", "a stream"])
+def test_ctrl_c_at_any_moment_leaves_a_client_that_works(client: Client, server: Server, what: str) -> None:
+    def use() -> object:
+        return client.ping() if what == "an action" else next(client.events("hangup", timeout=0.001), None)
+
+    interrupts = 0
+    while True:
+        with suppress(KeyboardInterrupt), Interrupt(interrupts + 1):
+            use()
+            break
+        interrupts += 1
+        assert client.ping(timeout=PATIENCE)["ping"] == "Pong", f"after an interrupt behind call {interrupts}"
+    assert interrupts > 50, interrupts
+    assert client.connected and client.pool.stats.pending == 0
+
+
+def test_a_client_that_nobody_refers_to_ends_with_its_thread(server: Server) -> None:
+    client = Client(server.url)
+    client.connect()
+    thread = named_thread()
+    with pytest.warns(ResourceWarning, match="unclosed client: tcp://admin@127"):
+        del client
+        gc.collect()
+    assert thread is not None
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    server.until(lambda: not server.pbx.clients)
+
+
+def test_one_that_was_never_used_leaves_nothing_and_says_nothing() -> None:
+    Client("tcp://u:s@127.0.0.1:1")
+    gc.collect()
+    assert named_thread() is None
+
+
+def test_a_client_with_handlers_or_streams_goes_on(server: Server) -> None:
+    heard = threading.Event()
+
+    def handle() -> Any:
+        client = Client(server.url)
+        client.connect()
+        client.on("event_hangup", lambda conn, packet: heard.set())
+        return client._host, client.pool
+
+    host, pool = handle()
+    gc.collect()
+    server.do(server.pbx.push, HANGUP)
+    assert heard.wait(PATIENCE)
+    host.reactor.call_soon_threadsafe(pool.finish)
+    host.stop()
+
+    def stream() -> Any:
+        client = Client(server.url)
+        client.connect()
+        return client.events("hangup", timeout=PATIENCE).__enter__()
+
+    with stream() as events:
+        gc.collect()
+        server.do(server.pbx.push, HANGUP)
+        assert next(events)["event"] == "Hangup"
+        events._client.close()
+
+
+def named_thread() -> Optional[threading.Thread]:
+    return next((thread for thread in threading.enumerate() if thread.name == "ami_client"), None)
+
+
+def test_all_who_close_wait_for_the_end(server: Server) -> None:
+    client = Client(server.url)
+    client.connect()
+    conn: Any = client.conn
+    stream = conn._driver.transport._stream
+
+    def close() -> Any:
+        client.close()
+        return stream._sock.fileno()
+
+    with ThreadPoolExecutor(4) as threads:
+        ends = [threads.submit(close) for _ in range(4)]
+        assert [end.result(PATIENCE) for end in ends] == [-1] * 4
+    assert named_thread() is None
+
+
+def test_closing_can_be_interrupted_and_done_again(server: Server) -> None:
+    for nth in range(1, 40):
+        client = Client(server.url)
+        client.connect()
+        with suppress(KeyboardInterrupt), Interrupt(nth):
+            client.close()
+        client.close()
+        assert named_thread() is None, nth
+
+
+def test_closing_ends_a_login_that_is_under_way(server: Server) -> None:
+    server.do(server.pbx.mute)
+    client = Client(server.url)
+    with ThreadPoolExecutor(1) as threads:
+        login = threads.submit(client.connect)
+        server.until(lambda: server.pbx.clients)
+        client.close()
+        assert isinstance(login.exception(PATIENCE), ami_client.ConnectionFinished)

@@ -1,0 +1,39 @@
+"""What becomes of a client that nobody refers to any more, and nobody has closed."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from functools import partial
+from typing import Callable
+
+from .. import _fork
+from .link import Link
+
+
+class Unclosed:
+    """Ends the connection of such a client. The client holds the only reference to it.
+
+    A client with a pool of its own goes on if it has handlers, because they are what it is for. One that shares a pool
+    gives its connection back.
+    """
+
+    def __init__(self, link: Link, *, owns_pool: bool, on_closed: Callable[[], object]) -> None:
+        self._link = link
+        self._owns_pool = owns_pool
+        self._on_closed = on_closed
+        self._forks = _fork.forks
+
+    def __del__(self) -> None:
+        # The garbage collector may call this in any thread, wherever that is: so the loop does the rest.
+        link = self._link
+        if link.closed or self._forks != _fork.forks:
+            return
+        if self._owns_pool and (link.has_handlers or not link.opened):
+            return
+        close = partial(link.close, graceful=False, finish_pool=self._owns_pool, on_closed=self._on_closed)
+        told = f"unclosed client: {link}" if link.opened else ""
+        with suppress(RuntimeError):  # the loop is closed
+            link.pool.reactor.call_soon_threadsafe(close)
+        if told:
+            warnings.warn(told, ResourceWarning, stacklevel=2)

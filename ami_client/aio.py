@@ -203,7 +203,12 @@ class Client(AwaitedActions):
 
     @overload
     def events(
-        self, *names: type[SomeEvent], where: Optional[Where] = None, limit: int = 10_000
+        self,
+        name: type[SomeEvent],
+        /,
+        *names: type[SomeEvent],
+        where: Optional[Where] = None,
+        limit: int = 10_000,
     ) -> Events[SomeEvent]: ...
     @overload
     def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Packet]: ...

@@ -266,6 +266,8 @@ class Client(BlockingActions):
     @overload
     def events(
         self,
+        name: type[SomeEvent],
+        /,
         *names: type[SomeEvent],
         where: Optional[Where] = None,
         timeout: Optional[float] = None,

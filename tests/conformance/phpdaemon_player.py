@@ -59,7 +59,7 @@ class Player:
         self._connection_callbacks = set(connection_callbacks(self._scenario))
         self._shows_failures = record.get("verdict") == "own"
         self._clock = Clock()
-        self._reactor = Reactor(clock=self._clock)
+        self._reactor = self._make_loop(self._clock)
         self._server = ScriptedServer(self._reactor)
         self._connections: list[Connection] = []
         self._functions: dict[tuple[str, str], Callable[..., object]] = {}
@@ -70,6 +70,9 @@ class Player:
         self.pool = Pool({name: self._option(value) for name, value in options.items()}, reactor=self._reactor)
         for url in setting.get("servers") or []:
             self.pool.addServer(self._fill(url))  # type: ignore[attr-defined]
+
+    def _make_loop(self, clock: Clock) -> Any:
+        return Reactor(clock=clock)
 
     def play(self) -> Iterator[tuple[Happened, Happened]]:
         """What happened and what was to happen, by turns with playing on."""

@@ -30,7 +30,7 @@ def tell(what: str) -> None:
 
 def shape(answer: Any) -> Any:
     """What is the same in each answer to an action: names, not times."""
-    packets = answer if isinstance(answer, list) else [answer, *answer.events, *([answer.complete] or [])]
+    packets = answer if isinstance(answer, list) else [answer, *answer.events, answer.complete]
     return [None if one is None else [one.get("event", one.get("response")), *one] for one in packets]
 
 
@@ -160,11 +160,8 @@ def plain_losses(url: str) -> Any:
 
 
 def plain_outages(url: str) -> Any:
-    with (
-        blocking.Client(url, **RECONNECT) as client,
-        client.events("userevent:end") as events,
-        ThreadPoolExecutor(1) as threads,
-    ):
+    with ThreadPoolExecutor(1) as threads, blocking.Client(url, **RECONNECT) as client:
+        events = client.events("userevent:end").__enter__()
         told: list[Any] = []
         for fault, mend in (("kill", "start"), ("freeze", "thaw"), ("restart", "")):
             tell(fault)

@@ -29,8 +29,8 @@ from ami_client.packet import Kind
 from ami_client.php import OTHER_NAMES
 
 PATIENCE = 5.0
-ACTIONS = ("action", "extension_state", "get_config", "get_config_json", "get_iax_peers", "get_sip_peers", "ping")
-ACTIONS += ("core_show_channels", "redirect", "set_var", "status", "logoff")
+ACTIONS = {"action", "extension_state", "get_config", "get_config_json", "get_iax_peers", "get_sip_peers", "ping"}
+ACTIONS |= {"core_show_channels", "redirect", "set_var", "status", "logoff"}
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):

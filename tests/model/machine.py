@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from .links import Link
+from .ways import WAYS
 from .words import OF_ACTIONS, OF_NOTHING
 from .world import KINDS, Fault, World
 
@@ -59,6 +60,7 @@ class Contract(RuleBasedStateMachine):
         timeout=st.sampled_from([None, 30.0]),
         md5=st.booleans(),
         at_once=st.sampled_from([10, 1]),
+        way=st.sampled_from(sorted(WAYS)),
     )
     def start(self, **options: object) -> None:
         self.options = options

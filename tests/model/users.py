@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from functools import partial
 from typing import Any, Callable, Optional
 
 from ami_client import Connection, Packet, Pool
@@ -12,6 +13,7 @@ from ami_client.errors import ConnectionFinished, LimitReached
 from .answers import Telling, Token, failure
 from .links import EPSILON, Link, Server
 from .network import Network
+from .ways import WAYS
 
 LIMIT = 20.0  # seconds, of each action that names none
 CALL_LIMIT = 5 + LIMIT  # seconds, of a call's result
@@ -46,6 +48,7 @@ class Early:
 class Users(Network):
     """The library's users, and what they may be told."""
 
+    way = "callback"  # in which actions are sent
     pool: Pool
     servers: list[Server]
     limits: dict[str, int]
@@ -268,7 +271,8 @@ class Users(Network):
             else:
                 assertion = {"event": "done"} if token.composite else None
                 action = ACTIONS.get(kind, "Do")
-                sent.append(link.conn.action(action, cb, own, assertion, timeout=limit, retry=retry))
+                ask = link.conn.action if cb is None else partial(WAYS[self.way], link.conn)
+                sent.append(ask(action, cb, own, assertion, timeout=limit, retry=retry))
 
         if not self._accepted(call, self._refusal(link, cb is not None, own_id.lower())):
             self.tokens[:] = [one for one in self.tokens if one is not token and one is not result]

@@ -45,8 +45,10 @@ class World(Users):
         timeout: Optional[float] = None,
         md5: bool = False,
         at_once: int = 10,
+        way: str = "callback",
     ) -> None:
         super().__init__(timeout, md5)
+        self.way = way
         self.reconnect, self.reconnect_max, self.reconnect_refused = reconnect, 8.0, reconnect_refused
         self.maxconnperserv = maxconnperserv
         self.limits = SMALL if small else GENEROUS

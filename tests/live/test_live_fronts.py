@@ -88,15 +88,17 @@ def test_every_list_is_the_same_through_all_ways(busy: Busy) -> None:
     wanted = [(name, params_of(busy, name)) for name in names if busy.ask(name).error is None]
     assert len(wanted) > 30 and len(set(PARAMS) & set(names)) > 5
     results = []
-    for way in ("callback", "await", "plain"):
+    for way in ("callback", "await", "plain", "callback"):
         with Program(way, "lists", client.server) as program:
             program.say(json.dumps(wanted))
             results.append(program.result())
-    expected, *others = results
-    for answers, documented in others:
-        for name, _ in wanted:
-            assert answers[name] == expected[0][name], name
-        assert documented == expected[1]
+    (first, documented), *others, (last, _) = results
+    lasting = [name for name, _ in wanted if first[name] == last[name]]  # the server registers with itself meanwhile
+    assert len(lasting) > len(wanted) - 4
+    for answers, also_documented in others:
+        for name in lasting:
+            assert answers[name] == first[name], name
+        assert also_documented == documented
 
 
 def test_calls_end_the_same_through_all_ways(asterisk: AsteriskServer) -> None:

@@ -127,8 +127,8 @@ class Link:
                 raise
 
     def _got(self, conn: Connection, packet: Packet) -> None:
-        self._opening = False
-        if self.closed:
+        wanted, self._opening = self._opening, False
+        if self.closed or not wanted:
             return
         if not conn.connected:
             self._url = conn.url or self._url
@@ -233,9 +233,12 @@ class Link:
             raise
 
     def cancel(self, request: Request) -> None:
-        """Give a request up: its late answer belongs to nobody."""
+        """Give a request up: its late answer belongs to nobody. No connection is opened for the last one that waits."""
         if request in self._waiting:
             self._stop_waiting(request)
+            if self._opening and not self._waiting:
+                self._opening = False
+                self.pool.cancel(self._got)
             return
         for conn in (request.conn, self.conn):  # with retry=True it may be the new one's
             if conn is not None and conn.cancel(request.action_id):

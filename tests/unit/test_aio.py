@@ -922,3 +922,24 @@ def test_closing_ends_a_login_that_is_under_way(run: Any) -> None:
         assert isinstance(await error_of(login), ami_client.ConnectionFinished)
 
     run(test)
+
+
+def test_a_connection_is_not_kept_for_a_login_that_was_cancelled(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        pool = Pool(reactor=asyncio.get_running_loop(), maxconnperserv=1)
+        one, two = Client(pbx.url, pool=pool), Client(pbx.url, pool=pool)
+        await one.connect()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(two.connect(), 0.01)
+        assert pool.stats.waiting == 0 and two.error is None
+        with pytest.raises(RuntimeError, match="connect"):
+            two.ping()
+        await one.close()
+        async with Client(pbx.url, pool=pool) as three:
+            assert three.connected and not two.connected
+        await two.connect()  # may be tried again
+        assert two.connected
+        await two.close()
+        pool.finish()
+
+    run(test)

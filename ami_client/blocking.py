@@ -169,16 +169,13 @@ class Client(BlockingActions):
     def _answer(self, begin: Callable[[Request], object]) -> Any:
         """Call ``begin(request)`` while the loop stands still. Wait for the request's answer; return or raise it."""
         self._check_caller()
-        answer = _Answer(begin)
-        host = self._host
+        answer = _Answer()
         try:
-            if host is None or not host.run_until_done(answer, self._begin):
-                ready = answer.make_lock()
-                self._hand_over(answer.begin)
-                if host is None:
-                    ready.acquire()
-                else:
-                    host.wait(ready)
+            self._hand_over(answer.begin, begin)
+            if self._host is None:
+                answer.ready.acquire()
+            else:
+                self._host.wait(answer.ready)
         except BaseException:  # Ctrl-C, or the client is closed
             if self._host is not None:
                 self._host.recover()
@@ -187,12 +184,6 @@ class Client(BlockingActions):
         if answer.error is not None:
             raise answer.error
         return answer.result
-
-    def _begin(self, answer: _Answer) -> None:
-        # Nothing else can be handed to the loop meanwhile, so this needs no lock.
-        if self._closed is not None:
-            raise ConnectionFinished("the client is closed")
-        answer.begin()
 
     def _run(self, call: Callable[[], Result]) -> Result:
         """Call something while the loop stands still. Return its result, or raise what it raises."""
@@ -320,32 +311,24 @@ def _nothing() -> None:
 
 
 class _Answer(Request):
-    """What one caller waits for. ``begin(request)`` asks for it."""
+    """What one caller waits for."""
 
-    def __init__(self, begin: Callable[[Request], object]) -> None:
-        self.done = False
+    def __init__(self) -> None:
+        self.ready = threading.Lock()
+        self.ready.acquire()
         self.result: Any = None
         self.error: Optional[BaseException] = None
-        self._begin = begin
-        self._ready: Optional[threading.Lock] = None
 
-    def make_lock(self) -> threading.Lock:
-        """A lock that is held until it is done."""
-        self._ready = ready = threading.Lock()
-        ready.acquire()
-        return ready
-
-    def begin(self) -> None:
+    def begin(self, begin: Callable[[Request], object]) -> None:
         try:
-            self._begin(self)
+            begin(self)
         except Exception as error:
             self.deliver(None, error)
 
     def deliver(self, result: Any, error: Optional[BaseException]) -> None:
         self.result, self.error = result, error
-        if not self.done and self._ready is not None:
-            self._ready.release()
-        self.done = True
+        if self.ready.locked():
+            self.ready.release()
 
 
 class Events(Iterator[Union[AnyEvent, Gap]]):

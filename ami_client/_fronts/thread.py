@@ -5,18 +5,12 @@ from __future__ import annotations
 import selectors
 import threading
 from contextlib import suppress
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional
 
 from ..reactor import Reactor
 
 # Seconds for which the thread leaves the reactor to a caller that has just been answered, and may ask again at once.
 REST = 0.005
-
-
-class Answer(Protocol):
-    """What a caller waits for."""
-
-    done: bool
 
 
 class ReactorThread:
@@ -70,28 +64,6 @@ class ReactorThread:
                 self._waits_until = due
                 self.reactor.call_soon_threadsafe(_nothing)  # to wait less long
 
-    def run_until_done(self, answer: Answer, call: Callable[..., object]) -> bool:
-        """Call ``call(answer)`` here, and run the reactor until a callback has made ``answer.done`` true.
-
-        Return False if another thread runs the reactor, and nothing was called. The careful twin, for all cases, is
-        :meth:`run_here` and then :meth:`wait`, which cost more (benchmark calls).
-        """
-        if self._thread is None or not (self.shares and self._turn.acquire(blocking=False)):
-            return False
-        try:
-            with self._entered:
-                call(answer)
-                self._waits_until = self.reactor.next_due()
-            while not answer.done:
-                self._iterate()
-        finally:
-            self._turn.release()
-            if self._waiting:  # for this thread, until now
-                self._end_rest()
-            else:
-                self._answered = True
-        return True
-
     def wait(self, answered: threading.Lock) -> None:
         """Wait until a callback releases ``answered``. Run the reactor meanwhile, unless another thread does."""
         if not (self.shares and self._turn.acquire(blocking=False)):
@@ -136,7 +108,7 @@ class ReactorThread:
                         self.reactor.close()
                     return
                 self._iterate()
-            while self._answered and self.shares:
+            if self._answered and self.shares:
                 self._answered = False
                 self._rest.acquire(timeout=REST)
 

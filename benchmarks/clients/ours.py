@@ -18,8 +18,14 @@ class Client:
     """A pool on a loop of its own: our reactor, or the one of asyncio that the environment names."""
 
     def __init__(self, job: Job, timeout: Optional[float] = 60.0) -> None:
-        self.reactor: Any = asyncio_loop() if "LOOP" in os.environ else Reactor()
-        self.run: Callable[[], None] = self.reactor.run_forever if "LOOP" in os.environ else self.reactor.run
+        self.reactor: Any
+        self.run: Callable[[], None]
+        if "LOOP" in os.environ:
+            self.reactor = loop = asyncio_loop()
+            self.run = loop.run_forever
+        else:
+            self.reactor = reactor = Reactor()
+            self.run = reactor.run
         self.connections: list[Connection] = []
         self._url = f"tcp://{USERNAME}:{SECRET}@{HOST}:{job.port}"
         self.pool = Pool(reactor=self.reactor, maxconnperserv=job.connections + 1, timeout=timeout)

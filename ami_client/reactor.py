@@ -27,6 +27,8 @@ logger = logging.getLogger("ami_client")
 #: Longest single wait, in seconds. epoll takes its timeout as an int of milliseconds.
 _MAX_WAIT = 24 * 3600.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+#: Seconds. A signal that comes just before a wait this short is noticed after it, so nothing has to wake it.
+SHORT_WAIT = 0.1
 #: Indexes into the pair of handles that the selector keeps for each descriptor.
 _READER, _WRITER = 0, 1
 
@@ -221,7 +223,7 @@ class Reactor:
         """
         self._check_idle()
         try:
-            self._begin()
+            self._begin(None)
             while True:
                 self._iterate(None)
                 if self._stopping:
@@ -238,7 +240,7 @@ class Reactor:
         limit = None if timeout is None else seconds(timeout)
         self._check_idle()
         try:
-            self._begin()
+            self._begin(limit)
             return self._iterate(limit)
         finally:
             self._end()
@@ -298,10 +300,12 @@ class Reactor:
         if self._running:
             raise RuntimeError("the reactor is running already")
 
-    def _begin(self) -> None:
+    def _begin(self, limit: Optional[float]) -> None:
         self._running = True
         if not self._simulated:
-            self._wakeable().watch_signals()
+            waker = self._wakeable()
+            if limit is None or limit > SHORT_WAIT:
+                waker.watch_signals()
 
     def _end(self) -> None:
         self._running = self._stopping = False

@@ -52,6 +52,12 @@ class Client:
         self.connections[0].action(action, answered, {"Events": events, **others}, timeout=math.inf)
         self.run()
 
+    def wait(self, all_came: Callable[[], bool]) -> None:
+        """Run until it holds: the answer may overtake events on other connections."""
+        while not all_came():
+            self.reactor.call_later(0.001, self.reactor.stop)
+            self.run()
+
 
 def events(job: Job) -> Result:
     """One handler on ``event``, or on each of the names."""
@@ -129,8 +135,10 @@ def trickle(job: Job) -> Result:
 
     client.pool.on("event", handler)
     client.ask("Trickle", job.warm_up)
+    client.wait(lambda: meter.calls >= job.warm_up)
     meter.start()
     client.ask("Trickle", job.count)
+    client.wait(lambda: meter.calls >= job.count)
     return meter.stop()
 
 

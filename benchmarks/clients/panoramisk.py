@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Callable
 
 import panoramisk  # type: ignore[import-not-found]
 
@@ -39,6 +39,12 @@ class Client:
     def ask(self, action: str, events: int, **others: float) -> None:
         """Ask for so many events, and run until the answer says that all are out."""
         self.loop.run_until_complete(self.managers[0].send_action({"Action": action, "Events": events, **others}))
+
+    def wait(self, all_came: Callable[[], bool]) -> None:
+        """Run until it holds: the answer may overtake events on other connections."""
+        while not all_came():
+            self.loop.call_later(0.001, self.loop.stop)
+            self.loop.run_forever()
 
 
 def events(job: Job) -> Result:
@@ -154,8 +160,10 @@ def trickle(job: Job) -> Result:
     for manager in client.managers:
         manager.register_event("*", handler)
     client.ask("Trickle", job.warm_up)
+    client.wait(lambda: meter.calls >= job.warm_up)
     meter.start()
     client.ask("Trickle", job.count)
+    client.wait(lambda: meter.calls >= job.count)
     return meter.stop()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from .figures import REFERENCE, Figures
-from .works import NAMES, WORKS, Work
+from .works import NAMES, VARIANTS, WORKS, Work
 
 PANELS = ("a", "b", "c", "d1", "d100")
 WIDTH, NAMES_WIDTH, BARS_WIDTH = 760, 170, 430
@@ -49,7 +49,7 @@ def _panel(figures: Figures, work: Work, rates: dict[str, float], top: int) -> I
     for number, (client, rate) in enumerate(rates.items()):
         y = top + TITLE_HEIGHT + number * BAR_PITCH
         length = max(1.0, BARS_WIDTH * rate / longest)
-        ours = client == "ours"
+        ours = VARIANTS.get(client, client) == "ours"
         yield _text(NAMES_WIDTH - 8, y + 11, NAMES[client], "end", bold=ours)
         yield (
             f'<rect x="{NAMES_WIDTH}" y="{y}" width="{length:.1f}" height="{BAR_HEIGHT}" rx="2" '

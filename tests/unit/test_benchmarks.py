@@ -21,7 +21,7 @@ from benchmarks import __main__ as command_line  # noqa: E402
 from benchmarks.chart import OURS, chart  # noqa: E402
 from benchmarks.clients.common import Job, Latency, Result  # noqa: E402
 from benchmarks.expected import Expected  # noqa: E402
-from benchmarks.figures import Figures, targets  # noqa: E402
+from benchmarks.figures import LATENCIES, RATIOS, Figures, targets  # noqa: E402
 from benchmarks.imports import ImportTimes, import_times  # noqa: E402
 from benchmarks.report import Report, table  # noqa: E402
 from benchmarks.running import Command, Run, RunFailed, run_job  # noqa: E402
@@ -206,16 +206,24 @@ def test_runs_that_failed_count_nowhere() -> None:
 def test_targets(met: bool) -> None:
     rate = 1 if met else 0.9
     mib = 1 << 20
-    runs = [run(key, "panoramisk", 100) for key in ("a", "b", "c", "d1", "d100")]
-    rates = {"a": 361, "b": 1001, "c": 451, "d1": 171, "d100": 901, "f10": 100, "e": 362}
+    ratios = RATIOS.items()
     grown = mib if met else 9 * mib
-    runs += [run(key, "ours", rate * value, warm_rss=mib, peak_rss=mib + grown) for key, value in rates.items()]
-    runs[-1] = run("e", "ours", 370 if met else 300)
+    runs = [
+        run(key, ours, 1000 * rate * least + 1, warm_rss=mib, peak_rss=mib + grown) for (key, ours, _), least in ratios
+    ]
+    runs += [run(key, other, 1000) for (key, _, other), _ in ratios]
+    runs.append(run("f10", "ours", 100))
+    for key, _ in LATENCIES:
+        for client, late in (("ours", 1.0), ("panoramisk", 3.1 if met else 1.2), ("asterisk-ami", 4)):
+            runs.append(run(key, client, 1001 * rate if client == "ours" else 1000))
+            runs[-1].result.latency = {one: late for _, one in LATENCIES}
     runs += [run("f1000", "ours", 51 if met else 44), run("g", "ours", 1, connection_bytes=1024 * (20 if met else 21))]
     imports = {"ours": ImportTimes([0.5, 0.039 if met else 0.041, 0.01], [0.1])}
     found = targets(Figures(runs, imports))
-    assert [target.work for target in found] == ["a", "a", "b", "c", "d1", "d100", "e", "f", "g", "h"]
-    assert [target.met for target in found] == [met] * 10
+    of_ratios = [key for key, _, _ in RATIOS]
+    of_latencies = [key for key, _ in LATENCIES]
+    assert [target.work for target in found] == ["a", "a", *of_ratios[1:], *of_latencies, "f", "g", "h"]
+    assert {target.text: target.met for target in found if target.met is not met} == {}
 
 
 def test_there_is_no_target_without_figures() -> None:
@@ -274,7 +282,7 @@ def test_the_report_has_the_rest(report: str) -> None:
     assert "## (b) one name bound, Hangup: 3% of the events" in report
     assert re.search(r"ami_client +\| +4\.0 \| +2\.0 \| +500\.0 \|", report)
     assert re.search(r"ami_client \| 12\.3 \| +11\.2 \|", report)
-    assert re.search(r"d100 \| +9 times panoramisk \| +9\.00 times \| +met \|", report)
+    assert re.search(r"d100 \| +ours: 5\.5 times panoramisk \| +9\.00 times \| +met \|", report)
 
 
 def test_the_report_tells_what_was_late(expected: Expected) -> None:

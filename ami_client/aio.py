@@ -202,6 +202,8 @@ class Client(AwaitedActions):
     # -- events
 
     @overload
+    def events(self, *, where: Optional[Where] = None, limit: int = 10_000) -> Events[Packet]: ...
+    @overload
     def events(
         self,
         name: type[SomeEvent],

@@ -256,6 +256,10 @@ class Client(BlockingActions):
 
     @overload
     def events(
+        self, *, where: Optional[Where] = None, timeout: Optional[float] = None, limit: int = 10_000
+    ) -> Events[Packet]: ...
+    @overload
+    def events(
         self,
         name: type[SomeEvent],
         /,

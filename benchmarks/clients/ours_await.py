@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Callable
 
 from ami_client import Packet
-from ami_client.aio import Client, Events
+from ami_client.aio import Client
 
 from .common import HOST, SECRET, USERNAME, Job, Meter, Result, asyncio_loop, run
 
@@ -36,7 +36,6 @@ def stream(job: Job) -> Result:
     meter = Meter()
 
     async def work(client: Client) -> None:
-        events: Events[Packet]
         async with client.events(limit=job.count + job.warm_up) as events:
             for count in (job.warm_up, job.count):
                 meter.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ami_client import Packet
-from ami_client.blocking import Client, Events
+from ami_client.blocking import Client
 
 from .common import HOST, SECRET, USERNAME, Job, Meter, Result, run
 
@@ -27,7 +27,6 @@ def stream(job: Job) -> Result:
     """A loop over all events."""
     meter = Meter()
     with Client(f"tcp://{USERNAME}:{SECRET}@{HOST}:{job.port}") as client:
-        events: Events[Packet]
         with client.events(limit=job.count + job.warm_up) as events:
             for count in (job.warm_up, job.count):
                 meter.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable
 from importlib import resources
-from typing import Callable
+from typing import Callable, Optional
 
 from aiohttp import web
 
@@ -34,7 +34,7 @@ HEADERS = {
 def make_app(
     *models: Model,
     token: str = "",
-    events: Callable[[], int] = int,
+    events: Optional[Callable[[], int]] = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """The wallboard of one or more models, to be served by aiohttp on the loop that the models live on.

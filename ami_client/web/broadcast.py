@@ -53,7 +53,7 @@ class Broadcast:
         self._shown: View = {}  # what browsers have that are not behind
         self._sent = 0.0
         self._task: Optional[asyncio.Task[None]] = None
-        self._told = asyncio.Event()
+        self._told: asyncio.Event  # made when the loop runs
         self._is_over = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -86,6 +86,7 @@ class Broadcast:
 
     def _enter(self, browser: Browser) -> None:
         if not self._browsers:
+            self._told = asyncio.Event()
             self._state.watch(self._told.set)
             self._shown = self._state.look()
             self._sent = asyncio.get_running_loop().time()
@@ -101,7 +102,7 @@ class Broadcast:
 
     async def _run(self) -> None:
         time = asyncio.get_running_loop().time
-        while True:
+        while self._task is asyncio.current_task():  # up to Python 3.11 wait_for() may lose a cancellation
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._told.wait(), LOOK)
                 await asyncio.sleep(max(SOON, self._sent + SPACING - time()))

@@ -107,9 +107,14 @@ class Section(Generic[Record]):
 
 
 class State:
-    """What the page shows. ``events()`` counts the events that ever came; ``clock()`` is Unix time in seconds."""
+    """What the page shows.
 
-    def __init__(self, models: Iterable[Model], events: Callable[[], int], clock: Callable[[], float]) -> None:
+    ``events()`` counts the events that ever came, None if nobody does; ``clock()`` is Unix time in seconds.
+    """
+
+    def __init__(
+        self, models: Iterable[Model], events: Optional[Callable[[], int]], clock: Callable[[], float]
+    ) -> None:
         self._models = tuple(models)
         self._events = events
         self._clock = clock
@@ -144,7 +149,7 @@ class State:
     def watch(self, told: Callable[[], object]) -> None:
         """Follow what is shown; ``told()`` is called when there may be something new to look at."""
         self._told = told
-        self._count, self._counted, self._rate = self._events(), self._clock(), 0.0
+        self._count, self._counted, self._rate = 0 if self._events is None else self._events(), self._clock(), 0.0
         for model in self._models:
             for names, cb in self._handlers:
                 model.on(names, cb)
@@ -179,8 +184,10 @@ class State:
             "endpoints": self._endpoints.show(find),
         }
 
-    def _rate_at(self, now: float) -> float:
+    def _rate_at(self, now: float) -> Optional[float]:
         """Events a second."""
+        if self._events is None:
+            return None
         seconds = now - self._counted
         if seconds >= 1 or seconds < 0:
             count = self._events()

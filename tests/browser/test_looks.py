@@ -9,7 +9,7 @@ from board import Board
 from chromium import Chromium
 from office_events import SERVER
 
-SCREENS = {"telephone": (390, 844, 2.0), "desk": (1280, 800, 1.0), "television": (1920, 1080, 1.0)}
+SCREENS = {"telephone": (390, 844, 1.0), "desk": (1280, 800, 1.0), "television": (1920, 1080, 1.0)}
 HOSTILE = {
     "markup": "<img src=x onerror=alert(1)><script>alert(2)</script>&amp;",
     "right to left": "\u202eevil\u202c שלום \u2067אבג",

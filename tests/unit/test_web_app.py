@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, Callable
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer, get_port_socket
 from cases import for_each
 from office_events import SERVER, call, hang_up
@@ -136,15 +136,21 @@ def test_nothing_is_followed_once_the_last_browser_has_gone(monkeypatch: pytest.
     monkeypatch.setattr(broadcast, "BEAT", 0.05)
     monkeypatch.setattr(broadcast, "LOOK", 0.05)
 
-    async def work(browser: Browser, model: Model) -> None:
+    async def run() -> None:
+        model = Model()
+        runner = web.AppRunner(make_app(model))  # a test server would cancel the handler of who has gone
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         assert not model.listeners("call_new")
-        answer = await browser.get("/events")
-        await message(answer)
-        assert model.listeners("call_new")
-        answer.close()
-        await until(lambda: not model.listeners("call_new"))
+        async with ClientSession() as browser:
+            answer = await browser.get(f"http://127.0.0.1:{runner.addresses[0][1]}/events")
+            await message(answer)
+            assert model.listeners("call_new")
+            answer.close()
+            await until(lambda: not model.listeners("call_new"))
+        await runner.cleanup()
 
-    with_browser(work)
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 COUNT = 200  # changes that are more than a slow browser takes
@@ -375,6 +381,25 @@ def test_a_long_form_is_refused() -> None:
             assert answer.status == 413
 
     with_browser(work, TOKEN)
+
+
+def test_without_a_count_of_events_there_is_no_rate() -> None:
+    async def work(browser: Browser, model: Model) -> None:
+        async with browser.get("/events") as answer:
+            assert (await message(answer))[1]["rate"] is None
+
+    with_browser(work)
+
+
+def test_an_application_may_be_made_before_its_loop() -> None:
+    app = make_app(Model())
+
+    async def run() -> None:
+        async with TestClient(TestServer(app)) as browser, browser.get("/events") as answer:
+            assert (await message(answer))[0] == "whole"
+            assert (await message(answer))[0] == "change"
+
+    asyncio.run(run())
 
 
 def test_the_end_of_the_server_ends_what_browsers_get() -> None:

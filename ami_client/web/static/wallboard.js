@@ -189,7 +189,7 @@ const sum = counts => Object.values(counts).reduce((total, one) => total + one, 
 function draw() {
   drawTrouble();
   if (!state) return;
-  put($("rate"), lost === null ? String(state.rate) : "–");
+  put($("rate"), lost === null && state.rate !== null ? String(state.rate) : "–");
   drawServers();
   drawQueues();
   drawCalls();

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientConnectionError, ClientSession, web
 
 
 @contextmanager
@@ -25,14 +25,19 @@ def behind(port: int, path: str) -> Iterator[str]:
                     raise web.HTTPNotFound
                 target = f"http://127.0.0.1:{port}/{request.path_qs[len(path) :]}"
                 headers = {name: value for name, value in request.headers.items() if name != "Host"}
-                async with session.request(
-                    request.method, target, headers=headers, data=await request.read(), allow_redirects=False
-                ) as answer:
+                data = await request.read()
+                try:
+                    answer = await session.request(
+                        request.method, target, headers=headers, data=data, allow_redirects=False
+                    )
+                except ClientConnectionError:
+                    raise web.HTTPBadGateway from None
+                async with answer:
                     kept = {name: value for name, value in answer.headers.items() if name not in HOP_BY_HOP}
                     response = web.StreamResponse(status=answer.status, headers=kept)
                     await response.prepare(request)
-                    async for data in answer.content.iter_any():
-                        await response.write(data)
+                    async for part in answer.content.iter_any():
+                        await response.write(part)
                     return response
 
             app = web.Application()

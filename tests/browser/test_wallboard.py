@@ -11,6 +11,7 @@ import pytest
 from board import Board
 from chromium import Chromium
 from office_events import SERVER
+from proxy import behind
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -240,8 +241,6 @@ def test_what_a_screen_reader_is_told(board: Board, chromium: Chromium) -> None:
 
 
 def test_behind_the_path_of_a_proxy(guarded: Board, chromium: Chromium) -> None:
-    from proxy import behind
-
     guarded.do(office.call, 1)
     with behind(guarded.port, "/pbx/board/") as url:
         chromium.open(f"{url}?token={TOKEN}")
@@ -251,3 +250,20 @@ def test_behind_the_path_of_a_proxy(guarded: Board, chromium: Chromium) -> None:
         assert cookie["path"].startswith("/pbx/board") and cookie["httpOnly"]
         guarded.do(office.call, 2)
         chromium.wait(lambda: len(rows(chromium)) == 2, within=1)
+
+
+def test_it_comes_back_though_a_proxy_has_said_no(board: Board, chromium: Chromium) -> None:
+    with behind(board.port, "/board/") as url:
+        chromium.open(url)
+        chromium.wait_text("No calls.")
+        chromium.run("""
+            const real = window.EventSource;
+            window.EventSource = class extends real { constructor(...args) { super(...args); window.last = this; } };
+        """)
+        board.stop()
+        # A browser does not ask again after an answer that is no event stream.
+        chromium.wait(lambda: chromium.run("return window.last?.readyState === EventSource.CLOSED"), within=10)
+        board.start()
+        board.do(office.call, 1)
+        chromium.wait(lambda: len(rows(chromium)) == 1)
+        assert chromium.text("#trouble") == ""

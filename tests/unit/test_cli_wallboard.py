@@ -22,7 +22,7 @@ def start(commands: Commands, pbx: Pbx, *args: str) -> tuple[Command, str]:
     return command, command.stdout.readline().strip()
 
 
-def test_the_page_shows_what_goes_on_at_the_server(pbx: Pbx, commands: Commands) -> None:
+def test_the_page_shows_what_goes_on_at_the_server(pbx: Pbx, ami: Ami, commands: Commands) -> None:
     command, url = start(commands, pbx)
     assert url.startswith("http://127.0.0.1:")
     whole = until_ready(url)
@@ -30,9 +30,9 @@ def test_the_page_shows_what_goes_on_at_the_server(pbx: Pbx, commands: Commands)
     assert "secret" not in json.dumps(whole) and "admin" not in json.dumps(whole)
     page = pages(url)
     next(page)
-    pbx.do(pbx.server.push, {"Event": "Newchannel", "Channel": "PJSIP/a-1", "Uniqueid": "1.1", "Linkedid": "1.1"})
+    ami("originate", "PJSIP/front-desk", "101@office", "--caller-id", "Door <8>")
     (call,) = next(one["calls"] for one in page if one["calls"]).values()
-    assert call["caller"] == ["", "PJSIP/a"]
+    assert call["caller"] == ["Door", "8"]
     command.send_signal(signal.SIGTERM)
     assert command.communicate() == ("", "")
     assert command.returncode == -signal.SIGTERM or command.returncode == 128 + signal.SIGTERM

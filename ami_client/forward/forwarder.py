@@ -26,7 +26,7 @@ logger = logging.getLogger("ami_client")
 #: Messages that are confirmed together.
 BATCH = 1000
 #: Seconds that messages wait for more of them, so that a batch is worth it.
-_LINGER = 0.002
+_LINGER = 0.001
 #: Seconds after which a forwarder that stands by gives up what it could not publish. A forwarder that was restarted
 #: may stand by for its own former self, for as long as its lease lasts.
 _DISCARD = 10.0

@@ -24,8 +24,10 @@ class Spool:
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = str(path)
         try:
-            # Events tell of people. SQLite gives its other files the rights of this one.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            try:  # events tell of people; SQLite gives its other files the rights of this one
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            except OSError as error:
+                raise OSError(f"spool {self.path}: {error.strerror}") from None
             self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

@@ -132,7 +132,7 @@ def paced(kind: str, port: str, name: str, url: str, total: int) -> Any:
         playing.reactor.call_later(0.01, more)
 
     more()
-    while forwarder.stats.published < total:
+    while playing.asked < total or forwarder.stats.queued:
         playing.reactor.run_once(0.1)
     forwarder.close()
     return {}

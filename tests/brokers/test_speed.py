@@ -61,9 +61,8 @@ def test_speed_from_the_socket_to_a_handler(server: BrokerServer, world: World, 
         ages.clear()
         arguments = ["paced", server.kind, str(server.port), world.name, pbx.url, "5000"]
         with subprocess.Popen([sys.executable, str(HERE / "speed.py"), *arguments]) as forwarder:
-            world.until(lambda: len(ages) >= 4500)
-            forwarder.wait(30)
-        ordered = sorted(ages[500:4500])
+            world.until(lambda: forwarder.poll() is not None)
+        ordered = sorted(ages[500:])  # a PBX that is busy may play fewer than it was asked for
         p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
         print(f"{server.kind}: p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
         if p99 <= 0.02:

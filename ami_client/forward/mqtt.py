@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ class MQTT(Broker):
             client.will_set(self._topic(f"leader.{group}"), b"", qos=1, retain=True)
         port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
         client.connect(self._url.hostname or "", port, _KEEPALIVE, clean_start=not group, properties=properties)
+        sock: Any = client.socket()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paho sends each packet by itself
         self._wait(lambda: self._connected)
 
     def _topic(self, channel: str) -> str:
@@ -195,6 +198,10 @@ class MQTT(Broker):
 
     def receive(self, timeout: float) -> list[Delivery]:
         self._run(lambda: self._received, timeout)
+        known = 0
+        while known < len(self._received) < self._limit:  # paho reads one packet at a time
+            known = len(self._received)
+            self._run(lambda: len(self._received) > known, 0.0)  # noqa: B023  (it is called at once)
         return [self._received.popleft() for _ in range(min(self._limit, len(self._received)))]
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:

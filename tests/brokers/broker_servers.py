@@ -137,7 +137,12 @@ class Mosquitto(BrokerServer):
     def command(self) -> list[str]:
         config = self.directory / "mosquitto.conf"
         lines = [f"listener {self.port} {_HOST}", "allow_anonymous true", "persistence true", "user root"]
-        lines += [f"persistence_location {self.directory}/", "max_queued_messages 0", "max_inflight_messages 1000"]
+        lines += [
+            f"persistence_location {self.directory}/",
+            "max_queued_messages 0",
+            "max_inflight_messages 1000",
+            "set_tcp_nodelay true",
+        ]
         lines += ["autosave_interval 1"]  # what came after the last save is lost in a crash
         config.write_text("\n".join(lines) + "\n")
         return ["mosquitto", "-c", str(config)]

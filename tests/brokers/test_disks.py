@@ -73,7 +73,7 @@ def test_a_broker_whose_disk_is_full(cramped: BrokerServer, disks: list[Disk], w
         cramped.start()
     last = world.be_quiet() + 1
     world.say(1)
-    world.until(lambda: last in account)
+    world.until(lambda: last in account, limit=60)  # RabbitMQ looks at the disk every ten seconds
     account.check()
     assert account.numbers == list(range(1, last + 1))
 

@@ -89,7 +89,7 @@ class _Commands(click.Group):
 def cli(ctx: click.Context, /, **given: Any) -> None:
     """Ask an Asterisk server, by its manager interface (AMI), and watch it.
 
-    All options but --version may stand behind the command's name as well.
+    All options except --version may also follow the command's name.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

@@ -131,7 +131,7 @@ def _connect_hint(error: ConnectFailed) -> str:
     cause = error.cause
     if isinstance(cause, ConnectionRefusedError):
         if error.port is not None and error.port != USUAL_PORT:
-            return f"Asterisk usually listens on port {USUAL_PORT}; is it another one there?"
+            return f"Asterisk usually listens on port {USUAL_PORT}: is this port right?"
         return "is Asterisk running there, with enabled=yes and a bindaddr= in manager.conf that you can reach?"
     if isinstance(cause, socket.gaierror):
         return "is the host, or the name of the profile, right?"

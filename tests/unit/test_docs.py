@@ -134,6 +134,8 @@ def pbx() -> Iterator[FakeAsterisk]:
 
         def bustle() -> None:
             server.push({"Event": "PeerStatus", "Privilege": "system,all", "Peer": "SIP/nomad"})
+            caller = {"Queue": "helpline", "CallerIDNum": "5550100"}
+            server.push({"Event": "QueueCallerAbandon", "Privilege": "agent,all", **caller})
             reactor.call_later(0.02, bustle)
 
         bustle()

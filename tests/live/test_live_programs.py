@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,27 @@ def test_on_other_loops(asterisk: AsteriskServer, new_loop: Callable[[], asyncio
     assert sorted(log) == sorted(expected)
     assert log[:2] == expected[:2]
     assert log[-3:] == expected[-3:]
+
+
+def test_the_asyncio_daemon_of_the_examples(asterisk: AsteriskServer) -> None:
+    command = [sys.executable, "-u", "examples/asyncio_daemon.py", "--port", "0"]
+    environment = {**os.environ, "AMI_URL": asterisk.url, "PYTHONPATH": str(PROJECT)}
+    daemon = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert daemon.stdout is not None
+    with daemon, daemon.stdout as said:
+        lines = iter(said)
+        assert any("callers are waiting" in line for line in lines)
+        daemon.terminate()
+        assert "stopping" in next(lines)
+        assert daemon.wait(LIMIT) == 0
+
+
+def test_the_django_site_of_the_examples(asterisk: AsteriskServer) -> None:
+    command = [sys.executable, "examples/django_celery.py"]
+    environment = {**os.environ, "AMI_URL": asterisk.url, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown, first, second = done.stdout.splitlines()
+    assert shown == '{"channels": []}'
+    # No such context there.
+    assert first == "Local/101@office: Extension does not exist." and second.startswith("Local/111@office: ")

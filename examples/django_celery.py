@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from typing import Any, Optional
+from uuid import UUID
 
 import django
 from celery import Celery
@@ -93,8 +94,8 @@ def calls(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"id": task.id}, status=202)
 
 
-def call(request: HttpRequest, task_id: str) -> HttpResponse:
-    task = celery.AsyncResult(task_id)
+def call(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    task = celery.AsyncResult(str(task_id))
     return JsonResponse({"outcome": str(task.result) if task.ready() else "ringing"})
 
 

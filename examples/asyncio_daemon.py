@@ -126,7 +126,7 @@ async def rehearse() -> int:
             pbx.play([(0.04, lambda: push("QueueCallerJoin", "5550199"))])
             pbx.play([(0.06, lambda: push("QueueCallerAbandon", "5550100")), (0.08, pbx.drop)])
         else:
-            pbx.play([(0.02, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+            pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
         return NotImplemented  # it is answered as always
 
     with FakeAsterisk(asyncio.get_running_loop()) as pbx:

@@ -149,7 +149,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
             pbx.play([(0.02, lambda: change("PJSIP/front-desk", "UNAVAILABLE")), (0.04, restart)])
         else:
             pbx.play([(0.02, lambda: change("PJSIP/front-desk", "NOT_INUSE"))])
-            pbx.play([(0.04, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+            pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
         entries = [{"Event": "DeviceStateChange", "Device": name, "State": state} for name, state in states.items()]
         start = {"Response": "Success", "EventList": "start", "Message": "Device State Changes will follow"}
         end = {"Event": "DeviceStateListComplete", "EventList": "Complete", "ListItems": len(entries)}

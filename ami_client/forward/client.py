@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Callable, Optional, Union, cast
 from urllib.parse import urlsplit
 
+from .. import aio
 from .._engine.encode import Params
 from .._engine.in_flight import Assertion
 from .._engine.quirks import Quirk
@@ -18,7 +19,6 @@ from .._fronts.answer import Answer
 from .._fronts.awaited import AwaitedActions
 from .._fronts.settings import EventName
 from ..actions import Actions
-from ..aio import Events
 from ..callbacks import CONN_PACKET, call_guarded, require_callable
 from ..errors import ActionTimeout, AMIError, ConnectionFinished, ConnectionLost, ConnectTimeout, LimitReached
 from ..filters import Where
@@ -312,7 +312,7 @@ class Client(AwaitedActions):
         answer.action_id = getattr(self._remote, method)(**kwargs)
         return answer
 
-    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> aio.Events[Any]:
         """A stream of the server's events: see ``ami_client.aio.Client.events``."""
         return self._source.events(*names, where=where, limit=limit)
 

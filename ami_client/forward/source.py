@@ -27,7 +27,7 @@ from .link import BrokerThread
 from .reading import Reading
 
 if TYPE_CHECKING:
-    from ..aio import Events
+    from .. import aio
 
 #: What becomes of an event whose handler raised.
 ON_ERROR = ("skip", "retry", "dead-letter")
@@ -234,14 +234,14 @@ class Source(EventHandlers):
             self.unlisten(listener)
             listener.end(None)
 
-    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
+    def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> aio.Events[Any]:
         """A stream of events and gaps, as ``ami_client.aio.Client.events``. For a loop of asyncio.
 
         Events count as handled when they are in the stream.
         """
-        from ..aio import Events  # only for those who use asyncio
+        from .. import aio  # only for those who use asyncio
 
-        return Events(cast(Any, self), event_names(names), None if where is None else condition(where), limit)
+        return aio.Events(cast(Any, self), event_names(names), None if where is None else condition(where), limit)
 
     # -- what a stream needs
 

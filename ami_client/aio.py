@@ -20,7 +20,7 @@ from typing import Any, Optional, TypeVar, Union, overload
 from ._fronts.answer import Answer
 from ._fronts.awaited import AwaitedActions
 from ._fronts.gaps import EventBuffer, Gap
-from ._fronts.link import Link, fresh
+from ._fronts.link import EventSource, Link, fresh
 from ._fronts.settings import PORT, EventName, event_names
 from ._fronts.unclosed import Unclosed
 from .connection import Connection
@@ -230,15 +230,18 @@ class Client(AwaitedActions):
         The stream begins with the ``async with``, or with the first item if there is none, and ends with it. It ends
         too when the client is closed, and raises the connection's error if that is lost for good.
         """
-        return Events(self, event_names(names), None if where is None else condition(where), limit)
+        holds = None if where is None else condition(where)
+        return Events(self._link, event_names(names), holds, limit, owner=self)
 
 
 class Events(AsyncIterator[Union[AnyEvent, Gap]]):
     """A stream of events: see :meth:`Client.events`. One task may read it."""
 
-    def __init__(self, client: Client, names: list[str], holds: Optional[Condition], limit: int) -> None:
-        self._client = client  # which lives as long as its streams
-        self._link = client._link
+    def __init__(
+        self, source: EventSource, names: list[str], holds: Optional[Condition], limit: int, *, owner: object = None
+    ) -> None:
+        self._source = source
+        self._owner = owner  # a client lives as long as its streams
         self._names = names
         self._holds = holds
         self._inbox = _Inbox(limit)
@@ -246,7 +249,7 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
 
     async def __aenter__(self) -> Events[AnyEvent]:
         self._entered = True
-        self._inbox.listen(self._link, self._names, self._holds)
+        self._source.listen(self._inbox, self._names, self._holds)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -254,7 +257,7 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
 
     def close(self) -> None:
         """End the stream. What has arrived can still be read."""
-        self._link.unlisten(self._inbox)
+        self._source.unlisten(self._inbox)
         self._inbox.end(None)
 
     def __aiter__(self) -> AsyncIterator[Union[AnyEvent, Gap]]:
@@ -282,7 +285,7 @@ class _Loop(AsyncIterator[Union[AnyEvent, Gap]]):
     def __del__(self) -> None:
         # The garbage collector may call this anywhere.
         with suppress(RuntimeError):  # the loop is closed, or was never needed
-            self._stream._link.pool.reactor.call_soon_threadsafe(self._stream.close)
+            self._stream._source.reactor.call_soon_threadsafe(self._stream.close)
 
 
 class _Inbox(EventBuffer):
@@ -293,9 +296,6 @@ class _Inbox(EventBuffer):
         self._reader: Optional[asyncio.Future[None]] = None
         self._ended = False
         self._error: Optional[AMIError] = None
-
-    def listen(self, link: Link, names: list[str], holds: Optional[Condition]) -> None:
-        link.listen(self, names, holds)
 
     def put(self, event: Packet) -> None:
         super().put(event)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Optional, TypeVar, cast
 
-from .link import Link, Request
+from .link import Canceller, Request
 
 Result = TypeVar("Result")
 
@@ -18,9 +18,9 @@ class Answer(Request, asyncio.Future[Result], Coroutine[Any, Any, Result]):
     It is a coroutine too, because ``create_task`` takes nothing else. Cancelling it gives the action up.
     """
 
-    def __init__(self, link: Link) -> None:
-        super().__init__(loop=cast(asyncio.AbstractEventLoop, link.pool.reactor))
-        self._link = link
+    def __init__(self, asked: Canceller) -> None:
+        super().__init__(loop=cast(asyncio.AbstractEventLoop, asked.reactor))
+        self._asked = asked
         self._steps: Optional[Generator[Any, None, Result]] = None
 
     def deliver(self, result: Any, error: Optional[BaseException]) -> None:
@@ -35,7 +35,7 @@ class Answer(Request, asyncio.Future[Result], Coroutine[Any, Any, Result]):
         """Give the action up. Its late answer belongs to nobody."""
         if not self.done():
             super().cancel(msg)
-            self._link.cancel(self)
+            self._asked.cancel(self)
             return True
         if not self.cancelled():
             self.exception()  # the task that would have raised it is being cancelled: asyncio is not to log it

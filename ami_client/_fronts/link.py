@@ -14,7 +14,7 @@ from ..connection import Connection
 from ..emitter import EventHandlers
 from ..errors import ActionTimeout, AMIError, ConnectionFinished, ConnectTimeout
 from ..filters import Condition
-from ..loop import Handle
+from ..loop import Handle, Loop
 from ..options import seconds
 from ..packet import Packet
 from ..pool import Pool
@@ -39,6 +39,31 @@ class Listener(Protocol):
 
     def end(self, error: Optional[AMIError]) -> None:
         """Nothing follows: because of ``error``, or because the client was closed."""
+
+
+class EventSource(Protocol):
+    """Where streams take their events from: a link, or a source behind a broker."""
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop."""
+
+    def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
+        """As :meth:`Link.listen`."""
+
+    def unlisten(self, listener: Listener) -> None:
+        """Undo :meth:`listen`."""
+
+
+class Canceller(Protocol):
+    """What an answer needs to be given up."""
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop."""
+
+    def cancel(self, request: Any) -> None:
+        """As :meth:`Link.cancel`."""
 
 
 class Request(ABC):
@@ -99,6 +124,11 @@ class Link:
         self._listeners: dict[Listener, None] = {}
         pool.bind("login", self._logged_in)
         pool.bind("disconnect", self._disconnected)
+
+    @property
+    def reactor(self) -> Loop:
+        """The pool's loop."""
+        return self.pool.reactor
 
     def __str__(self) -> str:
         if self.conn is not None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Callable, Optional, Union, cast
+from typing import Any, Callable, Optional, Union
 from urllib.parse import urlsplit
 
 from .. import aio
@@ -304,7 +304,7 @@ class Client(AwaitedActions):
     def _ask(self, method: str, **kwargs: Any) -> Answer[Any]:
         if self._remote is None:
             raise RuntimeError("the client is not connected: use it in a with statement, or call connect() first")
-        answer: Answer[Any] = Answer(cast(Any, _Asking(self._remote, self._source)))
+        answer: Answer[Any] = Answer(_Asking(self._remote, self._source))
         if method == "originate":
             kwargs["cb"], kwargs["on_result"] = None, answer.answered
         else:
@@ -322,7 +322,7 @@ class _Asking:
 
     def __init__(self, remote: Remote, source: Source) -> None:
         self._remote = remote
-        self.pool = source  # for its reactor
+        self.reactor = source.reactor
 
     def cancel(self, answer: Any) -> None:
         self._remote.cancel(answer.action_id)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .._client.dispatch import Guard
 from .._fronts.link import Listener
@@ -241,7 +241,7 @@ class Source(EventHandlers):
         """
         from .. import aio  # only for those who use asyncio
 
-        return aio.Events(cast(Any, self), event_names(names), None if where is None else condition(where), limit)
+        return aio.Events(self, event_names(names), None if where is None else condition(where), limit)
 
     # -- what a stream needs
 

@@ -127,14 +127,6 @@ def test_errors_are_raised(client: Client, server: Server) -> None:
     assert client.ping()["ping"] == "Pong"
 
 
-def test_a_caller_handles_its_answers_itself_while_it_goes_on_asking(server: Server) -> None:
-    where: list[int] = []
-    with Client(server.url) as client:
-        for _ in range(100):  # the client's own thread may be at it now and then
-            client.action("QueueSummary", on_entry=lambda conn, packet: where.append(threading.get_ident()))
-    assert where.count(threading.get_ident()) > 0.9 * len(where) > 0
-
-
 def test_four_threads_share_a_client(client: Client) -> None:
     def work(number: int) -> list[str]:
         values = []

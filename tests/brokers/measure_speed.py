@@ -1,6 +1,8 @@
 """How fast events go to a broker, confirmed, against one publish for each event; and how soon they arrive.
 
-The figures of docs/performance.rst come from here: ``python tasks.py brokers -k speed -s``.
+It is measured, not tested, because the figures depend on the machine. Those of docs/performance.rst come from here::
+
+    pytest tests/brokers/measure_speed.py -s
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def test_a_locale_with_too_few_letters(terminal: Terminal, pbx: Pbx) -> None:
 
 
 def test_without_a_command_the_help_is_shown(terminal: Terminal) -> None:
-    terminal.resize(100, 60)
+    terminal.resize(100, 90)
     terminal.enter("clear; ami-client")
     text = terminal.wait("^  top ")
     assert text.startswith("Usage: ami-client [OPTIONS] COMMAND [ARGS]...\n\n  Ask an Asterisk server")

@@ -171,9 +171,9 @@ def test_coroutine_functions_are_handlers_and_their_tasks_are_waited_for(
     assert sorted(asyncio.run(main())) == list(range(1, 11))
 
 
+# MQTT has one member at work in a group.
+@pytest.mark.parametrize("server", ["redis", "rabbitmq"], indirect=True)
 def test_work_is_shared_by_server(server: BrokerServer, world: World) -> None:
-    if server.kind == "mqtt":
-        pytest.skip("MQTT has one member at work in a group")
     servers = ["pbx1", "pbx2", "pbx3", "pbx4"]
     sources = [world.source(server, group="crm", servers=servers) for _ in range(2)]
     heard: list[set[str]] = [set(), set()]

@@ -73,7 +73,8 @@ def by_callback(conn: Connection, action: str, cb: Any, *args: Any, **kwargs: An
 
 
 def by_await(conn: Connection, action: str, cb: Any, params: Any, assertion: Any, **kwargs: Any) -> str:
-    answer = Awaited(Front(conn))
+    front = Front(conn)
+    answer = Awaited(front)
 
     def done(answer: Any) -> None:
         conn, packets = answer.packets
@@ -81,7 +82,7 @@ def by_await(conn: Connection, action: str, cb: Any, params: Any, assertion: Any
         cb(conn, checked(packets, None if error else answer.result(), error))
 
     answer.add_done_callback(done)
-    answer._link._send(answer, conn, "action", {"action": action, "params": params, "assertion": assertion, **kwargs})
+    front._send(answer, conn, "action", {"action": action, "params": params, "assertion": assertion, **kwargs})
     return answer.action_id
 
 

@@ -609,7 +609,7 @@ def test_the_wallboard_outlives_a_server_that_is_killed(own_ami: Ami) -> None:
     until_ready(url)
     own_ami.call()
     shown = pages(url)
-    assert next(shown)["calls"]
+    next(page for page in shown if page["calls"])
     own_ami.server.kill()
     page = next(page for page in shown if states(page) == {"stale"})
     assert page["calls"]  # what was true then

@@ -58,7 +58,9 @@ def test_a_spool_keeps_what_is_not_confirmed(tmp_path: Path) -> None:
     assert again.first(9) == messages(3, 4, 5)
     assert again.clear() == 3
     again.close()
-    assert len(Spool(tmp_path / "spool")) == 0
+    left = Spool(tmp_path / "spool")
+    assert len(left) == 0
+    left.close()
 
 
 def test_a_spool_is_its_owners_alone(tmp_path: Path) -> None:
@@ -115,6 +117,7 @@ def test_a_full_disk_keeps_messages_in_memory_and_in_order(tmp_path: Path, caplo
     assert outbox.first(9) == big[1:]
     assert outbox.spooled == 5
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    outbox.close()
 
 
 def test_what_cannot_be_removed_does_not_come_again(tmp_path: Path, expect_log: Any, monkeypatch: Any) -> None:
@@ -131,6 +134,7 @@ def test_what_cannot_be_removed_does_not_come_again(tmp_path: Path, expect_log: 
     spool.remove(1)
     monkeypatch.setattr(spool, "_db", real)
     assert (spool.first(9), len(spool)) == (messages(2), 1)
+    spool.close()
 
 
 class FailingSpool(Spool):

@@ -19,15 +19,14 @@ from typing import Any, Optional, TypeVar, Union, overload
 
 from ._fronts.answer import Answer
 from ._fronts.awaited import AwaitedActions
+from ._fronts.front import Front
 from ._fronts.gaps import EventBuffer, Gap
-from ._fronts.link import EventSource, Link, fresh
-from ._fronts.settings import PORT, EventName, event_names
+from ._fronts.link import EventSource, fresh
+from ._fronts.settings import EventName, event_names
 from ._fronts.unclosed import Unclosed
-from .connection import Connection
 from .errors import AMIError
 from .filters import Condition, Where, condition
 from .loop import Loop
-from .options import read_url
 from .packet import Packet
 from .pool import Pool
 from .signatures import SomeEvent
@@ -63,11 +62,7 @@ class _Pool(Pool):
         return self._found
 
 
-def _nothing() -> None:
-    """Nobody waits for the end of a client that nobody refers to."""
-
-
-class Client(AwaitedActions):
+class Client(Front, AwaitedActions):
     """One logged-in connection, for ``await``.
 
     ::
@@ -97,43 +92,14 @@ class Client(AwaitedActions):
     """
 
     def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
-        if pool is not None and options:
-            raise TypeError(f"the options are the pool's already: {', '.join(options)}")
-        self._owns_pool = pool is None
-        self._pool = _Pool({"fold_case": False, "port": PORT, **options}) if pool is None else pool
-        if url is not None:
-            read_url(url, self._pool.options)  # a malformed one raises here
-        self._link = Link(self._pool, url)
+        Front.__init__(self, url, pool, options, _Pool)
         self._closing: Optional[asyncio.Future[None]] = None
         self.on = self._pool.on
         self.once = self._pool.once
         self.off = self._pool.off
-        self._unclosed = Unclosed(self._link, owns_pool=self._owns_pool, on_closed=_nothing)
-
-    def __repr__(self) -> str:
-        return f"<Client {self._link}>"
+        self._unclosed = Unclosed(self._link, owns_pool=self._owns_pool)
 
     # -- the connection
-
-    @property
-    def pool(self) -> Pool:
-        """The pool behind it."""
-        return self._pool
-
-    @property
-    def conn(self) -> Optional[Connection]:
-        """The connection while it is logged in, else None. After a reconnect it is another one."""
-        return self._link.conn
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is logged in."""
-        return self._link.conn is not None
-
-    @property
-    def error(self) -> Optional[AMIError]:
-        """Why there is no connection and none is coming; else None."""
-        return self._link.error
 
     async def connect(self) -> None:
         """Log in, once. ``async with`` calls it. Raises the AMIError that says why the login failed."""
@@ -294,11 +260,9 @@ class _Inbox(EventBuffer):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self._reader: Optional[asyncio.Future[None]] = None
-        self._ended = False
-        self._error: Optional[AMIError] = None
 
-    def put(self, event: Packet) -> None:
-        super().put(event)
+    def put(self, item: Union[Packet, Gap]) -> None:
+        super().put(item)
         self._wake()
 
     def put_gap(self, gap: Gap) -> None:
@@ -306,7 +270,7 @@ class _Inbox(EventBuffer):
         self._wake()
 
     def end(self, error: Optional[AMIError]) -> None:
-        self._ended, self._error = True, self._error or error
+        super().end(error)
         self._wake()
 
     def _wake(self) -> None:
@@ -315,9 +279,9 @@ class _Inbox(EventBuffer):
 
     async def get(self) -> Any:
         while not self:
-            if self._error is not None:
-                raise fresh(self._error)
-            if self._ended:
+            if self.error is not None:
+                raise fresh(self.error)
+            if self.ended:
                 raise StopAsyncIteration
             if self._reader is not None:
                 raise RuntimeError("another task reads this stream already; give each its own events()")

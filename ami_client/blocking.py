@@ -12,24 +12,24 @@ A thread of its own runs a reactor, so events are handled and Pings answered whi
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, Callable, Optional, TypeVar, Union, overload
 
 from . import _fork
+from ._fronts.front import Front
 from ._fronts.gaps import EventBuffer, Gap
-from ._fronts.link import Link, Request, fresh
+from ._fronts.link import Request, fresh
 from ._fronts.plain import BlockingActions
-from ._fronts.settings import PORT, EventName, event_names
+from ._fronts.settings import EventName, event_names
 from ._fronts.thread import ReactorThread
 from ._fronts.unclosed import Unclosed
-from .connection import Connection
 from .emitter import Handler, Names, SomeNames
 from .errors import AMIError, ConnectionFinished
 from .filters import Condition, Where, condition
-from .options import read_url, seconds
+from .options import seconds
 from .packet import Packet
 from .pool import Pool
 from .signatures import EventDecorator, SomeEvent, TypedHandler
@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
 
 
-class Client(BlockingActions):
+class Client(Front, BlockingActions):
     """One logged-in connection, for calls that wait for the answer. Any thread may use it.
 
     ::
@@ -67,47 +67,22 @@ class Client(BlockingActions):
     """
 
     def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
-        if pool is not None and options:
-            raise TypeError(f"the options are the pool's already: {', '.join(options)}")
-        self._host: Optional[ReactorThread] = None
-        if pool is None:
-            self._host = ReactorThread("ami_client")
-            pool = Pool({"fold_case": False, "port": PORT, **options}, reactor=self._host.reactor)
-        if url is not None:
-            read_url(url, pool.options)  # a malformed one raises here
-        self._pool = pool
-        self._loop = pool.reactor
-        self._link = Link(pool, url)
+        self._host = ReactorThread("ami_client") if pool is None else None
+        Front.__init__(self, url, pool, options, self._make_pool)
+        self._loop = self._pool.reactor
         self._lock = threading.Lock()  # held while something is handed to the loop, so that nothing is after the end
         self._closed: Optional[threading.Lock] = None  # held until the end is complete
         self._forks = _fork.forks
-        stop = _nothing if self._host is None else self._host.stop_soon
-        self._unclosed = Unclosed(self._link, owns_pool=self._host is not None, on_closed=stop)
+        if self._host is None:
+            self._unclosed = Unclosed(self._link, owns_pool=False)
+        else:
+            self._unclosed = Unclosed(self._link, owns_pool=True, on_closed=self._host.stop_soon)
 
-    def __repr__(self) -> str:
-        return f"<Client {self._link}>"
+    def _make_pool(self, options: Mapping[str, object]) -> Pool:
+        assert self._host is not None
+        return Pool(options, reactor=self._host.reactor)
 
     # -- the connection
-
-    @property
-    def pool(self) -> Pool:
-        """The pool behind it. Its methods belong to the loop's thread; ``pool.stats`` may be read from any thread."""
-        return self._pool
-
-    @property
-    def conn(self) -> Optional[Connection]:
-        """The connection while it is logged in, else None. Its methods belong to the loop's thread."""
-        return self._link.conn
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is logged in."""
-        return self._link.conn is not None
-
-    @property
-    def error(self) -> Optional[AMIError]:
-        """Why there is no connection and none is coming; else None."""
-        return self._link.error
 
     def connect(self) -> None:
         """Log in, once. ``with`` calls it. Raises the AMIError that says why the login failed."""
@@ -310,10 +285,6 @@ class Client(BlockingActions):
         self._call_soon(self._link.unlisten, inbox)
 
 
-def _nothing() -> None:
-    """There is no thread to be ended."""
-
-
 class _Answer(Request):
     """What one caller waits for."""
 
@@ -388,12 +359,10 @@ class _Inbox(EventBuffer):
         self._lock = threading.Lock()
         self._changed = threading.Lock()  # released when there is something new
         self._changed.acquire()
-        self._ended = False
-        self._error: Optional[AMIError] = None
 
-    def put(self, event: Packet) -> None:
+    def put(self, item: Union[Packet, Gap]) -> None:
         with self._lock:
-            super().put(event)
+            super().put(item)
             self._wake()
 
     def put_gap(self, gap: Gap) -> None:
@@ -403,7 +372,7 @@ class _Inbox(EventBuffer):
 
     def end(self, error: Optional[AMIError]) -> None:
         with self._lock:
-            self._ended, self._error = True, self._error or error
+            super().end(error)
             self._wake()
 
     def _wake(self) -> None:
@@ -416,9 +385,9 @@ class _Inbox(EventBuffer):
             with self._lock:
                 if self:
                     return self.pop()
-                if self._error is not None:
-                    raise fresh(self._error)
-                if self._ended:
+                if self.error is not None:
+                    raise fresh(self.error)
+                if self.ended:
                     raise StopIteration
             left = -1 if deadline is None else deadline - monotonic()
             if deadline is not None and left <= 0:

@@ -293,7 +293,7 @@ class Reactor:
         return self._forks != _fork.forks
 
     # A blocking caller runs the reactor once for each answer, so this is no context manager: it costs 4 us less
-    # (benchmark calls).
+    # (benchmark p).
 
     def _check_idle(self) -> None:
         self._check_open()

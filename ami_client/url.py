@@ -14,6 +14,9 @@ _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<po
 # Control characters, and lone surrogates except those that stand for bytes which are not UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
+#: Where Asterisk listens unless manager.conf says otherwise.
+USUAL_PORT = 5038
+
 
 @dataclass(frozen=True)
 class ServerURL:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Callable, Generic, Optional, TypeVar, Union
 
+from ..errors import AMIError
 from ..packet import Packet
 
 
@@ -23,38 +24,30 @@ class Gap:
     reason: str
 
 
-Item = Union[Packet, Gap]
+Item = TypeVar("Item")
 
 
-class EventBuffer:
-    """Up to ``limit`` events that wait for their reader. Those that do not fit are counted, and told as a gap."""
+class BoundedBuffer(Generic[Item]):
+    """Up to ``limit`` items that wait for their reader. Those that do not fit are counted, and told as a gap.
 
-    def __init__(self, limit: int) -> None:
+    ``make_gap(count)`` makes the item that stands where so many are missing.
+    """
+
+    def __init__(self, limit: int, make_gap: Callable[[int], Item]) -> None:
         self._limit = limit
+        self._make_gap = make_gap
         self._items: deque[Item] = deque()
         self._missed = 0
-        self._last: Optional[Packet] = None
 
     def __bool__(self) -> bool:
         return bool(self._items or self._missed)
 
-    def put(self, event: Packet) -> None:
-        """Append an event, or count it. One that several names of the stream match arrives once."""
-        if event is self._last:
-            return
-        self._last = event
+    def put(self, item: Item) -> None:
+        """Append an item, or count it."""
         if len(self._items) >= self._limit:
             self._missed += 1
-            return
-        if self._missed:
-            self._tell_missed()
-        self._items.append(event)
-
-    def put_gap(self, gap: Gap) -> None:
-        """Append a gap, which always fits: only connections make them."""
-        if self._missed:
-            self._tell_missed()
-        self._items.append(gap)
+        else:
+            self._append(item)
 
     def pop(self) -> Item:
         """Remove and return the oldest item. Raises IndexError when there is none."""
@@ -62,6 +55,38 @@ class EventBuffer:
             self._tell_missed()
         return self._items.popleft()
 
+    def _append(self, item: Item) -> None:
+        if self._missed:
+            self._tell_missed()
+        self._items.append(item)
+
     def _tell_missed(self) -> None:
-        self._items.append(Gap(self._missed, "overflow"))
+        self._items.append(self._make_gap(self._missed))
         self._missed = 0
+
+
+class EventBuffer(BoundedBuffer[Union[Packet, Gap]]):
+    """The buffer of a stream of events. One that several names of the stream match arrives once.
+
+    Attributes: ``ended`` and ``error``, that nothing follows, and why; None if nothing went wrong.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, lambda count: Gap(count, "overflow"))
+        self.ended = False
+        self.error: Optional[AMIError] = None
+        self._last: Union[Packet, Gap, None] = None
+
+    def put(self, item: Union[Packet, Gap]) -> None:
+        """Append an event, or count it."""
+        if item is not self._last:
+            self._last = item
+            super().put(item)
+
+    def put_gap(self, gap: Gap) -> None:
+        """Append a gap, which always fits: only connections make them."""
+        self._append(gap)
+
+    def end(self, error: Optional[AMIError]) -> None:
+        """Nothing follows: because of ``error``, or because the stream or its client was closed."""
+        self.ended, self.error = True, self.error or error

@@ -1,4 +1,4 @@
-"""What the two clients without callbacks agree on."""
+"""Which events a stream is asked for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import Any, Union
 
 from .._engine.text import ascii_lower
 from ..messages import Event, ami_name_of
-
-#: The port of a URL without one. A Pool has phpDaemon's, 5280.
-PORT = 5038
 
 #: An event's name, a glob, ``userevent:<name>``, or a class of the catalogue.
 EventName = Union[str, type[Event[Any]]]

@@ -18,7 +18,7 @@ class Unclosed:
     gives its connection back.
     """
 
-    def __init__(self, link: Link, *, owns_pool: bool, on_closed: Callable[[], object]) -> None:
+    def __init__(self, link: Link, *, owns_pool: bool, on_closed: Callable[[], object] = lambda: None) -> None:
         self._link = link
         self._owns_pool = owns_pool
         self._on_closed = on_closed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, cast
 from ..callbacks import logger
 from ..errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
 from ..options import Options
-from ..url import ServerURL, format_address
+from ..url import USUAL_PORT, ServerURL, format_address
 from .connector import Connector
 from .stream import Stream, Unwatchable
 from .tls import TLSFilter, default_context, tls_hint
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import socket
 
     from ..loop import Handle, Loop
-
-USUAL_PORT = 5038
 
 
 class Transport:

@@ -6,7 +6,6 @@ import socket
 from enum import IntEnum
 
 from .._engine.text import printable
-from .._transport.transport import USUAL_PORT
 from ..errors import (
     ActionFailed,
     AMIError,
@@ -19,7 +18,7 @@ from ..errors import (
     Timeout,
     TLSFailed,
 )
-from ..url import format_address
+from ..url import USUAL_PORT, format_address
 
 
 class Status(IntEnum):

@@ -11,7 +11,6 @@ from typing import Any, Callable, Optional, Union
 import click
 
 from ..connection import Connection
-from ..errors import LoginRefused
 from ..forward import Broker, Forwarder, Gateway, broker_of
 from ..forward.address import shown
 from ..forward.allow import Values
@@ -193,7 +192,7 @@ def _named(access: Access, text: str, events: str, reactor: Reactor) -> _Named:
 
 def _connect(client: Client, failures: list[BaseException]) -> None:
     def ended(conn: Connection) -> None:
-        if isinstance(conn.error, LoginRefused) and not conn.error.temporary:
+        if conn.error is not None and conn.lost and not conn.reconnecting:
             failures.append(explain(conn.error))
             client.reactor.stop()
 

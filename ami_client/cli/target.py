@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .._transport.transport import USUAL_PORT
-from ..url import ServerURL, format_address
+from ..url import USUAL_PORT, ServerURL, format_address
 from . import config
 from .config import Config, Profile
 from .failures import CommandError, Status

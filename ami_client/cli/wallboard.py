@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import click
 
 from ..connection import Connection
-from ..errors import LoginRefused
 from ..model import Model
 from ..pool import Pool
 from ..url import format_address
@@ -174,7 +173,7 @@ class _Wallboard:
         error = conn.error
         if self._end.done():  # it was us
             return
-        if isinstance(error, LoginRefused) and not error.temporary:
+        if error is not None and conn.lost and not conn.reconnecting:
             self._fail(explain(error))
         elif error is not None and str(conn) not in self._lost:
             self._lost.add(str(conn))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from .._fronts.gaps import BoundedBuffer
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,9 +28,7 @@ class Changes:
     """
 
     def __init__(self, limit: int) -> None:
-        self._changes: deque[Change] = deque()
-        self._limit = limit
-        self._missed = 0
+        self._buffer = BoundedBuffer(limit, lambda count: Change("gap", (count,)))
         self._closed = False
         self._waiter: Optional[asyncio.Future[None]] = None
 
@@ -37,13 +36,7 @@ class Changes:
         """Add one. The model calls this, in the thread of the loop."""
         if self._closed:
             return
-        if len(self._changes) >= self._limit:
-            self._missed += 1
-        else:
-            if self._missed:
-                self._changes.append(Change("gap", (self._missed,)))
-                self._missed = 0
-            self._changes.append(change)
+        self._buffer.put(change)
         self._wake()
 
     def close(self) -> None:
@@ -59,10 +52,7 @@ class Changes:
         return self
 
     async def __anext__(self) -> Change:
-        while not self._changes:
-            if self._missed:
-                missed, self._missed = self._missed, 0
-                return Change("gap", (missed,))
+        while not self._buffer:
             if self._closed:
                 raise StopAsyncIteration
             if self._waiter is None or self._waiter.done():
@@ -70,7 +60,7 @@ class Changes:
 
                 self._waiter = get_running_loop().create_future()
             await self._waiter
-        return self._changes.popleft()
+        return self._buffer.pop()
 
     async def __aenter__(self) -> Changes:
         return self

@@ -14,12 +14,11 @@ from ami_client._engine.action_ids import ID_SIZE, START_SIZE
 from ami_client._engine.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
 from ami_client._engine.in_flight import HEADER_SIZE, MAX_ABANDONED, MIN_PACKET_SIZE
 from ami_client._engine.line_cache import MEMO_SIZE
-from ami_client._fronts.settings import PORT
 from ami_client._transport.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
-from ami_client._transport.transport import USUAL_PORT
 from ami_client.actions import ORIGINATE_TIMEOUT
 from ami_client.cli import ask, lists, originate, ping
 from ami_client.testing import recorder
+from ami_client.url import USUAL_PORT
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = Options()
@@ -64,7 +63,7 @@ SAID = [
     ("docs/protocol.rst", f"a TCP port of the PBX, {USUAL_PORT} as a rule"),
     ("docs/quickstart.rst", f"``Pool`` **{OPTIONS.port}**, phpDaemon's default"),
     ("docs/quickstart.rst", f"Asterisk usually listens on {USUAL_PORT}"),
-    ("docs/quickstart.rst", f"``ami_client.aio.Client`` {PORT} ``ami_client.blocking.Client`` {PORT}"),
+    ("docs/quickstart.rst", f"``ami_client.aio.Client`` {USUAL_PORT} ``ami_client.blocking.Client`` {USUAL_PORT}"),
     ("README.ru.md", f"по умолчанию берётся {OPTIONS.port},"),
     ("README.ru.md", f"обычно слушает {USUAL_PORT}."),
     ("docs/howto/many-calls.rst", f"in milliseconds: {ORIGINATE_TIMEOUT * 1000:,.0f} is usual"),

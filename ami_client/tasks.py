@@ -80,7 +80,8 @@ class Tasks:
 
     async def _run(self, cb: Callback, coro: Coroutine[Any, Any, object]) -> None:
         try:
-            await self._steps(cb, coro)
+            steps: Any = self._steps(cb, coro)  # mypy for Python 3.9 takes it for a plain generator
+            await steps
         except Exception:
             self._guard.count_raised(cb)
 

@@ -13,7 +13,7 @@ import os
 import signal
 import sqlite3
 import sys
-from typing import Optional
+from typing import Any, Optional
 
 from ami_client import Connection, LoginRefused, Pool
 from ami_client.agi import AsyncAGI, Call
@@ -126,7 +126,11 @@ async def rehearse(bank: Bank) -> None:
             print(f"the dialplan goes on with {silent.variables}")
             os.kill(os.getpid(), signal.SIGTERM)
 
-        pbx.play([(0.05, call)])
+        def on_login(request: object) -> Any:
+            pbx.play([(0.02, call)])
+            return NotImplemented  # the login itself is answered as always
+
+        pbx.on("Login", on_login)
         await main(pbx.url, bank)
 
 

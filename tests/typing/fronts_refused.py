@@ -16,7 +16,7 @@ def takes_one(packet: Packet) -> None: ...
 
 
 async def awaited(pbx: aio.Client) -> None:
-    await pbx.ping(3)  # type: ignore[call-arg]
+    await pbx.ping(3)  # type: ignore
     await pbx.ping(limit=3)  # type: ignore[call-arg]
     await pbx.status(1)  # type: ignore[arg-type]
     await pbx.status(on_entry=on_entry)  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ async def awaited(pbx: aio.Client) -> None:
 
 
 def plain(pbx: blocking.Client) -> None:
-    pbx.ping(3)  # type: ignore[call-arg]
+    pbx.ping(3)  # type: ignore
     pbx.ping(limit=3)  # type: ignore[call-arg]
     pbx.status(1)  # type: ignore[arg-type]
     pbx.status(on_entry=on_entry)  # type: ignore[arg-type]

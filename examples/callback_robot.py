@@ -99,10 +99,15 @@ def rehearse(pbx: FakeAsterisk) -> None:
     gives_up = {"Event": "QueueCallerAbandon", "Privilege": "agent,all", "Queue": "helpline", "CallerIDNum": "101"}
 
     def on_login(request: Any) -> Any:
-        pbx.play([(0.02, gives_up), (0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+        pbx.play([(0.02, gives_up)])
         return NotImplemented  # the login itself is answered as always
 
+    def on_originate(request: Any) -> Any:
+        pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+        return NotImplemented
+
     pbx.on("Login", on_login)
+    pbx.on("Originate", on_originate)
 
 
 if __name__ == "__main__":

@@ -86,14 +86,17 @@ def rehearse(pbx: FakeAsterisk) -> None:
 
     ann, bob = 'Ann \\"The Boss\\" Miller', "O\\'Brien"  # as Asterisk escapes them
 
+    def give_up() -> None:
+        dial("DialEnd", "5550199", bob, DialStatus="CANCEL")
+        pbx.play([(0.05, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+
     def on_login(request: Any) -> Any:
         pbx.play(
             [
                 (0.05, lambda: dial("DialBegin", "5550100", ann)),
                 (0.10, lambda: dial("DialEnd", "5550100", ann, DialStatus="ANSWER")),
                 (0.15, lambda: dial("DialBegin", "5550199", bob)),
-                (0.20, lambda: dial("DialEnd", "5550199", bob, DialStatus="CANCEL")),
-                (0.25, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+                (0.20, give_up),
             ]
         )
         return NotImplemented  # the login itself is answered as always

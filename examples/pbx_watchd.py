@@ -139,6 +139,10 @@ def rehearse(pbx: FakeAsterisk) -> None:
         states[device] = state
         pbx.push({"Event": "DeviceStateChange", "Privilege": "call,all", "Device": device, "State": state})
 
+    def free() -> None:
+        change("PJSIP/front-desk", "NOT_INUSE")
+        pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+
     def restart() -> None:
         pbx.close()
         states["PJSIP/nomad"] = "NOT_INUSE"  # meanwhile, and nobody tells us
@@ -148,8 +152,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
         if len(pbx.requests("DeviceStateList")) == 1:
             pbx.play([(0.02, lambda: change("PJSIP/front-desk", "UNAVAILABLE")), (0.04, restart)])
         else:
-            pbx.play([(0.02, lambda: change("PJSIP/front-desk", "NOT_INUSE"))])
-            pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
+            pbx.play([(0.02, free)])
         entries = [{"Event": "DeviceStateChange", "Device": name, "State": state} for name, state in states.items()]
         start = {"Response": "Success", "EventList": "start", "Message": "Device State Changes will follow"}
         end = {"Event": "DeviceStateListComplete", "EventList": "Complete", "ListItems": len(entries)}

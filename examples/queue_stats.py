@@ -119,12 +119,11 @@ def rehearse(pbx: FakeAsterisk) -> None:
         lambda: push("QueueCallerLeave", 1),
         lambda: push("QueueCallerAbandon", 2),
         lambda: push("QueueCallerLeave", 2),
-        lambda: os.kill(os.getpid(), signal.SIGTERM),
+        lambda: pbx.play([(0.05, lambda: os.kill(os.getpid(), signal.SIGTERM))]),
     ]
 
     def on_login(request: Any) -> Any:
-        for number, step in enumerate(steps):
-            pbx.loop.call_later(0.05 * number, step)
+        pbx.play([(0.05 * number, step) for number, step in enumerate(steps)])
         return NotImplemented  # it is answered as always
 
     pbx.on("QueueStatus", on_login)

@@ -108,7 +108,7 @@ def test_a_daemon_says_goodbye_when_it_is_stopped(start: Any, reactor: Reactor) 
         started = []
         for name in DAEMONS:
             pbx = servers.enter_context(FakeAsterisk(reactor))
-            started.append((start(name, AMI_URL=pbx.url + "#timeout=0.2"), pbx))
+            started.append((start(name, AMI_URL=pbx.url + "#timeout=1"), pbx))
         for program, pbx in started:
             run_until_received(pbx, reactor, "Ping")  # so it knows that it is logged in
             assert program.end(signal.SIGTERM) == 0, program.output

@@ -147,11 +147,12 @@ class AwaitPlayer(FrontPlayer):
                 result = failure(error)
             tell(result)
 
-        asyncio._set_running_loop(self._reactor)  # steps are made between iterations
+        before = asyncio._get_running_loop()  # None between iterations, where steps are made
+        asyncio._set_running_loop(self._reactor)
         try:
             answer = call()
         finally:
-            asyncio._set_running_loop(None)
+            asyncio._set_running_loop(before)
         self._tasks += (self._reactor.create_task(wait()),)
 
 

@@ -106,8 +106,10 @@ def draw(lines: list[Line], title: str) -> str:
     head = '<marker id="says" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"'
     head += ' orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker>'
     return (
-        f'<svg role="img" aria-label="{title}" viewBox="0 0 {WIDTH} {y + 20}" style="max-width:{WIDTH}px;width:100%" '
-        f'font-family="sans-serif" font-size="12"><defs>{head}</defs>{"".join(shapes)}</svg>'
+        # A telephone scrolls it: scaled down to a narrow screen, nobody could read it.
+        f'<div style="overflow-x:auto"><svg role="img" aria-label="{title}" viewBox="0 0 {WIDTH} {y + 20}" '
+        f'style="width:{WIDTH}px" font-family="sans-serif" font-size="12"><defs>{head}</defs>{"".join(shapes)}'
+        "</svg></div>"
     )
 
 

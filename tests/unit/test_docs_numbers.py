@@ -58,9 +58,9 @@ SAID = [
         f"{WORDS[STARTING_AT_ONCE].capitalize()} set out at a time; the next follow as these log in or fail, "
         f"or after {WORDS[STARTING_TIME]}",
     ),
-    ("docs/protocol.rst", f"most {MAX_ACTION_ID} bytes, because list handlers"),
+    ("docs/protocol.rst", f"at most {MAX_ACTION_ID} bytes, because list handlers"),
     ("docs/protocol.rst", f"{MAX_LINE:,} bytes of a line and {MAX_LINES} lines of an action"),
-    ("docs/protocol.rst", f"a TCP port of the PBX, {USUAL_PORT} as a rule"),
+    ("docs/protocol.rst", f"a TCP port of the PBX, usually {USUAL_PORT}"),
     ("docs/quickstart.rst", f"``Pool`` **{OPTIONS.port}**, phpDaemon's default"),
     ("docs/quickstart.rst", f"Asterisk usually listens on {USUAL_PORT}"),
     ("docs/quickstart.rst", f"``ami_client.aio.Client`` {USUAL_PORT} ``ami_client.blocking.Client`` {USUAL_PORT}"),

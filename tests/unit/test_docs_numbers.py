@@ -55,7 +55,7 @@ SAID = [
     ("docs/porting.rst", f"{OPTIONS.port}, none, none, {OPTIONS.maxconnperserv} and {OPTIONS.timeout:.0f} seconds"),
     (
         "docs/porting.rst",
-        f"{WORDS[STARTING_AT_ONCE].capitalize()} set out at a time; the next follow as these log in or fail, "
+        f"{WORDS[STARTING_AT_ONCE].capitalize()} start at a time. The next follow when these log in or fail, "
         f"or after {WORDS[STARTING_TIME]}",
     ),
     ("docs/protocol.rst", f"at most {MAX_ACTION_ID} bytes, because list handlers"),

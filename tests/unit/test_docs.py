@@ -267,6 +267,10 @@ def test_the_two_commands_for_a_fresh_machine_stand_together_near_the_top(page: 
     assert "def demo(" in tasks and "def test(" in tasks
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+
+
 def test_the_readme_leads_to_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pages = {path.relative_to(ROOT).as_posix() for path in [*DOCS.glob("*.rst"), *DOCS.glob("*/index.rst")]}

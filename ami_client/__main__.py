@@ -1,4 +1,4 @@
-"""``python -m ami_client``: the command ``ami-client``, and :mod:`ami_client.demo` without what that needs."""
+"""``python -m ami_client``: the command ``ami-client``. Without its extra, only :mod:`ami_client.demo`."""
 
 from __future__ import annotations
 

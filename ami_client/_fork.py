@@ -1,7 +1,7 @@
 """Detects use in a forked child of an object that the parent made.
 
 A child shares its parent's sockets and the selector that watches them, so its calls would affect the parent. Each
-object that belongs to one process therefore remembers the value of ``forks`` at its creation, and refuses to work once
+object that belongs to one process therefore remembers the value of ``forks`` at its creation. It refuses to work once
 the value has changed. The check is one comparison; asking for the process id would be a system call each time.
 """
 
@@ -15,8 +15,8 @@ forks = 0
 
 
 def refuse(what: str, own: str) -> NoReturn:
-    """Raise RuntimeError: ``what`` is the parent's, and the child needs ``own`` of its own."""
-    raise RuntimeError(f"this {what} belongs to the process that made it; a forked process needs {own} of its own")
+    """Raise RuntimeError: ``what`` belongs to the parent, and the child needs ``own``."""
+    raise RuntimeError(f"this {what} belongs to the process that made it; make {own} in the forked process")
 
 
 def _count() -> None:

@@ -1,4 +1,4 @@
-"""The AMI actions that phpDaemon's client documents, built on one abstract send method.
+"""The AMI actions of phpDaemon's client, built on one abstract send method.
 
 Source: phpDaemon Clients/Asterisk/Connection.php.
 """
@@ -23,32 +23,32 @@ Callback = Optional[Callable[..., object]]
 
 ORIGINATE_TIMEOUT = 30.0  # seconds; Asterisk's default for an Originate without a Timeout
 MAX_INT = 2**31 - 1
-_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # the part of a Timeout that the server's sscanf("%30d") reads
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # what the server's sscanf("%30d") reads of a Timeout
 
 
 class Actions(ABC):
-    """The documented actions.
+    """The actions that have a method of their own, and :meth:`action` for all others.
 
-    Every method returns the ActionID. ``timeout`` limits the wait for the complete answer, in seconds: None means the
-    option ``action_timeout``, infinity means no limit. Each callback is called exactly once, with the answer, the
-    server's error, or a failure packet whose ``error`` says why no answer came. If ``cb`` is None, the action is sent
-    and its answer ignored.
+    Every method returns the ActionID. ``timeout`` limits the wait for the complete answer, in seconds. None means the
+    option ``action_timeout``, infinity means no limit. Each callback is called exactly once: with the answer, with the
+    server's error, or with a failure packet whose ``error`` says why no answer came. If ``cb`` is None, the action is
+    sent and its answer is ignored.
 
-    With ``retry=True`` an action that is still open when the connection is lost is sent again, after the next login to
-    the same URL. Its callback gets the connection that answered. Its time limit keeps running. If no other connection
-    is on its way, it fails like the others. The server may have carried it out already: a repeated Originate calls
+    With ``retry=True``, an action that is still open when the connection is lost is sent again after the next login to
+    the same URL. Its callback gets the connection that answered. Its timeout keeps running. If no other connection is
+    being opened, it fails like the others. The server may have executed the action already: a repeated Originate calls
     twice.
 
-    Methods that answer with a list take ``on_entry``. ``on_entry(conn, packet)`` is called for each entry as it
-    arrives, and ``cb`` once after the last one, with an answer without entries: ``packet.events`` is empty, or
-    ``packets`` has only the Response and the completing event. So the length of a list takes no memory, and
-    ``max_answer`` does not count the entries. After an error, a timeout or a loss no more entries come. With
-    ``retry=True`` they come again after the loss, from the first one. An ``on_entry`` that raises is logged, and gets
-    the next entry all the same. An answer that is no list has no entries. ``cb`` may be None.
+    Methods that return a list accept ``on_entry``. ``on_entry(conn, packet)`` is called for each entry when it arrives.
+    ``cb`` is called once after the last entry, with an answer without entries: ``packet.events`` is empty, or
+    ``packets`` has only the Response and the completing event. So a long list needs no memory, and ``max_answer`` does
+    not count the entries. No entries come after an error, a timeout or a loss. With ``retry=True`` they come again
+    after a loss, from the first one. If ``on_entry`` raises, the error is logged, and the next entry still comes. An
+    answer that is not a list has no entries. ``cb`` may be None.
 
     Every method raises :class:`~ami_client.errors.ConnectionFinished` on a finished connection,
-    :class:`~ami_client.errors.LimitReached` when too much waits for the login, for answers or for the server to read,
-    and ValueError or TypeError for what cannot be sent.
+    :class:`~ami_client.errors.LimitReached` when too many actions wait for the login or for answers, or too many bytes
+    wait to be sent, and ValueError or TypeError for parameters that cannot be sent.
     """
 
     @abstractmethod
@@ -63,11 +63,11 @@ class Actions(ABC):
         quirk: Optional[Quirk] = None,
         on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
-        """As :meth:`action`; a list is complete as soon as any of ``assertions`` holds."""
+        """Like :meth:`action`. A list is complete as soon as any of ``assertions`` holds."""
 
     @abstractmethod
     def _checked(self, cb: PacketCallback[Self], what: str) -> PacketCallback[Self]:
-        """Return ``cb`` as a callback; raise TypeError if it cannot be one. ``what`` names the argument."""
+        """Return ``cb`` as a callback. Raise TypeError if it cannot be one; ``what`` names the argument."""
 
     @abstractmethod
     def _expect_result(self, action_id: str, on_result: PacketCallback[Self], timeout: float) -> None:
@@ -124,17 +124,18 @@ class Actions(ABC):
         retry: bool = False,
         on_entry: Optional[PacketCallback[Self]] = None,
     ) -> str:
-        """Send any action: by its name, or as an object of :mod:`ami_client.catalogue.actions`.
+        """Send any action, by its name or as an object of :mod:`ami_client.catalogue.actions`.
 
-        Without ``assertion``: ``cb(conn, packet)`` once. When the server answers with a list, ``packet`` is the
-        Response, ``packet.events`` the entries and ``packet.complete`` the event that ended it.
+        Without ``assertion``: ``cb(conn, packet)``, once. If the server answers with a list, ``packet`` is the
+        Response, ``packet.events`` has the entries, and ``packet.complete`` is the event that ended the list.
 
         With ``assertion``, a mapping of header to value: ``cb(conn, packets)`` with the list of all packets of this
-        action, up to and including the first that has each of these values (compared without case).
+        action, up to and including the first one that has all these values. Case is ignored.
 
-        ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
-        header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``. An
-        ActionID of your own, of at most 67 bytes, is used as the id. With an object they come behind its own.
+        ``params`` is a mapping or a sequence of pairs. A list value repeats its header. A mapping value becomes one
+        header ``k=v`` per item, as ``Variable`` needs it. None is left out. A bool is sent as ``true`` or ``false``. An
+        ActionID of your own, of at most 67 bytes, is used as the id. With an action object, ``params`` are sent after
+        the object's own.
 
         ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
         name of one of its flags, ``"raw_text"``, ``"single_event"`` or ``"merged_entries"``. The quirks of Asterisk's
@@ -188,7 +189,7 @@ class Actions(ABC):
     def get_config_json(
         self, filename: str, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False
     ) -> str:
-        """Read a configuration file as JSON: ``cb(conn, packet)``; ``packet.json()`` has it parsed.
+        """Read a configuration file as JSON: ``cb(conn, packet)``. ``packet.json()`` parses it.
 
         Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
         """
@@ -204,9 +205,10 @@ class Actions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
-        """Set a channel's variable, or a global one if ``channel`` is None or empty: ``cb(conn, packet)``.
+        """Set a channel variable, or a global one if ``channel`` is None or empty: ``cb(conn, packet)``.
 
-        Raises ValueError without a variable or a value; ``action("Setvar", ...)`` can send an empty value.
+        Raises ValueError if the variable or the value is missing or empty. ``action("Setvar", ...)`` can send an empty
+        value.
 
         Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
         """
@@ -256,9 +258,9 @@ class Actions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
-        """Send a channel elsewhere in the dialplan: ``cb(conn, packet)``.
+        """Transfer a channel to another place in the dialplan: ``cb(conn, packet)``.
 
-        ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
+        ``params``: Channel, Context, Exten, Priority; for a second channel ExtraChannel, ExtraContext, ...
 
         Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
         """
@@ -273,23 +275,23 @@ class Actions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> str:
-        """Place a call: ``cb(conn, packet)`` once the server has accepted or refused the attempt.
+        """Place a call: ``cb(conn, packet)`` when the server has accepted or refused the attempt.
 
-        ``on_result(conn, packet)`` is called once too, as soon as the call has succeeded or failed. It gets the
+        ``on_result(conn, packet)`` is also called once, when the call has succeeded or failed. It gets the
         OriginateResponse event (``packet["response"]`` is ``success`` or ``failure``), the refusal, or a failure
-        packet. ``packet.error`` is None only if the call was answered. Otherwise the ``reason`` of its
-        :class:`~ami_client.errors.ActionFailed` is the number that says why, and the message says it in words.
+        packet. ``packet.error`` is None only if the call was answered. Otherwise it is an
+        :class:`~ami_client.errors.ActionFailed`: its ``reason`` is a number, and its message gives the reason in words.
 
         ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
-        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent, and replaces a value of
-        yours, however its name is spelled.
+        Timeout (milliseconds to answer, 30,000 by default), ... ``Async: 1`` is always sent; it replaces a value of
+        yours, however you spell its name.
 
         Source: phpDaemon originate; Asterisk manager.c, action_originate.
         """
         if on_result is not None:
             on_result = self._checked(on_result, "on_result")
             if cb is None:
-                cb = _nobody  # only an action with a callback can be sent again
+                cb = _nobody  # only actions with a callback are sent again
         pairs = _asynchronous(pairs_of(params))
         action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
@@ -311,11 +313,11 @@ class Actions(ABC):
         return self.action("ExtensionState", cb, params, timeout=timeout, retry=retry)
 
     def ping(self, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False) -> str:
-        """Ask for a sign of life: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
+        """Send a Ping: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
         return self._send("Ping", cb, None, None, timeout, retry)
 
     def logoff(self, cb: Optional[PacketCallback[Self]] = None, *, timeout: Optional[float] = None) -> str:
-        """End the session: ``cb(conn, packet)`` with ``response: goodbye``; then the server closes.
+        """End the session: ``cb(conn, packet)`` with ``response: goodbye``. Then the server closes the connection.
 
         Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
         """
@@ -327,7 +329,7 @@ def _nobody(conn: object, packet: object) -> None:
 
 
 def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:
-    """Return ``pairs`` with exactly one ``Async: 1``. It keeps the caller's spelling and place, or goes to the end."""
+    """Return ``pairs`` with exactly one ``Async: 1``. It keeps the caller's spelling and position, or comes last."""
     found = [number for number, (name, _) in enumerate(pairs) if fold_name(name) == "async"]
     if not found:
         return [*pairs, ("Async", 1)]
@@ -337,6 +339,6 @@ def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object
 
 
 def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:
-    """Seconds that Asterisk itself waits for an answer to the call. Source: Asterisk manager.c, action_originate."""
+    """Return how long Asterisk waits for an answer to the call, in seconds. Source: manager.c, action_originate."""
     found = _NUMBER.match(first_value(pairs, "timeout") or "")
     return min(max(0, int(found.group())), MAX_INT) / 1000 if found else ORIGINATE_TIMEOUT

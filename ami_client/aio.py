@@ -1,4 +1,4 @@
-"""The client for programs on asyncio: actions to await, streams of events, handlers that are coroutines.
+"""The client for asyncio: actions to await, streams of events, handlers that may be coroutines.
 
 ::
 
@@ -6,7 +6,7 @@
         for channel in await pbx.core_show_channels():
             print(channel.get("channel"))
 
-It runs on the loop that is running, asyncio's or uvloop's, and needs no thread.
+It uses the running loop, asyncio's or uvloop's, and needs no thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
 
 
 class _Tasks(Tasks):
-    """Tasks of a loop that may not be running yet."""
+    """Tasks on a loop that may not be running yet."""
 
     @property
     def can_run(self) -> bool:
@@ -46,7 +46,7 @@ class _Tasks(Tasks):
 
 
 class _Pool(Pool):
-    """A pool on the loop that is running when it is first used. The pool itself may be made before."""
+    """A pool that takes the running loop at its first use. So it may be created before the loop runs."""
 
     _found: Optional[Loop] = None
 
@@ -63,7 +63,7 @@ class _Pool(Pool):
 
 
 class Client(Front, AwaitedActions):
-    """One logged-in connection, for ``await``.
+    """One logged-in connection whose actions are awaited.
 
     ::
 
@@ -71,24 +71,26 @@ class Client(Front, AwaitedActions):
             answer = await pbx.action("QueueStatus")
             print(len(answer.events))
 
-    ``async with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. It leaves when the last
-    socket is closed. With the option ``reconnect`` a lost connection is opened again, and an action waits for the next
-    login meanwhile, within its timeout. Without it, an action after a loss raises the loss.
+    ``async with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. At its end it closes the
+    connection and waits until the last socket is closed. With the option ``reconnect``, a lost connection is opened
+    again. An action during the outage waits for the next login, within its timeout. Without ``reconnect``, an action
+    after a loss raises that loss.
 
-    Cancelling an await gives the action up at once: its late answer belongs to nobody.
+    Cancelling an await gives up the action at once. Its late answer is ignored.
 
-    A client belongs to the loop that it is first used on; another one raises RuntimeError. A client that nobody refers
-    to any more ends with a ResourceWarning if nobody has closed it, unless it has handlers.
+    A client belongs to the loop on which it is first used; use on another loop raises RuntimeError. A client that is
+    garbage-collected without being closed is ended with a ResourceWarning. A client with handlers is kept alive.
 
     Arguments:
-        url: the server, as for :meth:`Pool.get_connection`; a URL without a port means 5038 here.
-        pool: take the connection from this pool, which must run on the same loop. It is given back by :meth:`close`.
-            Handlers and streams are the pool's then; streams still have only this connection's events.
-        options: those of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here: values
+        url: the server, as for :meth:`Pool.get_connection`. Here a URL without a port means 5038.
+        pool: take the connection from this pool, which must run on the same loop. :meth:`close` returns the connection.
+            Handlers are then bound on the pool and serve all its connections. Streams have only this connection's
+            events.
+        options: options of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here, so values
             keep their case.
 
-    Attributes: ``on``, ``once`` and ``off`` bind handlers as :meth:`Pool.on` does; they may be coroutine functions, and
-    serve the connections after a reconnect too.
+    Attributes: ``on``, ``once`` and ``off`` bind handlers like :meth:`Pool.on`. Handlers may be coroutine functions.
+    They also serve the connections after a reconnect.
     """
 
     def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
@@ -102,13 +104,14 @@ class Client(Front, AwaitedActions):
     # -- the connection
 
     async def connect(self) -> None:
-        """Log in, once. ``async with`` calls it. Raises the AMIError that says why the login failed."""
+        """Log in. ``async with`` calls this; call it once. Raises the AMIError that says why the login failed."""
         await self._login(None, keep_trying=False)
 
     async def wait_connected(self, timeout: Optional[float] = None) -> None:
-        """Wait until it is logged in, with ``reconnect`` through failed attempts.
+        """Wait until the client is logged in. With ``reconnect``, failed attempts are retried.
 
-        Raises ConnectTimeout after ``timeout`` seconds, and the AMIError of the last attempt if no other follows.
+        Raises ConnectTimeout after ``timeout`` seconds, or the AMIError of the last attempt if no other attempt
+        follows.
         """
         await self._login(timeout, keep_trying=True)
 
@@ -119,9 +122,10 @@ class Client(Front, AwaitedActions):
         return answer
 
     async def close(self, graceful: bool = True) -> None:
-        """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
+        """End the connection, with a Logoff if ``graceful``. Return when the last socket is closed.
 
-        Open actions raise ConnectionFinished, and streams end. A shared pool goes on, and gets its connection back.
+        Open actions raise ConnectionFinished, and streams end. A shared pool keeps running and gets its connection
+        back.
         """
         self._check_loop()
         if self._closing is None:
@@ -155,7 +159,7 @@ class Client(Front, AwaitedActions):
 
     def _check_loop(self) -> None:
         if asyncio.get_running_loop() is not self._pool.reactor:
-            raise RuntimeError("the client belongs to another loop; each loop needs a client of its own")
+            raise RuntimeError("this client belongs to another loop; make one client for each loop")
 
     # -- actions
 
@@ -181,7 +185,7 @@ class Client(Front, AwaitedActions):
     @overload
     def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Packet]: ...
     def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> Events[Any]:
-        """A stream of the server's events.
+        """Return a stream of the server's events.
 
         ::
 
@@ -189,25 +193,26 @@ class Client(Front, AwaitedActions):
                 async for event in events:
                     print(event)
 
-        ``names`` are events' names without case, globs, ``userevent:<name>``, or classes of the catalogue; without
-        any, all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events
-        are missing: up to ``limit`` events wait for their reader, and what does not fit is counted.
+        ``names`` are event names in any case, globs, ``userevent:<name>``, or classes of the catalogue. Without names,
+        all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets. Up to ``limit`` events wait for their
+        reader. If more arrive, they are counted and dropped, and a :class:`Gap` takes their place. A Gap also marks an
+        outage.
 
-        The stream begins with the ``async with``, or with the first item if there is none, and ends with it. It ends
-        too when the client is closed, and raises the connection's error if that is lost for good.
+        The stream begins and ends with the ``async with``. Without one, it begins with the first item. It also ends
+        when the client is closed, and raises the connection's error if the connection is lost for good.
         """
         holds = None if where is None else condition(where)
         return Events(self._link, event_names(names), holds, limit, owner=self)
 
 
 class Events(AsyncIterator[Union[AnyEvent, Gap]]):
-    """A stream of events: see :meth:`Client.events`. One task may read it."""
+    """A stream of events: see :meth:`Client.events`. Only one task may read it."""
 
     def __init__(
         self, source: EventSource, names: list[str], holds: Optional[Condition], limit: int, *, owner: object = None
     ) -> None:
         self._source = source
-        self._owner = owner  # a client lives as long as its streams
+        self._owner = owner  # keeps the client alive as long as its streams
         self._names = names
         self._holds = holds
         self._inbox = _Inbox(limit)
@@ -222,7 +227,7 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
         self.close()
 
     def close(self) -> None:
-        """End the stream. What has arrived can still be read."""
+        """End the stream. Events that have arrived can still be read."""
         self._source.unlisten(self._inbox)
         self._inbox.end(None)
 
@@ -237,9 +242,9 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
 
 
 class _Loop(AsyncIterator[Union[AnyEvent, Gap]]):
-    """What ``async for`` reads a stream by that was not entered. The stream ends with it.
+    """The iterator that ``async for`` uses on a stream without ``async with``. The stream ends with it.
 
-    It is no asynchronous generator, which a cancelled read would exhaust.
+    It is not an asynchronous generator, because a cancelled read would exhaust that.
     """
 
     def __init__(self, stream: Events[AnyEvent]) -> None:
@@ -249,13 +254,13 @@ class _Loop(AsyncIterator[Union[AnyEvent, Gap]]):
         return self._stream.__anext__()
 
     def __del__(self) -> None:
-        # The garbage collector may call this anywhere.
+        # The garbage collector may call this at any time.
         with suppress(RuntimeError):  # the loop is closed, or was never needed
             self._stream._source.reactor.call_soon_threadsafe(self._stream.close)
 
 
 class _Inbox(EventBuffer):
-    """The listener of a stream."""
+    """The buffer of a stream."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -284,7 +289,7 @@ class _Inbox(EventBuffer):
             if self.ended:
                 raise StopAsyncIteration
             if self._reader is not None:
-                raise RuntimeError("another task reads this stream already; give each its own events()")
+                raise RuntimeError("another task is already reading this stream; call events() once for each task")
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader

@@ -1,4 +1,4 @@
-"""The client for programs that wait: scripts, Django, Celery.
+"""The client for blocking programs: scripts, Django, Celery.
 
 ::
 
@@ -6,7 +6,7 @@
         for line in pbx.command("core show uptime"):
             print(line)
 
-A thread of its own runs a reactor, so events are handled and Pings answered while the program does something else.
+A background thread runs a reactor. So events are handled and Pings are answered while the program does something else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
 
 
 class Client(Front, BlockingActions):
-    """One logged-in connection, for calls that wait for the answer. Any thread may use it.
+    """One logged-in connection whose methods wait for the answer. Any thread may use it.
 
     ::
 
@@ -50,19 +50,21 @@ class Client(Front, BlockingActions):
             answer = pbx.action("QueueStatus")
             print(len(answer.events))
 
-    ``with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. It leaves when the last socket is
-    closed. With the option ``reconnect`` a lost connection is opened again, and an action waits for the next login
-    meanwhile, within its timeout. Without it, an action after a loss raises the loss.
+    ``with`` logs in, or raises LoginRefused, ConnectFailed, ConnectTimeout and so on. At its end it closes the
+    connection and waits until the last socket is closed. With the option ``reconnect``, a lost connection is opened
+    again. An action during the outage waits for the next login, within its timeout. Without ``reconnect``, an action
+    after a loss raises that loss.
 
-    Ctrl-C ends a wait at once, and the client can still be used and closed. The thread ends with the program. A client
-    that nobody refers to any more ends with a ResourceWarning if nobody has closed it, unless it has handlers. A forked
-    child needs a client of its own: there each method raises RuntimeError.
+    Ctrl-C ends a wait at once; the client can still be used and closed. The thread ends with the program. A client that
+    is garbage-collected without being closed is ended with a ResourceWarning. A client with handlers is kept alive. In
+    a forked child every method raises RuntimeError: the child needs its own client.
 
     Arguments:
-        url: the server, as for :meth:`Pool.get_connection`; a URL without a port means 5038 here.
-        pool: take the connection from this pool, whose loop runs in another thread. It is given back by :meth:`close`.
-            Handlers and streams are the pool's then; streams still have only this connection's events.
-        options: those of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here: values
+        url: the server, as for :meth:`Pool.get_connection`. Here a URL without a port means 5038.
+        pool: take the connection from this pool, whose loop runs in another thread. :meth:`close` returns the
+            connection. Handlers are then bound on the pool and serve all its connections. Streams have only this
+            connection's events.
+        options: options of a :class:`~ami_client.Pool`, if there is no ``pool``. ``fold_case`` is False here, so values
             keep their case.
     """
 
@@ -70,7 +72,7 @@ class Client(Front, BlockingActions):
         self._host = ReactorThread("ami_client") if pool is None else None
         Front.__init__(self, url, pool, options, self._make_pool)
         self._loop = self._pool.reactor
-        self._lock = threading.Lock()  # held while something is handed to the loop, so that nothing is after the end
+        self._lock = threading.Lock()  # held while a call is handed to the loop, so that none comes after the end
         self._closed: Optional[threading.Lock] = None  # held until the end is complete
         self._forks = _fork.forks
         if self._host is None:
@@ -85,21 +87,22 @@ class Client(Front, BlockingActions):
     # -- the connection
 
     def connect(self) -> None:
-        """Log in, once. ``with`` calls it. Raises the AMIError that says why the login failed."""
+        """Log in. ``with`` calls this; call it once. Raises the AMIError that says why the login failed."""
         self._answer(partial(self._link.when_connected, timeout=None, keep_trying=False))
 
     def wait_connected(self, timeout: Optional[float] = None) -> None:
-        """Wait until it is logged in, with ``reconnect`` through failed attempts.
+        """Wait until the client is logged in. With ``reconnect``, failed attempts are retried.
 
-        Raises ConnectTimeout after ``timeout`` seconds, and the AMIError of the last attempt if no other follows.
+        Raises ConnectTimeout after ``timeout`` seconds, or the AMIError of the last attempt if no other attempt
+        follows.
         """
         self._answer(partial(self._link.when_connected, timeout=timeout, keep_trying=True))
 
     def close(self, graceful: bool = True) -> None:
-        """End the connection, with a Logoff if ``graceful``. Returns when the last socket is closed.
+        """End the connection, with a Logoff if ``graceful``. Return when the last socket is closed.
 
-        Calls that wait in other threads raise ConnectionFinished, and streams end. A shared pool goes on, and gets its
-        connection back. May be called again, also after a Ctrl-C that ended the wait.
+        Calls that wait in other threads raise ConnectionFinished, and streams end. A shared pool keeps running and gets
+        its connection back. It may be called again, also after a Ctrl-C that ended the wait.
         """
         self._check_caller()
         with self._begin_close(graceful):
@@ -142,7 +145,7 @@ class Client(Front, BlockingActions):
         return self._answer(partial(self._link.ask, method=method, kwargs=kwargs))
 
     def _answer(self, begin: Callable[[Request], object]) -> Any:
-        """Call ``begin(request)`` while the loop stands still. Wait for the request's answer; return or raise it."""
+        """Call ``begin(request)`` while the loop is paused. Wait for the answer, and return or raise it."""
         self._check_caller()
         answer = _Answer()
         try:
@@ -161,12 +164,12 @@ class Client(Front, BlockingActions):
         return answer.result
 
     def _run(self, call: Callable[[], Result]) -> Result:
-        """Call something while the loop stands still. Return its result, or raise what it raises."""
+        """Call ``call()`` while the loop is paused. Return its result, or raise its exception."""
         result: Result = self._answer(lambda request: request.deliver(call(), None))
         return result
 
     def _hand_over(self, call: Callable[..., object], *args: object) -> None:
-        """Call ``call(*args)`` while the loop stands still: here, or in the loop's thread as soon as it can.
+        """Call ``call(*args)`` while the loop is paused: here, or in the loop's thread as soon as possible.
 
         Raises ConnectionFinished if the client is closed.
         """
@@ -180,7 +183,7 @@ class Client(Front, BlockingActions):
                 self._host.run_here(call, *args)
 
     def _call_soon(self, call: Callable[..., object], *args: object) -> None:
-        """Have the loop call ``call(*args)`` if it still runs. Waits for nothing, so anybody may call this anywhere."""
+        """Schedule ``call(*args)`` on the loop if it still runs. Never waits. Any thread may call this at any time."""
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call, *args)
 
@@ -188,7 +191,7 @@ class Client(Front, BlockingActions):
         if self._forks != _fork.forks:
             _fork.refuse("client", "a Client")
         if self._host is not None and self._host.is_current:
-            raise RuntimeError("a handler runs in the client's own thread and cannot wait here: use conn and callbacks")
+            raise RuntimeError("a handler runs in the client's thread and must not wait: use its conn, with callbacks")
 
     # -- events
 
@@ -207,7 +210,7 @@ class Client(Front, BlockingActions):
         self, names: SomeNames, cb: None = None, *, where: Optional[Where] = None
     ) -> Callable[[Handler], Handler]: ...
     def on(self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None) -> Any:
-        """As :meth:`Pool.on`. The handler runs in the client's own thread, so it is to be quick, and may not wait."""
+        """Like :meth:`Pool.on`. The handler runs in the client's thread, so it must be quick and must not wait."""
         if cb is None:
             return partial(self.on, names, where=where)
         self._keep_thread()
@@ -215,18 +218,18 @@ class Client(Front, BlockingActions):
         return cb
 
     def once(self, names: Names, cb: Handler, *, where: Optional[Where] = None) -> Handler:
-        """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
+        """Like :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         self._keep_thread()
         self._run(lambda: self._pool.once(names, cb, where=where))
         return cb
 
     def _keep_thread(self) -> None:
-        """From now on only the client's own thread runs the loop, and so the handlers."""
+        """From now on, only the client's own thread runs the loop, and so the handlers."""
         if self._host is not None:
             self._host.shares = False
 
     def off(self, names: Names, cb: Optional[Callable[..., object]] = None) -> None:
-        """As :meth:`Pool.off`."""
+        """Like :meth:`Pool.off`."""
         self._run(lambda: self._pool.off(names, cb))
 
     @overload
@@ -258,20 +261,21 @@ class Client(Front, BlockingActions):
         timeout: Optional[float] = None,
         limit: int = 10_000,
     ) -> Events[Any]:
-        """A stream of the server's events.
+        """Return a stream of the server's events.
 
         ::
 
             for event in pbx.events("hangup", "queue*", where={"queue": "help*"}, timeout=60):
                 print(event)
 
-        ``names`` are events' names without case, globs, ``userevent:<name>``, or classes of the catalogue; without
-        any, all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets, or a :class:`Gap` where events
-        are missing: up to ``limit`` events wait for their reader, and what does not fit is counted.
+        ``names`` are event names in any case, globs, ``userevent:<name>``, or classes of the catalogue. Without names,
+        all events come. ``where`` is as for :meth:`Pool.bind`. Items are packets. Up to ``limit`` events wait for their
+        reader. If more arrive, they are counted and dropped, and a :class:`Gap` takes their place. A Gap also marks an
+        outage.
 
-        The loop ends when ``timeout`` seconds pass without an event. The stream begins with its ``with``, or with the
-        first item if there is none, and ends with it. It ends too when the client is closed, and raises the
-        connection's error if that is lost for good.
+        The loop ends when ``timeout`` seconds pass without an event. The stream begins and ends with its ``with``.
+        Without one, it begins with the first item. It also ends when the client is closed, and raises the connection's
+        error if the connection is lost for good.
         """
         holds = None if where is None else condition(where)
         wait = None if timeout is None else seconds("timeout", timeout)
@@ -281,12 +285,12 @@ class Client(Front, BlockingActions):
         self._run(lambda: self._link.listen(inbox, names, holds))
 
     def _unlisten(self, inbox: _Inbox) -> None:
-        # Nobody waits for it: a loop that was left early may be cleaned up in any thread.
+        # Waits for nothing: the garbage collector may end an abandoned stream in any thread.
         self._call_soon(self._link.unlisten, inbox)
 
 
 class _Answer(Request):
-    """What one caller waits for."""
+    """The answer that one caller waits for."""
 
     def __init__(self) -> None:
         self.ready = threading.Lock()
@@ -307,7 +311,7 @@ class _Answer(Request):
 
 
 class Events(Iterator[Union[AnyEvent, Gap]]):
-    """A stream of events: see :meth:`Client.events`. One thread may read it."""
+    """A stream of events: see :meth:`Client.events`. Only one thread may read it."""
 
     def __init__(
         self, client: Client, names: list[str], holds: Optional[Condition], timeout: Optional[float], limit: int
@@ -328,7 +332,7 @@ class Events(Iterator[Union[AnyEvent, Gap]]):
         self.close()
 
     def close(self) -> None:
-        """End the stream. What has arrived can still be read."""
+        """End the stream. Events that have arrived can still be read."""
         self._client._unlisten(self._inbox)
         self._inbox.end(None)
 
@@ -352,12 +356,12 @@ class Events(Iterator[Union[AnyEvent, Gap]]):
 
 
 class _Inbox(EventBuffer):
-    """The listener of a stream. The loop's thread fills it, the reader's empties it."""
+    """The buffer of a stream. The loop's thread fills it, the reader's thread empties it."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self._lock = threading.Lock()
-        self._changed = threading.Lock()  # released when there is something new
+        self._changed = threading.Lock()  # released when there is a new item
         self._changed.acquire()
 
     def put(self, item: Union[Packet, Gap]) -> None:

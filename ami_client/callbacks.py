@@ -1,4 +1,4 @@
-"""Callbacks: checked, guarded, scheduled, queued.
+"""Callbacks: checks, guarded calls, handles and queues.
 
 Source: phpDaemon Structures/StackCallbacks.php, PriorityQueueCallbacks.php.
 """
@@ -41,11 +41,12 @@ _UNUSUAL_FLAGS = _UNRUN_FLAGS | CO_VARARGS
 
 
 def call_guarded(cb: Callback, *args: object, **kwargs: object) -> object:
-    """Call user code; log an exception with its traceback, and suppress it.
+    """Call user code. Log an exception with its traceback, and suppress it.
 
-    Returns what ``cb`` returned. Returns None after an exception, and if ``cb`` returned a coroutine or a generator,
-    which nobody would run. KeyboardInterrupt and SystemExit pass, for they concern the whole program. CancelledError
-    and GeneratorExit do not pass: they concern a future or generator of the callback's, not the loop that calls it.
+    Returns the result of ``cb``. Returns None after an exception, and if ``cb`` returned a coroutine or a generator,
+    which nobody would run. KeyboardInterrupt and SystemExit propagate, because they concern the whole program.
+    CancelledError and GeneratorExit do not: they concern a future or generator of the callback, not the loop that calls
+    it.
     """
     try:
         result = cb(*args, **kwargs)
@@ -70,13 +71,13 @@ class CallbackHandle:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Cancel the callback; no effect if it was called already."""
+        """Cancel the callback. No effect if it was already called."""
         self._cancelled = True
-        # A cancelled timer may stay in the heap for long. Let go of what it refers to.
+        # A cancelled timer may stay in the heap for a long time. Release what it refers to.
         self._callback, self._args = None, ()
 
     def cancelled(self) -> bool:
-        """Return whether it was cancelled."""
+        """Return whether the callback was cancelled."""
         return self._cancelled
 
     def run(self) -> bool:
@@ -96,12 +97,12 @@ class CallbackHandle:
 
 
 def log_raised(cb: Callback) -> None:
-    """Log that ``cb`` raised. Called in the ``except`` clause."""
+    """Log that ``cb`` raised. Call this in the ``except`` clause."""
     logger.exception("callback %s raised", callback_name(cb))
 
 
 def is_unrun(cb: Callback, result: object) -> bool:
-    """Whether ``result`` is a coroutine or a generator, which nobody runs. It is logged, and a coroutine is closed."""
+    """Return whether ``result`` is a coroutine or a generator, which nobody runs. Log it, and close a coroutine."""
     if not isinstance(result, (Coroutine, Generator, AsyncGenerator)):
         return False
     kind = "a coroutine" if isinstance(result, Coroutine) else "a generator"
@@ -112,7 +113,7 @@ def is_unrun(cb: Callback, result: object) -> bool:
 
 
 def callback_name(cb: Callback) -> str:
-    """The name of a callback for logs, without any argument values that it may carry."""
+    """Return the name of a callback for logs, without argument values that it may carry."""
     while isinstance(cb, (functools.partial, Wrapper)):
         cb = cb.func
     name = getattr(cb, "__qualname__", None)
@@ -124,11 +125,11 @@ def require_callable(
 ) -> bool:
     """Raise TypeError now for a callback that would fail later: not callable, or not with these arguments.
 
-    Coroutine and generator functions raise as well. Calling one only creates a coroutine or a generator, which nobody
-    would run. With ``coroutines``, coroutine functions pass. Returns whether ``cb`` is one.
+    Coroutine and generator functions raise too: calling one only creates a coroutine or a generator, which nobody would
+    run. With ``coroutines``, coroutine functions are allowed. Returns whether ``cb`` is a coroutine function.
     """
-    # Every action passes here (benchmark d). Most callbacks are plain functions and methods: their code object
-    # answers much sooner than inspect.signature.
+    # Every action calls this (benchmark d). Most callbacks are plain functions and methods, and their code object
+    # answers much faster than inspect.signature.
     if type(cb) is FunctionType:
         code = cb.__code__
         if not code.co_flags & _UNUSUAL_FLAGS and (
@@ -153,7 +154,7 @@ def require_callable(
 
 
 def _unrun(cb: object) -> Optional[str]:
-    """Describe a callable whose call would create something that nobody runs; None for any other callable."""
+    """Describe a callable whose call would create something that nobody runs. None for any other callable."""
     if type(cb) is FunctionType and not cb.__dict__:  # a plain function: its code tells everything
         return _unrun_by(cb.__code__.co_flags) if cb.__code__.co_flags & _UNRUN_FLAGS else None
     if type(cb) in (MethodType, staticmethod, classmethod):
@@ -165,7 +166,7 @@ def _unrun(cb: object) -> Optional[str]:
     if isinstance(cb, (type, WrapperDescriptorType)):
         return None
     if isinstance(cb, FunctionType):
-        for name in ("_partialmethod", "__partialmethod__"):  # the names up to Python 3.12, and since
+        for name in ("_partialmethod", "__partialmethod__"):  # up to Python 3.12; since 3.13
             if isinstance(cb.__dict__.get(name), functools.partialmethod):
                 return _unrun(cb.__dict__[name])
     if _is_marked(cb):
@@ -181,7 +182,7 @@ def _unrun_by(flags: int) -> Optional[str]:
 
 
 def _is_marked(cb: object) -> bool:
-    """Whether ``cb`` is marked as a coroutine function, whatever its code is."""
+    """Return whether ``cb`` is marked as a coroutine function, whatever its code is."""
     if not _is_posing(cb) and inspect.iscoroutinefunction(cb):
         return True
     mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
@@ -189,14 +190,14 @@ def _is_marked(cb: object) -> bool:
 
 
 def _is_posing(cb: object) -> bool:
-    """Whether ``cb`` is a mock that poses as a function and takes any arguments: ``Mock(spec=function)``."""
+    """Return whether ``cb`` is a mock that poses as a function and accepts any arguments: ``Mock(spec=function)``."""
     return isinstance(cb, (FunctionType, MethodType)) and not isinstance(getattr(cb, "__code__", None), CodeType)
 
 
 def _takes(cb: Callback, count: int) -> bool:
-    """Whether ``cb`` accepts ``count`` positional arguments. True if it has no signature.
+    """Return whether ``cb`` accepts ``count`` positional arguments. True if it has no signature.
 
-    The signature of ``cb`` itself counts. A decorator may wrap a function that takes other arguments than itself.
+    Only the signature of ``cb`` itself counts: a decorated function may take other arguments than the one it wraps.
     """
     while type(cb) is MethodType:
         cb, count = cb.__func__, count + 1
@@ -224,14 +225,14 @@ def _takes(cb: Callback, count: int) -> bool:
 
 
 def takes_one_argument(cb: Callback) -> bool:
-    """Whether ``cb`` accepts one positional argument but not two."""
+    """Return whether ``cb`` accepts one positional argument but not two."""
     return not _takes(cb, 2) and _takes(cb, 1)
 
 
 class Wrapper(ABC):
-    """A callback around another one. It equals the other, so that unbinding finds it; logs show the other's name."""
+    """A callback around another one. It equals the other, so unbinding finds it. Logs show the other's name."""
 
-    #: Whether it takes a coroutine function, and starts what that returns as a task.
+    #: Whether it wraps a coroutine function, and starts each coroutine as a task.
     starts_tasks = False
 
     def __init__(self, func: Callback) -> None:
@@ -257,7 +258,7 @@ class OneArgument(Wrapper):
 def trim_arguments(cb: Callback, what: str = "callback", *, coroutines: bool = False) -> Callback:
     """Adapt a ``cb(conn)`` to the signature ``cb(conn, packet)``. Return a ``cb(conn, packet)`` unchanged.
 
-    Raises TypeError for any other callback, as :func:`require_callable` does.
+    Raises the same TypeError as :func:`require_callable` for any other callback.
     """
     require_callable(cb, what, coroutines=coroutines)
     if takes_one_argument(cb):
@@ -278,7 +279,7 @@ class _Callbacks(ABC, PHPNames):
 
     @abstractmethod
     def pop(self) -> Callback:
-        """Remove and return the callback that is next. Raises IndexError when there is none."""
+        """Remove and return the next callback. Raises IndexError if there is none."""
 
     def execute_one(self, *args: object) -> bool:
         """Remove and call the next callback. Return False if there is none."""
@@ -288,7 +289,7 @@ class _Callbacks(ABC, PHPNames):
         return True
 
     def execute_all(self, *args: object) -> int:
-        """Remove and call callbacks until none is left, including those added meanwhile. Return how many."""
+        """Call callbacks until none is left, including those that they add. Return how many were called."""
         done = 0
         while self.execute_one(*args):
             done += 1
@@ -296,7 +297,7 @@ class _Callbacks(ABC, PHPNames):
 
 
 class StackCallbacks(_Callbacks):
-    """Callbacks that run in order of arrival."""
+    """Callbacks that run in the order of arrival."""
 
     def __init__(self, call: Callback = call_guarded) -> None:
         super().__init__(call)
@@ -311,19 +312,19 @@ class StackCallbacks(_Callbacks):
         self._queue.append(cb)
 
     def remove(self, cb: Callback) -> bool:
-        """Remove this very object. Return whether it was there."""
+        """Remove exactly this object. Return whether it was there."""
         left = [one for one in self._queue if one is not cb]
         removed = len(left) < len(self._queue)
         self._queue = deque(left)
         return removed
 
     def pop(self) -> Callback:
-        """Remove and return the oldest callback. Raises IndexError when there is none."""
+        """Remove and return the oldest callback. Raises IndexError if there is none."""
         return self._queue.popleft()
 
 
 class PriorityQueueCallbacks(_Callbacks):
-    """Callbacks that run by priority, higher first. Callbacks of equal priority run in order of arrival."""
+    """Callbacks that run by priority, higher first. Callbacks of equal priority run in the order of arrival."""
 
     def __init__(self, call: Callback = call_guarded) -> None:
         super().__init__(call)
@@ -334,13 +335,13 @@ class PriorityQueueCallbacks(_Callbacks):
         return len(self._heap)
 
     def insert(self, cb: Callback, pri: float = 0, place: Optional[int] = None) -> int:
-        """Add a callback. Return its place among those of equal priority; pass ``place`` to restore it there later.
+        """Add a callback. Return its place among those of equal priority; pass ``place`` later to restore it there.
 
         Raises TypeError if it cannot be called, or for a priority that is not a number.
         """
         require_callable(cb)
         if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
-            raise TypeError(f"a priority is a number, not {pri!r}")
+            raise TypeError(f"pri must be a number, not {pri!r}")
         place = next(self._order) if place is None else place
         heapq.heappush(self._heap, (-pri, place, cb))
         return place
@@ -355,5 +356,5 @@ class PriorityQueueCallbacks(_Callbacks):
         return found[2]
 
     def pop(self) -> Callback:
-        """Remove and return the callback that is next. Raises IndexError when there is none."""
+        """Remove and return the next callback. Raises IndexError if there is none."""
         return heapq.heappop(self._heap)[2]

@@ -30,19 +30,23 @@ if TYPE_CHECKING:
     from .tasks import Tasks
 
 
-#: More handlers of one name than this on one connection are logged.
+#: A connection that has more handlers than this for one event logs a warning, once.
 MANY_HANDLERS = 10
 
 
 class Connection(Actions, EventHandlers):
     """A connection, made by :meth:`ami_client.Pool.get_connection`.
 
-    In a forked child all methods that send or end raise RuntimeError, because the connection belongs to the parent.
+    In a forked child, every method that sends something or ends the connection raises RuntimeError, because the
+    connection belongs to the parent.
 
-    Events: ``connected`` and ``disconnect`` call ``handler(conn)``. For ``disconnect``, :attr:`lost` tells a loss from
-    an end that was asked for, and :attr:`reconnecting` whether the pool tries again. ``login`` calls
-    ``handler(conn, packet)`` with the server's answer, before any callback learns of the login. ``event_<name>`` (in
-    lower case) and then ``event`` call ``handler(conn, packet)`` for every server event that is not part of an answer.
+    Events:
+
+    * ``connected`` and ``disconnect`` call ``handler(conn)``. In a ``disconnect`` handler, :attr:`lost` tells whether
+      the connection was lost or somebody asked for the end, and :attr:`reconnecting` whether the pool tries again.
+    * ``login`` calls ``handler(conn, packet)`` with the server's answer, before any callback learns of the login.
+    * ``event_<name>`` (in lower case) and then ``event`` call ``handler(conn, packet)`` for every server event that is
+      not part of an answer.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -58,8 +62,8 @@ class Connection(Actions, EventHandlers):
         if not self._told_of_many and len(self.listeners(name)) > MANY_HANDLERS:
             self._told_of_many = True
             logger.warning(
-                "%s: more than %d handlers of %r. If a callback of get_connection binds one each time, bind it on the"
-                " pool or in before_connect instead: the connection is shared, and keeps them all",
+                "%s has more than %d handlers of %r. The connection is shared and keeps them all. Do not bind a handler"
+                " in each get_connection callback: bind it once, on the pool or in before_connect",
                 *(self, MANY_HANDLERS, name),
             )
 
@@ -69,26 +73,26 @@ class Connection(Actions, EventHandlers):
     def __str__(self) -> str:
         return str(self._driver)
 
-    # -- what it is
+    # -- properties
 
     @property
     def url(self) -> str:
-        """The URL as given, which is the pool's key. It may contain the secret: to show it, use ``str(conn)``."""
+        """The URL as given, which the pool uses as its key. It may contain the secret; ``str(conn)`` never does."""
         return self._driver.url
 
     @property
     def pool(self) -> Optional[ConnectionPool]:
-        """The pool; None for a placeholder connection, which is never opened."""
+        """The pool. None for a placeholder connection, which is passed to a callback when there is no real one."""
         return self._driver.pool
 
     @property
     def options(self) -> Options:
-        """The pool's options, with the changes that the URL's fragment and the ``get_connection`` call made."""
+        """The pool's options, as changed by the URL's fragment and the arguments of ``get_connection``."""
         return self._driver.options
 
     @property
     def state(self) -> State:
-        """Where the connection is in its life."""
+        """The connection's current state."""
         return self._driver.state
 
     @property
@@ -98,28 +102,30 @@ class Connection(Actions, EventHandlers):
 
     @property
     def finished(self) -> bool:
-        """True once the connection has ended, or if it never began. Nothing can be sent any more."""
+        """True once the connection has ended, and if it was never made. Nothing can be sent any more."""
         return self._driver.is_finished
 
     @property
     def error(self) -> Optional[AMIError]:
-        """Why the connection ended or was never made; None while it lives."""
+        """Why the connection ended or was never made. None while it is open."""
         return self._driver.error
 
     @property
     def lost(self) -> bool:
-        """True if it ended, or was never made, and nobody asked for the end: :attr:`error` says why.
+        """True if the connection ended, or was never made, without anybody asking for it. :attr:`error` says why.
 
-        False while it lives, and after :meth:`finish`, :meth:`close`, ``Pool.finish`` or a Logoff that was answered.
+        False while the connection is open, and after :meth:`finish`, :meth:`close`, ``Pool.finish`` or an answered
+        Logoff.
         """
         return self._driver.is_lost
 
     @property
     def reconnecting(self) -> bool:
-        """True if it has ended, and the pool is connecting to this server again: an attempt is due or on its way.
+        """True if the connection has ended and the pool will open it again: the next attempt is scheduled or running.
 
-        False without the option ``reconnect``, and if the login was refused for good. This is known before the
-        callbacks learn of the end. So what ``disconnect`` finds lost and not reconnecting is lost for good.
+        False without the option ``reconnect``, and if the login was refused for good. The value is set before the
+        callbacks learn of the end. So a connection that is lost and not reconnecting in ``disconnect`` is lost for
+        good.
         """
         return self._driver.is_reconnecting
 
@@ -140,7 +146,7 @@ class Connection(Actions, EventHandlers):
 
     @property
     def username(self) -> str:
-        """The user who logs in."""
+        """The user name of the login."""
         return self._driver.session.login.username
 
     @property
@@ -150,7 +156,7 @@ class Connection(Actions, EventHandlers):
 
     @property
     def last_received(self) -> Optional[float]:
-        """The loop's time, in seconds, when bytes last arrived; None until a connection is made."""
+        """When bytes last arrived, in seconds on the loop's clock. None until the connection is made."""
         return self._driver.watchdog.last_received
 
     @property
@@ -160,32 +166,33 @@ class Connection(Actions, EventHandlers):
 
     @property
     def suspect(self) -> Optional[Packet]:
-        """The last list answer that turned out to be suspect after its end, else None. Its ``suspect`` is set.
+        """The last list answer that became suspect after it ended, with its ``suspect`` set. None if there was none.
 
-        There are two cases. The connection ended right after the list: Asterisk drops what a slow reader does not take
-        in time, still sends the end of the list, and then closes, so parts may be lost. This is set before
-        ``disconnect`` is emitted. Or more entries followed the end of the list, so that end was forged.
+        There are two cases. In the first, the connection ended right after the list: Asterisk drops what a slow reader
+        does not take in time, still sends the end of the list, and then closes the connection, so entries may be
+        missing. This case is set before ``disconnect`` is emitted. In the second, more entries followed the end of the
+        list, so that end was forged.
         """
         return self._driver.suspect
 
     @property
     def stats(self) -> Stats:
-        """The counts so far, as a copy. May be read from any thread."""
+        """A copy of the current counters. May be read from any thread."""
         return self._driver.stats
 
     @property
     def banner(self) -> Optional[str]:
-        """The first line that the server sent; None until it arrives."""
+        """The first line that the server sent. None until it arrives."""
         return self._driver.session.banner
 
     @property
     def ami_version(self) -> Optional[str]:
-        """The protocol version, such as ``5.0.4``; the whole banner if it is not Asterisk's; None until it arrives."""
+        """The protocol version, such as ``5.0.4``; the whole banner if it is not Asterisk's. None until it arrives."""
         return self._driver.session.ami_version
 
     @property
     def dropped(self) -> int:
-        """Number of pieces of the stream that were not events and belonged to no action."""
+        """How many pieces of the stream were neither an event nor part of the answer to an action."""
         return self._driver.counts.dropped
 
     def is_connected(self) -> bool:
@@ -197,14 +204,14 @@ class Connection(Actions, EventHandlers):
         return self.finished
 
     def is_busy(self) -> bool:
-        """Whether it is acquired."""
+        """Return whether the connection is reserved by :meth:`acquire`."""
         return self._driver.acquired
 
     def cancel(self, action_id: str) -> bool:
-        """Give an action up: call its callbacks at once, with a failure packet whose ``error`` is
-        :class:`~ami_client.errors.Cancelled`. The server may carry it out all the same; its answer is then ignored.
+        """Give up an action. Its callbacks are called at once, with a failure packet whose ``error`` is
+        :class:`~ami_client.errors.Cancelled`. The server may still execute the action; its answer is then ignored.
 
-        Returns False if there is no such action, or it was answered already.
+        Returns False if there is no such action, or it was already answered.
         """
         self._driver.check_process()
         return self._driver.cancel(action_id)
@@ -216,50 +223,50 @@ class Connection(Actions, EventHandlers):
     @overload
     def on_connected(self, cb: OneArgumentCallback[Self]) -> None: ...
     def on_connected(self, cb: ConnectionCallback[Self]) -> None:
-        """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
+        """Call ``cb(conn, packet)`` when the login has succeeded or failed. If it already has, call it at once.
 
         Check ``conn.connected`` in the callback. ``packet`` is the server's answer to the login, or a failure packet.
-        A callback that takes one argument gets ``conn`` alone. Source: phpDaemon ClientConnection.php, onConnected.
+        A callback that takes one argument gets only ``conn``. Source: phpDaemon ClientConnection.php, onConnected.
         """
         self._driver.check_process()
         self._driver.tell(self._tasks.check(trim_arguments(cb, coroutines=True)))
 
     def acquire(self) -> None:
-        """Reserve the connection: the pool gives it to nobody else until :meth:`release`."""
+        """Reserve the connection. The pool gives it to nobody else until :meth:`release`."""
         self._driver.check_process()
         self._driver.acquire()
 
     def release(self) -> None:
-        """Return the connection to the pool, which may give it to a waiting callback at once."""
+        """Return the connection to the pool. The pool may give it to a waiting callback at once."""
         self._driver.check_process()
         self._driver.release()
 
     def finish(self) -> None:
-        """End the connection: fail open actions, emit ``disconnect``, send what was written, then close the socket.
+        """End the connection: fail open actions, emit ``disconnect``, send what is buffered, then close the socket.
 
-        The connection is not opened again, not even with the option ``reconnect``. A lost connection that waits for its
-        back-off delay is given up too.
+        The connection is not opened again, even with the option ``reconnect``. If a lost connection is waiting for its
+        back-off delay, that retry is cancelled.
         """
         self._driver.check_process()
         self._driver.finish()
 
     def close(self) -> None:
-        """As :meth:`finish`, but close the socket at once. Unsent data is lost."""
+        """Like :meth:`finish`, but close the socket at once. Unsent data is lost."""
         self._driver.check_process()
         self._driver.finish(abort=True)
 
     def graceful_shutdown(self) -> None:
-        """Send Logoff, then :meth:`finish` without waiting for the Goodbye."""
+        """Send Logoff, then :meth:`finish` without waiting for the answer."""
         self._driver.check_process()
         if self.connected:
-            with suppress(LimitReached):  # a server that does not read would not see the Logoff either
+            with suppress(LimitReached):  # the server does not read, so it would not see the Logoff
                 self.logoff()
         self.finish()
 
     # -- required by the base classes
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
-        """Emit on the connection, then on its pool. True if there was any handler.
+        """Emit on the connection, then on its pool. Return whether there was any handler.
 
         If the connection's own handlers end it, the pool gets ``disconnect`` and nothing after it.
         """

@@ -1,4 +1,4 @@
-"""``python -m ami_client demo [URL]``: the library at work, on the embedded server or on yours."""
+"""``python -m ami_client demo [URL]``: show the library at work, on the embedded server or on your own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .packet import Kind, Packet
 from .pool import Pool
 from .reactor import Reactor
 
-PATIENCE = 60.0  # seconds that the whole demonstration may take
+PATIENCE = 60.0  # seconds; the time limit of the whole demonstration
 CHANNEL = "Local/101@office"
 EXTEN = "100@office"
 TALK = 0.5  # seconds that the call lasts before we hang up
 
-# What is worth showing of an event, if it has it.
+# Headers that are shown of an event.
 SHOWN = [
     "Channel",
     "ChannelStateDesc",
@@ -33,7 +33,7 @@ SHOWN = [
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the command; returns the exit status: 0 when all went well, 1 when not, 2 for wrong arguments."""
+    """Run the command. Return the exit status: 0 for success, 1 for a failure, 2 for wrong arguments."""
     args = _arguments(argv)
     return run(args.url, args.channel, args.exten)
 
@@ -41,9 +41,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def run(
     url: Optional[str], channel: str = CHANNEL, exten: str = EXTEN, options: Optional[Mapping[str, object]] = None
 ) -> int:
-    """Run the demonstration; returns the exit status.
+    """Run the demonstration. Return the exit status.
 
-    ``url`` None means the embedded server; ``options`` are those of the pool.
+    If ``url`` is None, it uses the embedded server. ``options`` are the pool's.
     """
     reactor = Reactor()
     demo = _Demo(reactor, channel, exten)
@@ -69,17 +69,17 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ami_client", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo")
     demo = commands.add_parser("demo", help="show the library at work", description=__doc__)
-    demo.add_argument("url", nargs="?", help="tcp://user:secret@host:5038; without it, the embedded server")
-    demo.add_argument("--channel", default=CHANNEL, help="whom to call (default: %(default)s)")
-    demo.add_argument("--exten", default=EXTEN, help="where the answered call goes (default: %(default)s)")
+    demo.add_argument("url", nargs="?", help="tcp://user:secret@host:5038; default: the embedded server")
+    demo.add_argument("--channel", default=CHANNEL, help="the channel to call (default: %(default)s)")
+    demo.add_argument("--exten", default=EXTEN, help="where the answered call is sent (default: %(default)s)")
     return parser.parse_args(argv)
 
 
 class _Demo:
-    """Logs in, looks around, places a call and watches it, logs off; tells each step as it happens.
+    """Logs in, lists what is there, places a call, watches it and logs off. Prints each step when it happens.
 
-    Each line says what it shows: an action that is sent, its answer, or an event of the server, which may come at any
-    time, between an action and its answer too.
+    Each line says what it shows: an action that was sent, its answer, or an event of the server. Events may come at any
+    time, even between an action and its answer.
     """
 
     def __init__(self, reactor: Reactor, channel: str, exten: str) -> None:
@@ -97,7 +97,7 @@ class _Demo:
         ]
 
     def run(self, url: str, options: Mapping[str, object]) -> None:
-        """The whole demonstration."""
+        """Run the whole demonstration."""
         pool = Pool(options, reactor=self._reactor)
         pool.on("event", self._on_event)
         pool.on("disconnect", self._on_disconnect)
@@ -107,17 +107,17 @@ class _Demo:
         pool.finish()
 
     def say(self, text: str, kind: str = "") -> None:
-        """Print a line with the time since the start; ``kind`` is one of "action", "answer", "event", "result"."""
+        """Print a line with the time since the start. ``kind`` is one of "action", "answer", "event", "result"."""
         print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {printable(text)}", flush=True)
 
     def fail(self, text: str, status: int = 1) -> None:
-        """Say what went wrong, and end with that exit status."""
+        """Print what went wrong, and stop with this exit status."""
         print(f"{self._reactor.time() - self._started:7.3f} {'':<6}  {printable(text)}", file=sys.stderr, flush=True)
         self.status = status
         self._reactor.stop()
 
     def _out_of_patience(self) -> None:
-        self.fail(f"not done after {PATIENCE:g} seconds")
+        self.fail(f"the demonstration did not finish within {PATIENCE:g} seconds")
 
     def _next(self, conn: Connection) -> None:
         if self._steps:
@@ -193,7 +193,7 @@ class _Demo:
         if packet.kind is Kind.EVENT:
             self.say(f"OriginateResponse: {packet.error}", "result")
         else:
-            self.say("  no call to watch: name one that your dialplan can place with --channel and --exten")
+            self.say("  no call to watch: pass --channel and --exten that exist in your dialplan")
         self._next(conn)
 
     def _hang_up(self, conn: Connection, channel: str) -> None:
@@ -203,13 +203,13 @@ class _Demo:
 
     def _on_hangup(self, conn: Connection, packet: Packet) -> None:
         self._answer(packet.original("Message", ""))
-        self._reactor.call_later(TALK, self._list_last, conn)  # its events come meanwhile
+        self._reactor.call_later(TALK, self._list_last, conn)  # its events come first
 
     def _list_last(self, conn: Connection) -> None:
         if conn.connected:
             self._list_channels(conn)
 
-    # -- what is shown
+    # -- output
 
     def _on_event(self, conn: Connection, packet: Packet) -> None:
         self._events += 1
@@ -219,7 +219,7 @@ class _Demo:
     def _show_list(self, packet: Packet, *names: str) -> None:
         if packet.error is None:
             self._show(packet.events, *names)
-        else:  # the server has no such module, say
+        else:  # for example, the server lacks the module
             self._answer(packet.error)
 
     def _show(self, entries: Sequence[Packet], *names: str) -> None:

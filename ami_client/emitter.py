@@ -24,14 +24,14 @@ from .tasks import Tasks
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: A name, or a class of the catalogue, which stands for the name ``event_<name>`` of its event.
+#: A name, or a class of the catalogue, which means ``event_<name>`` of its event.
 Name = Union[str, type[Event[Any]]]
-# What is not one class: type checkers compare a class with the event that its handler takes.
+# Names without a single class: type checkers match a class with the event that its handler takes.
 SomeNames = Union[str, Iterable[Name]]
 Names = Union[Name, SomeNames]
 Handler = TypeVar("Handler", bound=EventHandler)
 
-# The library's own events, besides event_<name>, and the arguments of their handlers. Users may emit any other name.
+# The library's own events, besides event_<name>, and the arguments of their handlers. Users may emit other names.
 ARGUMENTS: dict[str, Arguments] = {
     "connected": CONN,
     "disconnect": CONN,
@@ -42,7 +42,7 @@ ARGUMENTS: dict[str, Arguments] = {
 
 
 class How(TypedDict, total=False):
-    """How a handler is bound: see :meth:`EventHandlers.bind`."""
+    """Keywords that say how a handler is bound: see :meth:`EventHandlers.bind`."""
 
     where: Optional[Where]
     max_tasks: Optional[int]
@@ -50,7 +50,7 @@ class How(TypedDict, total=False):
 
 
 class _Bindings:
-    """Counts binds and unbinds on all emitters. Lookups may be cached for as long as the count is unchanged."""
+    """Counts binds and unbinds on all emitters. A cached lookup is valid as long as the count is unchanged."""
 
     __slots__ = ("count",)
 
@@ -62,7 +62,7 @@ BINDINGS = _Bindings()
 
 
 class _Where(Wrapper):
-    """A handler of the events for which a condition holds."""
+    """A handler that is called only for events that meet a condition."""
 
     def __init__(self, func: Callable[..., object], holds: Condition) -> None:
         super().__init__(func)
@@ -91,16 +91,17 @@ class EventHandlers(EventEmitter, PHPNames):
     """Named events. Handlers run in the order in which they were bound.
 
     A handler that returns exactly True stops the remaining handlers of that name. If a handler raises, the exception is
-    logged and the others run. An event runs the handlers that were bound when it was emitted. A callback is bound at
-    most once per name.
+    logged and the others still run. An event runs the handlers that were bound when it was emitted. A callback is bound
+    at most once per name.
 
     Names of server events may be globs: ``event_queue*``, ``event_*status``. ``event_userevent:<name>`` is a UserEvent
-    of that name, which may be a glob too. For each event, the handlers of ``event_userevent:<name>`` run first, then
-    those of ``event_<name>``, then those of globs in the order in which they were bound, then those of ``event``.
+    of that name, which may be a glob too. For each event, handlers run in this order: those of
+    ``event_userevent:<name>``, those of ``event_<name>``, those of globs in the order in which they were bound, and
+    those of ``event``.
     """
 
     _last_event_name: Optional[str] = None
-    _handed_on: Optional[str] = None  # name of an event from another emitter that is passing through event()
+    _handed_on: Optional[str] = None  # event of another emitter that is passing through event()
     _globs: tuple[tuple[str, re.Pattern[str], Callable[..., object]], ...] = ()  # glob, compiled, handler
     _tasks: Optional[Tasks] = None  # runs handlers that are coroutine functions
 
@@ -113,24 +114,24 @@ class EventHandlers(EventEmitter, PHPNames):
         max_tasks: Optional[int] = None,
         in_order: bool = False,
     ) -> None:
-        """Call ``cb(sender, *args)`` for each event of that name or those names, or of names that match a glob.
+        """Call ``cb(sender, *args)`` for each event with one of these names, or with a name that matches a glob.
 
-        A class of :mod:`ami_client.catalogue.events` stands for the name of its event.
+        A class of :mod:`ami_client.catalogue.events` means the name of its event.
 
-        Where the loop is asyncio's or uvloop's, ``cb`` may be a coroutine function. Each call of it runs as a task,
-        which is kept until it is done. Its errors are logged. What it returns is ignored.
+        On asyncio's and uvloop's loops, ``cb`` may be a coroutine function. Each call runs as a task, which is kept
+        until it is done. Errors are logged, and the result is ignored.
 
         Arguments:
-            where: which server events ``cb`` wants: a mapping of header to glob, such as ``{"queue": "help*"}``, or to
-                a sequence of globs; or a predicate, ``where(packet)``. Without case; all headers must match. Binding
+            where: which server events ``cb`` wants. A mapping of header to glob, such as ``{"queue": "help*"}``, or to
+                a sequence of globs; or a predicate, ``where(packet)``. Case is ignored. All headers must match. Binding
                 ``cb`` again to the same name replaces its condition.
-            max_tasks: how many tasks of a coroutine function run at once; 1,000 by default. Further calls wait, are
-                counted in ``stats.held_calls``, and the first of them is logged.
+            max_tasks: how many tasks of a coroutine function run at once; 1,000 by default. Further calls wait and are
+                counted in ``stats.held_calls``. The first one that waits is logged.
             in_order: run the tasks of a coroutine function one after the other, in the order of the events.
 
-        Raises TypeError, and binds nothing, if ``cb`` is not callable, is a coroutine function on another loop or a
-        generator function, or does not take the arguments of one of the library's own events; ValueError for a glob
-        that does not begin with ``event_``.
+        Raises TypeError if ``cb`` is not callable, is a coroutine function on another loop or a generator function, or
+        does not take the arguments of one of the library's own events. Raises ValueError for a glob that does not begin
+        with ``event_``. After an error nothing is bound.
         """
         checked, handler = self._prepare(names, cb, max_tasks, in_order)
         if where is not None:
@@ -139,9 +140,9 @@ class EventHandlers(EventEmitter, PHPNames):
             self._add(name, handler)
 
     def unbind(self, names: Names, cb: Optional[EventHandler] = None) -> None:
-        """Unbind ``cb`` from a name or names; without ``cb``, unbind all handlers. No error if nothing is bound.
+        """Unbind ``cb`` from a name or names. Without ``cb``, unbind all handlers. No error if nothing is bound.
 
-        A glob is unbound by the same glob.
+        To unbind from a glob, pass the same glob.
         """
         for name in self._resolve(names):
             for handler in self.listeners(name):
@@ -159,7 +160,7 @@ class EventHandlers(EventEmitter, PHPNames):
     @overload
     def on(self, names: SomeNames, cb: None = None, **how: Unpack[How]) -> Callable[[Handler], Handler]: ...
     def on(self, names: Names, cb: Optional[Callable[..., object]] = None, **how: Unpack[How]) -> Any:
-        """As :meth:`bind`, with its ``where``, ``max_tasks`` and ``in_order``; returns the handler.
+        """Like :meth:`bind`, including ``where``, ``max_tasks`` and ``in_order``. Returns the handler.
 
         Without ``cb`` it is a decorator::
 
@@ -186,7 +187,7 @@ class EventHandlers(EventEmitter, PHPNames):
         self, names: SomeNames, cb: None = None, *, where: Optional[Where] = None
     ) -> Callable[[Handler], Handler]: ...
     def once(self, names: Names, cb: Optional[Callable[..., object]] = None, *, where: Optional[Where] = None) -> Any:
-        """As :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
+        """Like :meth:`on`, but only for the next event of each name, or the next for which ``where`` holds."""
         if cb is None:
             return partial(self.once, names, where=where)
         checked, handler = self._prepare(names, cb, None, False)
@@ -197,7 +198,7 @@ class EventHandlers(EventEmitter, PHPNames):
         return cb
 
     def off(self, names: Names, cb: Optional[EventHandler] = None) -> None:
-        """Another name of :meth:`unbind`."""
+        """Alias of :meth:`unbind`."""
         self.unbind(names, cb)
 
     def on_event(self, cb: PacketCallback) -> None:
@@ -205,29 +206,29 @@ class EventHandlers(EventEmitter, PHPNames):
         self.bind("event", cb)
 
     def event(self, name: str, *args: object) -> bool:
-        """Emit ``name``: call each handler as ``handler(self, *args)``. True if there was any handler."""
+        """Emit ``name``: call each handler as ``handler(self, *args)``. Return whether there was any handler."""
         if name == self._handed_on:
             self._handed_on = None
             return self.emit(name, *args)
         return self.emit(name, self, *args)
 
     def trigger(self, name: str, *args: object) -> bool:
-        """Another name of :meth:`event`."""
+        """Alias of :meth:`event`."""
         return self.event(name, *args)
 
     def add_listener(self, event: str, f: Handler) -> Handler:
-        """pyee's :meth:`bind` for one name; returns the handler."""
+        """pyee's name for :meth:`bind` with one name. Returns the handler."""
         self.bind(event, f)
         return f
 
     def _prepare(
         self, names: Names, cb: EventHandler, max_tasks: Optional[int], in_order: bool
     ) -> tuple[Sequence[str], EventHandler]:
-        """The names as a sequence, and what is to be called. Raises as :meth:`bind`."""
+        """Return the names as a sequence, and the callable to bind. Raises the same errors as :meth:`bind`."""
         checked = self._resolve(names)
         for name in checked:
             if isinstance(name, str) and is_glob(name) and not _is_server_event(name):
-                raise ValueError(f"a glob is for names of server events, event_...; {name!r} is none")
+                raise ValueError(f"a glob matches server events only, so it must begin with event_, unlike {name!r}")
         require_callable(cb, "handler", coroutines=True)
         is_coroutine = False
         for name in checked:
@@ -235,29 +236,29 @@ class EventHandlers(EventEmitter, PHPNames):
             what = "handler" if arguments is None else f"a handler of {name!r}"
             is_coroutine = require_callable(cb, what, arguments, coroutines=self._tasks is not None)
         if max_tasks is not None and (isinstance(max_tasks, bool) or not isinstance(max_tasks, int)):
-            raise TypeError(f"max_tasks is a whole number, not {type(max_tasks).__name__}")
+            raise TypeError(f"max_tasks must be a whole number, not {type(max_tasks).__name__}")
         if max_tasks is not None and max_tasks < 1:
             raise ValueError("max_tasks must be at least 1")
         if not is_coroutine:
             if in_order or max_tasks is not None:
-                raise TypeError("max_tasks and in_order are for coroutine functions; other handlers run at once anyway")
+                raise TypeError("max_tasks and in_order apply to coroutine functions only")
             return checked, cb
         assert self._tasks is not None
         return checked, self._tasks.check(cb, "handler", max_tasks=1 if in_order else max_tasks)
 
     def _resolve(self, names: Names) -> Sequence[str]:
-        """The names as they are bound."""
+        """Return the names in the form in which they are bound."""
         return [_as_name(name) for name in ((names,) if isinstance(names, (str, type)) else names)]
 
     def _arguments_of(self, name: str) -> Optional[Arguments]:
-        """The arguments of a handler of that name; None if it may take any."""
+        """Return the arguments of a handler of that name; None if it may take any."""
         return CONN_PACKET if _is_server_event(name) else ARGUMENTS.get(name)
 
     def _add(self, name: str, handler: Callable[..., object]) -> None:
-        old = {one: one for one in self.listeners(name)}.get(handler)  # as pyee: by hash
+        old = {one: one for one in self.listeners(name)}.get(handler)  # by hash, like pyee
         if old is not None:
             if not (isinstance(old, _Where) or isinstance(handler, _Where)):
-                return  # bound already, and keeps its place
+                return  # already bound: it keeps its place
             self.remove_listener(name, old)
         BINDINGS.count += 1
         super().add_listener(name, handler)
@@ -269,14 +270,14 @@ class EventHandlers(EventEmitter, PHPNames):
         return partial(self.add_listener, event)
 
     def remove_listener(self, event: str, f: Callable[..., object]) -> None:
-        """pyee's :meth:`unbind` of one handler of one name. No effect if it is not bound, with any version of pyee."""
+        """pyee's :meth:`unbind` of one handler from one name. No error if it is not bound, whatever pyee's version."""
         BINDINGS.count += 1
-        with suppress(KeyError):  # raised up to pyee 15
+        with suppress(KeyError):  # pyee raises it up to 15
             super().remove_listener(event, f)
         self._globs = tuple(one for one in self._globs if one[0] != event or one[2] != f)
 
     def remove_all_listeners(self, event: Optional[str] = None) -> None:
-        """pyee's :meth:`unbind` of all handlers, of one name or of all."""
+        """pyee's :meth:`unbind` of all handlers, from one name or from all."""
         BINDINGS.count += 1
         super().remove_all_listeners(event)
         self._globs = tuple(one for one in self._globs if event is not None and one[0] != event)
@@ -291,7 +292,7 @@ class EventHandlers(EventEmitter, PHPNames):
         return self._last_event_name
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
-        """pyee's emit: call each handler with ``args`` unchanged. True if there was any handler."""
+        """pyee's emit: call each handler with ``args`` unchanged. Return whether there was any handler."""
         if event != "new_listener":  # pyee emits it for each binding
             self._last_event_name = event
         handlers = handlers_of(self, event)
@@ -310,11 +311,11 @@ class Emitter(Protocol):
     """Anything with an ``emit`` method."""
 
     def emit(self, event: str, *args: object) -> bool:
-        """As :meth:`EventHandlers.emit`."""
+        """Like :meth:`EventHandlers.emit`."""
 
 
 def handlers_of(emitter: EventHandlers, name: str) -> list[Callable[..., object]]:
-    """All handlers of a name in calling order: those of UserEvents by their names, the name's own, those of globs."""
+    """Return all handlers of a name in calling order: those of UserEvents by name, the name's own, those of globs."""
     found = emitter.listeners(name)
     if not _is_server_event(name):
         return found
@@ -327,15 +328,15 @@ def handlers_of(emitter: EventHandlers, name: str) -> list[Callable[..., object]
 
 
 def overrides(emitter: object, name: str, base: type[object]) -> bool:
-    """Whether a subclass, or a patch on the object, has replaced the base's method."""
+    """Return whether a subclass, or a patch on the object, has replaced the base's method."""
     return getattr(getattr(emitter, name), "__func__", None) is not getattr(base, name)
 
 
 def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: object, **kwargs: object) -> bool:
-    """Emit with exactly these arguments, without prepending ``emitter``. Honour a subclass's ``event`` and ``emit``.
+    """Emit with exactly these arguments, without ``emitter`` in front. Respect a subclass's ``event`` and ``emit``.
 
-    An overridden ``event`` is called as ``event(name, *args)``. An exception from an override is logged. True if there
-    was any handler.
+    An overridden ``event`` is called as ``event(name, *args)``. An exception from an override is logged. Returns
+    whether there was any handler.
     """
     if isinstance(emitter, EventHandlers) and overrides(emitter, "event", EventHandlers) and not kwargs:
         emitter._handed_on = event
@@ -349,7 +350,7 @@ def emit_on(emitter: Emitter, guard: Callable[..., object], event: str, *args: o
 
 
 def _as_name(name: Name) -> str:
-    # Only classes and texts are looked at: a name of the user's own may be of any type that pyee takes.
+    # Only classes and texts are checked: a user's own name may be of any type that pyee accepts.
     if isinstance(name, type):
         return f"event_{ascii_lower(ami_name_of(name))}"
     return name.lower() if _is_user_event(name) else name

@@ -3,21 +3,22 @@
 ::
 
     AMIError
-    +-- ConnectionFinished      the connection or pool is finished (raised)
-    +-- LimitReached            a limit of ours: a queue is full (raised), or an answer is too long
-    +-- ConnectFailed           no connection was made (also a ConnectionError)
-    |   +-- NoServer            no URL was given and none is configured
-    |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
-    +-- ConnectionLost          the connection ended (also a ConnectionError)
-    +-- LoginRefused            the server answered the login with an error
-    +-- ActionFailed            the server answered an action with an error
-    +-- Cancelled               the caller gave an action or a wait for a connection up
-    +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
-    +-- Timeout                 something took too long (also a TimeoutError)
-        +-- ConnectTimeout
-        +-- LoginTimeout
-        +-- ActionTimeout
-        +-- SilenceTimeout      nothing was heard for ``timeout`` seconds
+        AMIError
+        +-- ConnectionFinished      the connection or pool is finished (raised)
+        +-- LimitReached            one of our limits: a queue is full (raised), or an answer is too long
+        +-- ConnectFailed           no connection was made (also a ConnectionError)
+        |   +-- NoServer            no URL was given and none is configured
+        |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
+        +-- ConnectionLost          the connection ended (also a ConnectionError)
+        +-- LoginRefused            the server answered the login with an error
+        +-- ActionFailed            the server answered an action with an error
+        +-- Cancelled               the caller gave up an action or a wait for a connection
+        +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
+        +-- Timeout                 something took too long (also a TimeoutError)
+            +-- ConnectTimeout
+            +-- LoginTimeout
+            +-- ActionTimeout
+        +-- SilenceTimeout      nothing was received for ``timeout`` seconds
 
 A caller's mistake (a line feed in a value, an unknown option, a malformed URL) raises ``ValueError`` or ``TypeError``
 at once. Failures of the server or the network never raise: callbacks report them.
@@ -29,7 +30,7 @@ from typing import Optional
 
 
 class AMIError(Exception):
-    """Root of the tree."""
+    """Base class of all errors of this library."""
 
 
 class ConnectionFinished(AMIError):
@@ -42,8 +43,8 @@ class ConnectionFinished(AMIError):
 class LimitReached(AMIError):
     """One of our limits was reached.
 
-    When raised, it means that a queue is full: nothing was sent, and the callback will not be called. As a packet's
-    ``error`` it means that the answer was longer than ``max_answer``.
+    If it is raised, a queue is full: nothing was sent, and the callback will not be called. If it is a packet's
+    ``error``, the answer was longer than ``max_answer``.
 
     Attributes: ``limit``, the name of the option that sets the limit.
     """
@@ -81,7 +82,7 @@ class TLSFailed(ConnectFailed):
 
 
 class ConnectionLost(AMIError, ConnectionError):
-    """The connection ended before the answer came. ``cause`` is the socket's error, None after a plain end of file."""
+    """The connection ended before the answer came. ``cause`` is the socket's error; None after an end of file."""
 
     def __init__(self, message: str, cause: Optional[BaseException] = None) -> None:
         super().__init__(message)
@@ -91,8 +92,8 @@ class ConnectionLost(AMIError, ConnectionError):
 class LoginRefused(AMIError):
     """The server refused the login; the message is the server's.
 
-    Attributes: ``temporary``, whether the reason will pass: the server is stopping, or the user's earlier session is
-    still open.
+    Attributes: ``temporary``, True if a later login may succeed: the server is stopping, or the user's earlier session
+    is still open.
     """
 
     def __init__(self, message: str, *, temporary: bool = False) -> None:
@@ -101,10 +102,10 @@ class LoginRefused(AMIError):
 
 
 class ActionFailed(AMIError):
-    """The server answered an action with ``Response: Error``, or a call was not answered; the message is the server's.
+    """The server answered an action with ``Response: Error``, or a call was not answered. The message is the server's.
 
     Attributes: ``reason``, the number in the OriginateResponse of a call that was not answered, else None: 0 no such
-    extension, or not reachable; 1 hangup; 3 ring time-out; 5 busy; 8 congestion. The message says it in words.
+    extension, or not reachable; 1 hangup; 3 ring timeout; 5 busy; 8 congestion. The message says it in words.
     """
 
     def __init__(self, message: str, *, reason: Optional[int] = None) -> None:
@@ -112,19 +113,19 @@ class ActionFailed(AMIError):
         self.reason = reason
 
 
-# Reason is the control frame that ended the attempt, or 0 if there was none (Asterisk frame.h,
-# ast_control_frame_type; pbx.c, ast_pbx_outgoing_exten).
+# Reason is the control frame that ended the attempt, or 0 if there was none (Asterisk frame.h, ast_control_frame_type;
+# pbx.c, ast_pbx_outgoing_exten).
 ORIGINATE_REASONS = {
     0: "no such extension, or not reachable",
     1: "hangup",
-    3: "ring time-out",
+    3: "ring timeout",
     5: "busy",
     8: "congestion",
 }
 
 
 def call_failed(reason: str) -> ActionFailed:
-    """The error for a call that was not answered, from the ``Reason`` of its OriginateResponse. Accepts any text."""
+    """Return the error for a call that was not answered. ``reason``, from its OriginateResponse, may be any text."""
     is_number = reason.isascii() and reason.isdigit() and len(reason) < 10
     number = int(reason) if is_number else None
     if number is None:
@@ -136,7 +137,7 @@ def call_failed(reason: str) -> ActionFailed:
 
 
 class Cancelled(AMIError):
-    """The caller gave up an action, or its wait for a connection. The server may have carried the action out."""
+    """The caller gave up an action, or its wait for a connection. The server may still have executed the action."""
 
 
 class ProtocolError(AMIError):

@@ -1,4 +1,4 @@
-"""Which events are wanted: globs for names and for header values, and filters that a server applies for us."""
+"""Event selection: globs for names and header values, and filters that the server can apply."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ._engine.encode import encode_headers
 from ._engine.text import TRIMMED, ascii_lower
 from .packet import Packet
 
-#: Which events a handler wants: a mapping of header to glob, or to several of which one must match; or a predicate,
-#: ``predicate(packet)``.
+#: Selects events for a handler: a mapping of header to glob, or to several globs of which one must match; or a
+#: predicate, ``predicate(packet)``.
 Where = Union[Mapping[str, Union[str, Sequence[str]]], Callable[[Packet], object]]
 
 Condition = Callable[[Packet], object]
@@ -26,25 +26,25 @@ USER_EVENT = "event_userevent:"
 
 
 def is_glob(text: str) -> bool:
-    """Whether ``text`` has any of a glob's special characters."""
+    """Return whether ``text`` has any of a glob's special characters."""
     return any(char in text for char in "*?[")
 
 
 def compile_glob(glob: str) -> re.Pattern[str]:
-    """Compile a shell's pattern: ``*``, ``?`` and ``[...]``, compared without case. A slash is ordinary."""
+    """Compile a shell pattern with ``*``, ``?`` and ``[...]``. Case is ignored. A slash is an ordinary character."""
     return re.compile(fnmatch.translate(glob), re.IGNORECASE)
 
 
 def condition(where: Where) -> Condition:
     """Compile ``where``. Raises TypeError if it is neither a mapping of globs nor callable.
 
-    All headers of a mapping must match. If a header is repeated, one of its values must match. A header that is
-    missing matches nothing, not even ``*``.
+    All headers of a mapping must match. If a header is repeated, one of its values must match. A missing header matches
+    nothing, not even ``*``.
     """
     if callable(where):
         return where
     if not isinstance(where, Mapping):
-        raise TypeError(f"where is a mapping of header to glob, or a predicate, not {type(where).__name__}")
+        raise TypeError(f"where must be a mapping of header to glob, or a predicate, not {type(where).__name__}")
     wanted = [(ascii_lower(_name(header)), _globs(header, globs)) for header, globs in where.items()]
 
     def holds(packet: Packet) -> bool:
@@ -57,7 +57,7 @@ def condition(where: Where) -> Condition:
 
 
 def _values(packet: Packet, header: str) -> Sequence[str]:
-    """As :meth:`Packet.getall`. Avoids its second look at the raw lines where the header cannot be repeated."""
+    """Like :meth:`Packet.getall`, but without parsing the raw lines again if the header occurs once."""
     if header not in packet:
         return ()
     return packet.getall(header) if packet.raw.lower().count(header.encode()) != 1 else (packet[header],)
@@ -65,18 +65,18 @@ def _values(packet: Packet, header: str) -> Sequence[str]:
 
 def _name(header: object) -> str:
     if not isinstance(header, str):
-        raise TypeError(f"a header's name is a str, not {type(header).__name__}")
+        raise TypeError(f"a header's name must be a str, not {type(header).__name__}")
     return header
 
 
 def _globs(header: str, globs: object) -> list[re.Pattern[str]]:
     several = [globs] if isinstance(globs, str) else globs
     if not isinstance(several, Iterable) or isinstance(several, bytes):
-        raise TypeError(f"where[{header!r}] is a glob or a sequence of globs, not {type(globs).__name__}")
+        raise TypeError(f"where[{header!r}] must be a glob or a sequence of globs, not {type(globs).__name__}")
     compiled = []
     for glob in several:
         if not isinstance(glob, str):
-            raise TypeError(f"where[{header!r}] is a glob or a sequence of globs; {glob!r} is not a str")
+            raise TypeError(f"where[{header!r}] must be a glob or a sequence of globs; {glob!r} is not a str")
         compiled.append(compile_glob(glob))
     return compiled
 
@@ -94,18 +94,19 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 class Filter:
     """An event filter for the option ``filters``.
 
-    If a pool has filters that include, only events that match one of them arrive. Events that match a filter that
-    excludes never arrive. Names and values are compared with case, as Asterisk does. Answers, and events that are part
-    of one, always arrive.
+    If a pool has ``include`` filters, only events that match one of them arrive. Events that match an ``exclude``
+    filter never arrive. Names and values are case-sensitive, as in Asterisk. Answers, and events that are part of an
+    answer, always arrive.
 
     Attributes:
-        event: the event's name, as Asterisk writes it (``Hangup``); ``""`` for any event.
-        header: the name of a header, as Asterisk writes it (``Channel``); ``""`` to look at the event's name only.
+        event: the event's name, as Asterisk writes it (``Hangup``). ``""`` means any event.
+        header: the name of a header, as Asterisk writes it (``Channel``). ``""`` means that only the event's name
+        counts.
         match: how the header's value is compared: ``exact``, ``starts_with``, ``ends_with`` or ``contains``.
         value: the text to compare with. If the header is repeated, one of its values must match.
         action: ``include`` or ``exclude``.
 
-    Raises ValueError or TypeError for a filter that makes no sense.
+    Raises ValueError or TypeError for an invalid filter.
     """
 
     event: str = ""
@@ -117,15 +118,15 @@ class Filter:
     def __post_init__(self) -> None:
         for one in fields(self):
             if not isinstance(getattr(self, one.name), str):
-                raise TypeError(f"a Filter's {one.name} is a str, not {type(getattr(self, one.name)).__name__}")
+                raise TypeError(f"a Filter's {one.name} must be a str, not {type(getattr(self, one.name)).__name__}")
         if self.match not in MATCHES:
-            raise ValueError(f"a Filter's match is one of {', '.join(MATCHES)}, not {self.match!r}")
+            raise ValueError(f"a Filter's match must be one of {', '.join(MATCHES)}, not {self.match!r}")
         if self.action not in ("include", "exclude"):
-            raise ValueError(f"a Filter's action is include or exclude, not {self.action!r}")
+            raise ValueError(f"a Filter's action must be include or exclude, not {self.action!r}")
         for name in ("event", "header"):
             text = getattr(self, name)
             if text and not _NAME.fullmatch(text):
-                raise ValueError(f"a Filter's {name} is a plain name, not {text!r}")
+                raise ValueError(f"a Filter's {name} may have letters, digits, _, . and - only: {text!r}")
         if not self.event and not self.header:
             raise ValueError("a Filter needs an event, a header or both")
         if bool(self.header) is not bool(self.value):
@@ -147,7 +148,7 @@ class Filter:
 
     @property
     def criteria(self) -> str:
-        """The ``MatchCriteria`` header of a Filter action for a server that knows it."""
+        """The ``MatchCriteria`` header of the Filter action."""
         parts = [f"action({self.action})"]
         if self.event:
             parts.append(f"name({self.event})")
@@ -157,7 +158,7 @@ class Filter:
 
 
 def passes(filters: Sequence[Filter], packet: Packet) -> bool:
-    """Whether an event passes all filters together."""
+    """Return whether an event passes all filters together."""
     included = [one for one in filters if one.action == "include"]
     if included and not any(one.matches(packet) for one in included):
         return False

@@ -1,7 +1,7 @@
-"""What the classes of the catalogue are made of: an action with its parameters, an event with its headers.
+"""Base classes of the catalogue: an action with its parameters, and an event with its headers.
 
-The protocol is small. An action object has ``ami_name`` and ``params``: ``Connection.action`` takes it in place of a
-name. An event class has ``ami_name``: handlers are bound with it in place of ``event_<name>``.
+The protocol is small. An action object has ``ami_name`` and ``params``; ``Connection.action`` accepts it instead of a
+name. An event class has ``ami_name``; it can be given to ``bind`` instead of ``event_<name>``.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 Known = TypeVar("Known", bound=str)
 SomeName = TypeVar("SomeName", bound=str)
 
-# The kinds of an action's parameters. Values come from files and forms too, so that a str is right everywhere.
+# The types of an action's parameters. A str is always allowed, because values often come from files and forms.
 Text = Union[str, bytes, int, float]
 Number = Union[int, float, str]
 Flag = Union[bool, int, str]
-#: A parameter that may be repeated: a list has a header for each item, a mapping one ``k=v`` for each.
+#: A parameter that may be repeated: each item of a list becomes one header, each item of a mapping one header ``k=v``.
 Repeated = Union[Text, Iterable[Text], Mapping[str, object]]
 
 
 class Action:
-    """An action with its parameters, checked: ``conn.action(actions.QueueAdd(Queue="help", Interface="PJSIP/1"), cb)``.
+    """An action with checked parameters: ``conn.action(actions.QueueAdd(Queue="help", Interface="PJSIP/1"), cb)``.
 
-    Raises TypeError for a parameter that the action does not have, and for a required one that is missing. None leaves
-    a parameter out.
+    A parameter that is None is left out. Raises TypeError for an unknown parameter, and for a required one that is
+    missing.
 
-    To declare an action of your own module, make a subclass with ``ami_name``, ``required`` and ``optional``.
+    To declare an action of your own module, write a subclass with ``ami_name``, ``required`` and ``optional``.
 
     Attributes:
         ami_name: the action's name.
         params: the parameters that were given, in order.
-        required: names of the parameters that the action needs (of the class).
-        optional: names of the others (of the class).
+        required: names of the parameters that the action needs (class attribute).
+        optional: names of the other parameters (class attribute).
     """
 
     ami_name: ClassVar[str]
@@ -64,15 +64,15 @@ class Action:
         (nearest,) = difflib.get_close_matches(name.lower(), known, 1, 0)
         raise TypeError(
             f"{self.ami_name} has no parameter {name!r}; did you mean {known[nearest]!r}? "
-            f"Headers that the catalogue does not know go into the call's params"
+            f"Pass headers that the catalogue does not know in action()'s params"
         )
 
     def __repr__(self) -> str:
-        return f"<Action {self.ami_name}>"  # its parameters may be secret
+        return f"<Action {self.ami_name}>"  # without the parameters: they may be secret
 
 
 class _EventType(type):
-    """The type of event classes: an instance is each packet that is that event."""
+    """The metaclass of event classes. Each packet of that event is an instance of the class."""
 
     def __instancecheck__(cls, thing: object) -> bool:
         if not isinstance(thing, Packet) or thing.kind is not Kind.EVENT:
@@ -84,10 +84,11 @@ class _EventType(type):
 class Event(Packet, Generic[Known], metaclass=_EventType):
     """The name of an event and, for type checkers and editors, the names of its headers.
 
-    ``@pool.on(events.Hangup)`` binds a handler to ``event_hangup``. The handler gets the :class:`Packet` as it came;
-    nothing is made for the class. ``isinstance(packet, events.Hangup)`` says whether a packet is that event.
+    ``@pool.on(events.Hangup)`` binds a handler to ``event_hangup``. The handler gets an ordinary :class:`Packet`, not
+    an object of this class. ``isinstance(packet, events.Hangup)`` tells whether a packet is that event.
 
-    A call makes a packet as a server would send it, for tests: ``events.Hangup({"Cause-txt": "Busy"}, Cause=17)``.
+    Calling the class makes a packet as a server would send it, for tests: ``events.Hangup({"Cause-txt": "Busy"},
+    Cause=17)``.
 
     To declare an event of your own module::
 
@@ -103,13 +104,13 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
     ami_name: ClassVar[str]
 
     def __new__(cls, headers: Optional[Params] = None, /, **more: object) -> Self:
-        """A packet with these headers behind ``Event``. Raises ValueError for what would not stay in its line."""
+        """Make a packet with these headers after ``Event``. Raises ValueError for a value with a line break."""
         data = encode_event(ami_name_of(cls), [*pairs_of(headers), *more.items()])
         return Packet.parse(data)  # type: ignore[return-value]
 
     if TYPE_CHECKING:
-        # A name is any str. The overloads are for editors, which complete the literals of the first one. The second has
-        # a type variable, because they would lose the literals in a plain str.
+        # Any str is accepted as a name. The first overload lets editors complete the literals. The second one has a
+        # type variable, because editors would drop the literals next to a plain str.
         @overload
         def __getitem__(self, name: Known, /) -> str: ...
         @overload
@@ -148,8 +149,8 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
 
 
 def ami_name_of(event: type) -> str:
-    """The name of an event class. Raises TypeError for any other class."""
+    """Return the name of an event class. Raises TypeError for any other class."""
     name = getattr(event, "ami_name", None) if issubclass(event, Event) else None
     if name is None:
-        raise TypeError(f"{event.__name__} is no event; ami_client.catalogue.events has those of Asterisk")
+        raise TypeError(f"{event.__name__} is not an event class; Asterisk's are in ami_client.catalogue.events")
     return str(name)

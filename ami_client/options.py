@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     SSL = Union[bool, ssl_module.SSLContext]
 
 
-# Spellings of a flag in a URL's fragment.
+# Accepted values of a flag in a URL's fragment.
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 
-# Takes an option's name and value and returns the value to use. Raises TypeError or ValueError for a bad one.
+# Takes an option's name and value. Returns the value to use. Raises TypeError or ValueError for a bad one.
 Check = Callable[[str, object], object]
 
 
 def seconds(name: str, value: object) -> Optional[float]:
-    """Check a time limit: a positive number of seconds; None and infinity mean no limit."""
+    """Check a time limit: a positive number of seconds. None and infinity mean no limit."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number of seconds or None, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a number of seconds or None, not {type(value).__name__}")
     if not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds; None means no limit")
+        raise ValueError(f"{name} must be greater than 0 seconds; None means no limit")
     try:
         limit = float(value)
     except OverflowError:  # an int too large for a float
@@ -48,7 +48,7 @@ def seconds(name: str, value: object) -> Optional[float]:
 def _finite(name: str, value: object) -> float:
     limit = seconds(name, value)
     if limit is None:
-        raise ValueError(f"{name} must be a number of seconds; it cannot be without a limit")
+        raise ValueError(f"{name} must be a number of seconds; None and infinity are not allowed")
     return limit
 
 
@@ -59,7 +59,7 @@ def _reconnect(name: str, value: object) -> Optional[float]:
 def _whole(low: int, high: Optional[int] = None) -> Callable[[str, object], int]:
     def check(name: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
+            raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
         if value < low or (high is not None and value > high):
             raise ValueError(f"{name} must be " + (f"{low} to {high}" if high is not None else f"at least {low}"))
         return value
@@ -69,7 +69,7 @@ def _whole(low: int, high: Optional[int] = None) -> Callable[[str, object], int]
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{name} is a str, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     return value
 
 
@@ -81,18 +81,18 @@ def _header(name: str, value: object) -> str:
 
 def _filters(name: str, value: object) -> tuple[Filter, ...]:
     if isinstance(value, (str, Filter)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a sequence of Filter objects, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a sequence of Filter objects, not {type(value).__name__}")
     filters = tuple(value)
     for one in filters:
         if not isinstance(one, Filter):
-            raise TypeError(f"{name} is a sequence of Filter objects; {one!r} is none")
+            raise TypeError(f"{name} must be a sequence of Filter objects; {one!r} is not one")
     return filters
 
 
 def _authtype(name: str, value: object) -> str:
     authtype = _text(name, value).lower()
     if authtype not in ("md5", "plain"):
-        raise ValueError(f"authtype is 'md5' or 'plain', not {value!r}")
+        raise ValueError(f"authtype must be 'md5' or 'plain', not {value!r}")
     return authtype
 
 
@@ -107,24 +107,24 @@ def _server(name: str, value: object) -> Optional[str]:
 def _servers(name: str, value: object) -> tuple[str, ...]:
     urls = value.split(",") if isinstance(value, str) else value
     if not isinstance(urls, Iterable):
-        raise TypeError("servers is a sequence of URLs, or a text with commas")
+        raise TypeError("servers must be a sequence of URLs, or one str with commas")
     stripped = (_text(name, url).strip() for url in urls)
     return tuple(url for url in stripped if url)
 
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
     return value
 
 
 def _ssl(name: str, value: object) -> object:
     if value is None or isinstance(value, bool):
         return bool(value)
-    import ssl  # a slow import (benchmark h): only for those who use TLS
+    import ssl  # a slow import (benchmark h): only needed for TLS
 
     if not isinstance(value, ssl.SSLContext):
-        raise TypeError(f"ssl is True, False or an ssl.SSLContext, not {type(value).__name__}")
+        raise TypeError(f"ssl must be True, False or an ssl.SSLContext, not {type(value).__name__}")
     return value
 
 
@@ -133,17 +133,17 @@ def _local_addr(name: str, value: object) -> Optional[tuple[str, int]]:
         return None
     host, port = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 0)
     if not isinstance(host, str):
-        raise TypeError(f"{name} is an IP address or a pair of an address and a port, not {type(value).__name__}")
+        raise TypeError(f"{name} must be an IP address or a pair of an address and a port, not {type(value).__name__}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.inet_pton(family, host.partition("%")[0] if family == socket.AF_INET6 else host)
     except (OSError, ValueError):
-        raise ValueError(f"{name} is an IP address, such as 192.0.2.9 or 2001:db8::9, not {host!r}") from None
+        raise ValueError(f"{name} must be an IP address, such as 192.0.2.9 or 2001:db8::9, not {host!r}") from None
     return host, _whole(0, 65535)(f"the port of {name}", port)
 
 
 def _option(default: Any, check: Check, *, in_url: bool = False, shown: bool = True) -> Any:
-    """Declare an option: its default, its check, and whether a URL's fragment may set it and ``repr`` show it."""
+    """Declare an option: its default, its check, whether a URL's fragment may set it, and whether ``repr`` shows it."""
     return field(default=default, repr=shown, metadata={"check": check, "in_url": in_url})
 
 
@@ -154,25 +154,25 @@ def _check_of(option: Field[Any]) -> Check:
 
 @dataclass(frozen=True)
 class Options:
-    """All options with their defaults. The first block has phpDaemon's names and defaults.
+    """All options with their defaults. The first ones have phpDaemon's names and defaults.
 
-    Times are in seconds; None means no limit.
+    Times are in seconds. None means no limit.
     """
 
     #: ``md5`` (challenge and response) or ``plain``; case-insensitive.
     authtype: str = _option("md5", _authtype, in_url=True)
-    #: Port for URLs without one. This is phpDaemon's default; Asterisk usually listens on 5038.
+    #: Port for URLs without one. 5280 is phpDaemon's default; Asterisk usually listens on 5038.
     port: int = _option(5280, _whole(1, 65535))
-    #: URL for ``get_connection`` calls without one.
+    #: URL for ``get_connection`` calls without a URL.
     server: Optional[str] = _option(None, _server, shown=False)
-    #: URLs to choose from at random when there is no ``server``: a sequence, or one string separated by commas.
+    #: URLs for a random choice when ``server`` is not set: a sequence, or one string separated by commas.
     servers: Union[str, Sequence[str]] = _option((), _servers, shown=False)
-    #: Maximum number of connections to one URL; further callbacks wait. They set out ten at a time, because Asterisk's
-    #: listen queue is short.
+    #: Maximum number of connections to one URL; further callbacks wait. At most ten connections are opened at the same
+    #: time, because Asterisk's listen queue is short.
     maxconnperserv: int = _option(32, _whole(1))
     #: Silence after which a link is considered dead. If no whole packet arrives for half of this time, a Ping is sent.
-    #: If no action is answered for this time after the Ping, the link is considered dead too, whatever else arrives.
-    #: Before login, silence of this length ends the attempt.
+    #: If no action is answered within this time after the Ping, the link is also considered dead, whatever else
+    #: arrives. Before the login, a silence of this length ends the attempt.
     timeout: Optional[float] = _option(60.0, seconds, in_url=True)
 
     #: User name for URLs without one.
@@ -181,38 +181,38 @@ class Options:
     secret: str = _option("", _header, shown=False)
     #: The ``Events`` header of the login: ``on``, ``off`` or class names separated by commas.
     events: Union[str, bool] = _option("on", _events, in_url=True)
-    #: Which events arrive: see :class:`~ami_client.filters.Filter`. They are sent to a server that understands them
-    #: after each login, before ``login`` is emitted, and applied at our side in any case.
+    #: Which events arrive: see :class:`~ami_client.filters.Filter`. Servers that support filters get them after each
+    #: login, before ``login`` is emitted. The client applies them in any case.
     filters: Sequence[Filter] = _option((), _filters)
     #: Timeout for name resolution, TCP and TLS together, over all addresses of the host.
     connect_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
     #: Local address of the connections: an IP address, or a pair of address and port. Only the server's addresses of
-    #: the same family are tried. With a port of its own, a pool can have one connection at a time. A unix socket has no
-    #: local address: the option does not concern it. A URL's fragment sets an address without a port.
+    #: the same family are tried. With a fixed port, a pool can have one connection at a time. Unix sockets ignore this
+    #: option. In a URL's fragment it is an address without a port.
     local_addr: Union[str, tuple[str, int], None] = _option(None, _local_addr, in_url=True)
-    #: Timeout from the connection to the answer to the login.
+    #: Timeout from the start of the connection to the answer to the login.
     login_timeout: Optional[float] = _option(10.0, seconds, in_url=True)
-    #: Timeout from the call to the complete answer. Each action may set its own.
+    #: Timeout from the call to the complete answer. Each action may set its own timeout.
     action_timeout: Optional[float] = _option(60.0, seconds, in_url=True)
-    #: Upper bound of the first back-off delay before a lost connection is opened again; None for never. Each delay is
-    #: random, between 0 and a bound. The bound doubles with each attempt, up to ``reconnect_max``, until a login
-    #: succeeds.
+    #: Upper bound of the first back-off delay before a lost connection is opened again; None means no reconnect. Each
+    #: delay is random, between 0 and a bound. The bound doubles with each attempt, up to ``reconnect_max``, until a
+    #: login succeeds.
     reconnect: Optional[float] = _option(None, _reconnect, in_url=True)
     #: Maximum back-off delay between two attempts.
     reconnect_max: float = _option(60.0, _finite, in_url=True)
-    #: Keep trying even if the server refused the login.
+    #: Keep retrying even if the server refused the login.
     reconnect_refused: bool = _option(False, _flag, in_url=True)
-    #: A callback or handler that takes this long is logged with its name; None for never.
+    #: Log the name of a callback or handler that takes at least this long. None turns this off.
     slow_handler: Optional[float] = _option(1.0, seconds, in_url=True)
     #: Maximum size of a packet from the server, in bytes. A larger one ends the connection.
     max_packet: int = _option(DEFAULT_MAX_PACKET, _whole(1024), in_url=True)
-    #: Maximum number of header lines in a packet from the server. A longer one ends the connection.
+    #: Maximum number of header lines in a packet from the server. A packet with more ends the connection.
     max_lines: int = _option(DEFAULT_MAX_LINES, _whole(1), in_url=True)
-    #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as its length, or
-    #: 128 for each of its headers or 1,024, whichever is the most. Entries that an action's ``on_entry`` gets do not
-    #: count. The answer that exceeds the limit fails, and the rest of it is discarded.
+    #: Memory for the list answers that a connection is collecting, in bytes. Each packet counts as the largest of its
+    #: length, 128 bytes per header, and 1,024. Entries that go to ``on_entry`` do not count. An answer that exceeds the
+    #: limit fails, and the rest of it is discarded.
     max_answer: int = _option(DEFAULT_MAX_ANSWER, _whole(1024), in_url=True)
-    #: Maximum number of bytes that wait for the server to read, per connection. Further actions raise LimitReached.
+    #: Maximum number of unsent bytes, per connection. Further actions raise LimitReached.
     max_outgoing: int = _option(16 * 1024 * 1024, _whole(1024), in_url=True)
     #: Maximum number of actions in flight, per connection. Further actions raise LimitReached.
     max_pending: int = _option(100_000, _whole(1), in_url=True)
@@ -221,23 +221,23 @@ class Options:
     #: Maximum number of callbacks that wait for a connection, per URL. Beyond it ``get_connection`` raises
     #: LimitReached.
     max_callbacks: int = _option(100_000, _whole(1), in_url=True)
-    #: If False, the packets' dict view keeps the case of all values.
+    #: If False, packets keep the case of all values when they are used as a mapping.
     fold_case: bool = _option(True, _flag, in_url=True)
     #: True for TLS with the system's certificates, or your own SSLContext. ``tls://`` URLs imply True.
     ssl: SSL = _option(False, _ssl, in_url=True)
-    #: If False, any certificate is accepted, and each connection logs a warning. For your own certificate authority,
+    #: If False, any certificate is accepted, and each connection logs a warning. For a private certificate authority,
     #: pass an SSLContext as ``ssl`` instead.
     ssl_verify: bool = _option(True, _flag)
 
     @classmethod
     def make(cls, config: Optional[Mapping[str, object]] = None, **options: object) -> Options:
-        """Build options from a mapping and keywords. Keywords win.
+        """Build options from a mapping and keywords. Keywords take precedence.
 
         Raises TypeError for an unknown option (the message suggests the nearest known one) or a value of the wrong
         type, ValueError for a value out of range.
         """
         if config is not None and not isinstance(config, Mapping):
-            raise TypeError(f"the config is a mapping of options, not {type(config).__name__}; a URL is server=url")
+            raise TypeError(f"config must be a mapping of options, not {type(config).__name__}; a URL is server=url")
         given: dict[str, object] = {**(config or {}), **options}
         known = {one.name for one in fields(cls)}
         for name in given:
@@ -249,12 +249,12 @@ class Options:
         for one in fields(self):
             object.__setattr__(self, one.name, _check_of(one)(one.name, getattr(self, one.name)))
         if self.reconnect is not None and self.reconnect > self.reconnect_max:
-            raise ValueError(f"reconnect ({self.reconnect:g} s) is more than reconnect_max ({self.reconnect_max:g} s)")
+            raise ValueError(f"reconnect ({self.reconnect:g} s) exceeds reconnect_max ({self.reconnect_max:g} s)")
         if not self.ssl_verify and not isinstance(self.ssl, bool):
-            raise ValueError("ssl_verify is for the default context; set verify_mode in your own SSLContext")
+            raise ValueError("ssl_verify applies to the default context only; set verify_mode in your own SSLContext")
 
     def with_params(self, params: Iterable[tuple[str, str]], url: str) -> Options:
-        """Return these options with the changes of a URL's fragment. Unknown parameters are logged.
+        """Return these options with the changes of a URL's fragment. Log unknown parameters.
 
         Raises ValueError for a value that does not fit its option.
         """
@@ -271,14 +271,14 @@ class Options:
 def _from_text(name: str, text: str, convert: Check) -> object:
     if convert in (_flag, _ssl):
         if text.lower() not in (*TRUE, *FALSE):
-            raise ValueError(f"{name} in the URL's fragment is 1 or 0")
+            raise ValueError(f"{name} in the URL's fragment must be 1 or 0")
         return text.lower() in TRUE
     if convert in (_authtype, _events, _local_addr):
         return text
     try:
         return float(text) if convert in (seconds, _finite, _reconnect) else int(text)
     except ValueError:
-        raise ValueError(f"{name} in the URL's fragment is a number") from None
+        raise ValueError(f"{name} in the URL's fragment must be a number") from None
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -289,7 +289,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
 
 
 def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
-    """The address and the options of a URL. Raises ValueError if it is malformed or has text no login could hold."""
+    """Return the address and the options of a URL. Raises ValueError if it is malformed or cannot be sent."""
     address = ServerURL.parse(url)
     if address.username is None and options.username:
         address = replace(address, username=options.username)

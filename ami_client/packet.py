@@ -1,4 +1,4 @@
-"""AMI packets: each is one message from the server."""
+"""AMI packets: the messages that a server sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PHP spellings: every public method also has its phpDaemon name.
+"""PHP names: every public method also has its phpDaemon name.
 
 ``conn.getSipPeers(cb)`` is ``conn.get_sip_peers(cb)``, so ported code can keep its names. Type checkers know only the
 Python names.
@@ -10,7 +10,7 @@ import inspect
 import re
 from typing import Optional
 
-# phpDaemon names that are not the camel case of ours.
+# phpDaemon names that are not the camel case of our names.
 OTHER_NAMES = {
     "addEventHandler": "bind",
     "removeEventHandler": "unbind",
@@ -19,7 +19,7 @@ OTHER_NAMES = {
 
 
 class _Alias:
-    """Looks up the Python name at each access, so that subclasses can override the method."""
+    """Looks up the Python name at each access, so subclasses can override the method."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,7 +29,7 @@ class _Alias:
 
 
 class PHPNames:
-    """Gives each subclass the PHP names of all its public methods, inherited ones included."""
+    """Gives each subclass the PHP names of all its public methods, including inherited ones."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -43,5 +43,5 @@ class PHPNames:
 
 
 def camel_case(name: str) -> str:
-    """``get_sip_peers`` becomes ``getSipPeers``."""
+    """Convert ``get_sip_peers`` to ``getSipPeers``."""
     return re.sub(r"_([a-z])", lambda match: match.group(1).upper(), name)

@@ -1,4 +1,4 @@
-"""The pool: connections by URL, and a priority queue of callbacks that wait for one.
+"""The pool: connections by URL, and a priority queue of callbacks that wait for a connection.
 
 Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 """
@@ -37,7 +37,7 @@ OnConnection = ConnectionCallback[Connection]
 
 
 class GetConnection(Protocol):
-    """The signature of :meth:`Pool.get_connection`: one for each place and each shape of the callback."""
+    """The signatures of :meth:`Pool.get_connection`: positions of the arguments, and shapes of the callback."""
 
     @overload
     def __call__(
@@ -86,7 +86,7 @@ class GetConnection(Protocol):
 
 
 class _OnInstanceOrClass:
-    """A method that the default instance runs when it is called on the class."""
+    """A method that uses the default instance when it is called on the class."""
 
     def __init__(self, function: Callable[..., bool]) -> None:
         self._function = function
@@ -99,12 +99,13 @@ class _OnInstanceOrClass:
 class Pool(EventHandlers):
     """A pool of connections to Asterisk servers.
 
-    ``config`` is a mapping of options, and ``options`` are the same as keywords: see
-    :class:`~ami_client.options.Options`. ``reactor`` is the loop: ours, asyncio's or uvloop's; the default is
-    :meth:`Reactor.instance`. Raises TypeError for an unknown option or what is no loop, ValueError for a bad value.
+    ``config`` is a mapping of options; ``options`` are the same options as keywords. See
+    :class:`~ami_client.options.Options`. ``reactor`` is the event loop: :class:`~ami_client.Reactor`, asyncio's or
+    uvloop's. The default is :meth:`Reactor.instance`. Raises TypeError for an unknown option or an object that is not
+    an event loop, ValueError for a bad value.
 
-    The pool emits every event of its connections too, after the connection's own handlers and with the same arguments.
-    So handlers bound here serve every connection.
+    The pool also emits every event of its connections, after the connection's own handlers and with the same arguments.
+    So a handler bound on the pool serves every connection.
     """
 
     #: Class of the connections: :class:`Connection`, or a subclass that takes the same single argument.
@@ -120,14 +121,14 @@ class Pool(EventHandlers):
         self.finished = False
         self._reactor = None if reactor is None else require_loop(reactor)
         self._forks = _fork.forks
-        self._default: Optional[Loop] = None  # the default reactor, once somebody has used it
+        self._default: Optional[Loop] = None  # the default reactor, once it is used
         self._stats = Stats()
         self._guard = Guard(self._time, self.options.slow_handler, self._stats)
         self._tasks: Tasks = Tasks(self._get_reactor, self._guard)
         self._servers: dict[str, ServerPool] = {}
         self._sockets = Sockets()
         self._past = PastStats()
-        self._lock = Lock()  # held while counts move into _past, because other threads may read them
+        self._lock = Lock()  # counts move into _past under it, because other threads read them
         self._choices: list[tuple[str, float]] = [(url, 1.0) for url in self.options.servers]
         for url in [self.options.server or "", *self.options.servers]:
             if url:
@@ -141,15 +142,15 @@ class Pool(EventHandlers):
     def get_instance(cls: type[SomePool], name_or_config: Union[str, Mapping[str, object]] = "") -> SomePool:
         """Return the pool of that name, or a new pool for a mapping of options.
 
-        A named pool is made on first use, again after it was finished, and again in a forked child. ``""`` and
-        ``"default"`` are the same name.
+        A named pool is created on first use. It is created again after it was finished, and in a forked child. ``""``
+        and ``"default"`` are the same name.
 
         Source: phpDaemon Network/Pool.php, getInstance.
         """
         if isinstance(name_or_config, Mapping):
             return cls(name_or_config)
         if not isinstance(name_or_config, str):
-            raise TypeError("get_instance takes a name or a mapping of options")
+            raise TypeError("get_instance() needs a name or a mapping of options")
         key = cls, "" if name_or_config == "default" else name_or_config
         pool = Pool._instances.get(key)
         if pool is None or pool.finished or pool._forks != _fork.forks:
@@ -158,7 +159,7 @@ class Pool(EventHandlers):
 
     @property
     def reactor(self) -> Loop:
-        """The loop that runs the connections."""
+        """The event loop that runs the connections."""
         if self._reactor is None:
             return self._default_reactor()
         return self._reactor
@@ -170,7 +171,8 @@ class Pool(EventHandlers):
             asyncio = sys.modules.get("asyncio")
             if asyncio is not None and asyncio._get_running_loop() is not None:
                 logger.warning(
-                    "an asyncio loop runs here, and nobody runs ours: Pool(reactor=asyncio.get_running_loop())"
+                    "an asyncio loop is running here, so the default reactor would never run: use"
+                    " Pool(reactor=asyncio.get_running_loop())"
                 )
         return reactor
 
@@ -181,7 +183,7 @@ class Pool(EventHandlers):
         return self.reactor.time()
 
     def _call(self, cb: Callable[..., object], *args: object, **kwargs: object) -> object:
-        # Count handler errors and slow handlers with the connection or server of the event.
+        # Count handler errors and slow handlers for the connection or server that emitted the event.
         about = args[0] if args else None
         server = self._servers.get(about) if isinstance(about, str) else None
         call = about._call if isinstance(about, Connection) else server.guard if server else self._guard
@@ -189,15 +191,15 @@ class Pool(EventHandlers):
 
     @property
     def stats(self) -> Stats:
-        """The counts so far over all connections, as a copy. May be read from any thread."""
+        """A copy of the current counters, summed over all connections. May be read from any thread."""
         total = Stats()
         total.add([self._stats, *self.stats_by_server().values()])
         return total
 
     def stats_by_server(self) -> dict[str, Stats]:
-        """As :attr:`stats`, by server. The keys are URLs without the secret. May be called from any thread.
+        """Like :attr:`stats`, but per server. The keys are URLs without the secret. May be called from any thread.
 
-        Of the servers that are gone, the last 1,000 have an entry; the counts of all before them are in ``"others"``.
+        The last 1,000 servers that are gone keep their entries. ``"others"`` has the sums over all earlier ones.
         """
         totals: dict[str, Stats] = {}
         with self._lock:
@@ -208,23 +210,23 @@ class Pool(EventHandlers):
 
     @staticmethod
     def extract(line: str) -> tuple[str, str]:
-        """Split a header line into name and value by phpDaemon's rules: only a colon and a space separate them.
+        """Split a header line into name and value by phpDaemon's rule: the separator is a colon and a space.
 
-        :class:`~ami_client.packet.Packet`, which reads real packets, also accepts a colon alone. Source: phpDaemon
-        Clients/Asterisk/Pool.php, extract.
+        :class:`~ami_client.packet.Packet`, which reads real packets, also accepts a colon without a space. Source:
+        phpDaemon Clients/Asterisk/Pool.php, extract.
         """
         name, _, value = (part.strip(TRIMMED) for part in line.partition(": "))
         name, folded = ascii_lower(name), ascii_lower(value)
         return name, value if name.startswith(KEEP_CASE) or folded.startswith(KEEP_CASE) else folded
 
     def add_server(self, url: str, weight: Optional[float] = None) -> None:
-        """Add a server to choose from at random for calls without a URL. The default weight is 1; 2 doubles the odds.
+        """Add a server to the random choice for calls without a URL. ``weight`` is 1 by default; 2 doubles the chance.
 
         Raises ValueError for a malformed URL or a weight that is not positive.
         """
         read_url(url, self.options)
         if weight is not None and (not isinstance(weight, (int, float)) or not 0 < weight < float("inf")):
-            raise ValueError("weight must be a number of more than 0")
+            raise ValueError("weight must be a number greater than 0")
         self._choices.append((url, 1.0 if weight is None else weight))
 
     def _get_connection(
@@ -237,36 +239,35 @@ class Pool(EventHandlers):
         connect_timeout: Optional[float] = None,
         login_timeout: Optional[float] = None,
     ) -> bool:
-        """Get a free connection, open a new one, or wait for one.
+        """Get a free connection, open a new one, or queue for one.
 
-        ``get_connection(cb)`` works too. Called on the class, it uses the default instance.
+        ``get_connection(cb)`` works too. If called on the class, it uses the default instance.
 
         Arguments:
-            url: the server; None for the option ``server``, or else a random one of ``servers``.
-            cb: ``cb(conn, packet)``, called once, whether the login succeeded or not. Check ``conn.connected``;
+            url: the server. None means the option ``server``, or else a random one of ``servers``.
+            cb: ``cb(conn, packet)``, called once, when the login has succeeded or failed. Check ``conn.connected``;
                 ``conn.error`` says why it failed. ``packet`` is the server's answer to the login, or a failure packet.
-                A callback that takes one argument gets ``conn`` alone.
+                A callback that takes one argument gets only ``conn``.
             pri: the callback's priority while all connections are in use. Higher priorities are served first.
-            before_connect: ``before_connect(conn)`` runs if this call opens a new connection, before anything is
-                sent. This is the place to bind handlers for ``connected``. With the option ``reconnect`` it runs again
-                for the next connection, if the server turns the first one away because of too many logins at a time.
+            before_connect: ``before_connect(conn)`` runs if this call opens a new connection, before anything is sent.
+                Bind handlers for ``connected`` here. With the option ``reconnect``, it runs again for the next
+                connection if the server rejects the first one because of too many concurrent logins.
             connect_timeout, login_timeout: seconds, if this call opens a new connection. None means the pool's options,
                 infinity means no limit.
 
-        Returns False if no server is configured (``cb`` then gets a placeholder connection), else True. Raises
-        ValueError for a malformed URL, TypeError for a callback that cannot be called, LimitReached when too many
-        callbacks wait, ConnectionFinished after :meth:`finish`, and RuntimeError in a forked child, which needs its own
-        pool.
+        Returns True, or False if no server is configured; ``cb`` then gets a placeholder connection. Raises ValueError
+        for a malformed URL, TypeError for a callback that cannot be called, LimitReached when too many callbacks wait,
+        ConnectionFinished after :meth:`finish`, and RuntimeError in a forked child, which needs its own pool.
 
         Source: phpDaemon Network/Client.php, getConnection.
         """
         self._check_process()
         if callable(url):
             if cb is not None:
-                raise TypeError("get_connection(cb): give other arguments by keyword")
+                raise TypeError("get_connection(cb) takes its other arguments by keyword only")
             url, cb = None, url
         if url is not None and not isinstance(url, str):
-            raise TypeError(f"a URL is a str, not {type(url).__name__}")
+            raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         if cb is not None:
             cb = self._tasks.check(trim_arguments(cb, coroutines=True))
         if before_connect is not None:
@@ -278,7 +279,7 @@ class Pool(EventHandlers):
         waiter = Waiter(cb, before_connect, given, pri)
         url = url or self.options.server or self._choose()
         if url is None:
-            error = NoServer("no URL was given and no server is configured")
+            error = NoServer("no URL was given, and neither server nor servers is set")
             waiter.fail(error, self.options, self, self._stats, self.connection_class)
             return False
         server = self._servers.get(url) or ServerPool(
@@ -294,19 +295,19 @@ class Pool(EventHandlers):
     def on_login(self, cb: LoginHandler) -> LoginHandler:
         """Call ``cb(conn, packet)`` after every login, including reconnects. Return ``cb``.
 
-        This is the place to fetch what was missed (CoreShowChannels, QueueStatus): it runs before waiting callbacks,
-        and before actions are sent again. ``packet`` is the server's answer to the login. A callback that takes one
-        argument gets ``conn`` alone. This binds ``login``; ``pool.off("login", cb)`` unbinds it.
+        Use it to fetch the current state (CoreShowChannels, QueueStatus): it runs before waiting callbacks, and before
+        actions are sent again. ``packet`` is the server's answer to the login. A callback that takes one argument gets
+        only ``conn``. This binds ``login``; ``pool.off("login", cb)`` unbinds it.
         """
         self.bind("login", trim_arguments(cb, coroutines=True))
         return cb
 
     def cancel(self, cb: OnConnection) -> bool:
-        """Take back a callback that waits for a connection. It is called at once, with a placeholder connection whose
-        ``error`` is :class:`~ami_client.errors.Cancelled`.
+        """Cancel the wait of a callback for a connection. The callback is called at once, with a placeholder connection
+        whose ``error`` is :class:`~ami_client.errors.Cancelled`.
 
-        A connection that is on its way for it goes to the next waiting callback, or becomes free. Returns False if
-        ``cb`` does not wait.
+        If a connection is being opened for it, the next waiting callback gets that connection, or it becomes free.
+        Returns False if ``cb`` is not waiting.
         """
         self._check_process()
         for server in list(self._servers.values()):
@@ -318,16 +319,16 @@ class Pool(EventHandlers):
         return False
 
     def finish(self, graceful: bool = False, on_closed: Optional[Callable[[], object]] = None) -> None:
-        """End all connections, each with a Logoff if ``graceful``, and fail waiting callbacks.
+        """End all connections, with a Logoff each if ``graceful``, and fail waiting callbacks.
 
-        The pool takes no more calls, and opens nothing again. What was written is still sent, for 5 seconds at most.
+        The pool takes no more calls and opens no more connections. Buffered data is still sent, for at most 5 seconds.
         ``on_closed()`` is called when the last socket is closed. Raises RuntimeError in a forked child.
         """
         self._check_process()
         if on_closed is not None:
             require_callable(on_closed, "on_closed", ())
         self.finished = True
-        for server in self._servers.values():  # stop all servers before a callback can interrupt the end of one
+        for server in self._servers.values():  # stop every server before any callback runs
             server.stop()
         with resumed(self.reactor, self.finish, graceful, on_closed):
             for server in list(self._servers.values()):

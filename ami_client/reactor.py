@@ -1,4 +1,4 @@
-"""Our own event loop: readers, writers, timers, signals and callbacks from other threads, without asyncio."""
+"""The library's own event loop, without asyncio: readers, writers, timers, signals, callbacks from other threads."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
 
 logger = logging.getLogger("ami_client")
 
-#: Longest single wait, in seconds. epoll takes its timeout as an int of milliseconds.
+#: Longest single wait, in seconds. epoll takes its timeout as milliseconds in an int.
 _MAX_WAIT = 24 * 3600.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-#: Seconds. A signal that comes just before a wait this short is noticed after it, so nothing has to wake it.
+#: Seconds. A signal just before a wait this short is noticed after it, so nothing needs to wake the reactor.
 SHORT_WAIT = 0.1
 #: Indexes into the pair of handles that the selector keeps for each descriptor.
 _READER, _WRITER = 0, 1
@@ -38,17 +38,17 @@ class Reactor:
 
     Callbacks run one at a time, in the thread that called :meth:`run`, in the order in which they were scheduled. A
     callback scheduled by a running one waits for the next iteration. If a callback raises, the exception is logged with
-    its traceback on the logger ``ami_client``, and the loop goes on. ``KeyboardInterrupt`` and ``SystemExit`` propagate
-    out of :meth:`run`, which can be called again.
+    its traceback on the logger ``ami_client``, and the loop continues. ``KeyboardInterrupt`` and ``SystemExit`` leave
+    :meth:`run`, which can be called again.
 
     Only :meth:`call_soon_threadsafe` may be called from another thread. In a forked child the parent's reactor raises
     RuntimeError: the child needs its own.
 
-    ``selector`` is one of the standard library's or similar. ``clock`` returns seconds and never goes back. If both are
-    given, as in ``ami_client.testing``, time is simulated: the reactor makes no sockets of its own, and other threads
-    cannot wake its selector. Closing the reactor closes the selector.
+    ``selector`` is one of the standard library's, or compatible. ``clock`` returns seconds and never goes back. If both
+    are given, as in ``ami_client.testing``, time is simulated: the reactor makes no sockets of its own, and other
+    threads cannot wake its selector. Closing the reactor closes the selector.
 
-    phpDaemon's ``EventLoop``.
+    Source: phpDaemon's ``EventLoop``.
     """
 
     _default: ClassVar[Optional[Reactor]] = None
@@ -60,8 +60,8 @@ class Reactor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not callable(clock):
-            raise TypeError(f"a clock is a function, not {type(clock).__name__}")
-        # With simulated time select() does not block, so there is nothing to wake.
+            raise TypeError(f"clock must be a function, not {type(clock).__name__}")
+        # In simulated time select() does not block, so nothing has to wake it.
         self._simulated = selector is not None and clock is not time.monotonic
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
@@ -79,13 +79,13 @@ class Reactor:
     def instance(cls) -> Reactor:
         """Return the default reactor, phpDaemon's ``EventLoop::$instance``.
 
-        It is made on first use, again after it was closed, and again in a forked child.
+        It is created on first use. It is created again after it was closed, and in a forked child.
         """
         with Reactor._default_lock:
             default = Reactor._default
             if default is None or default._closed or default._is_the_parents:
                 if default is not None:
-                    with suppress(RuntimeError):  # it has signal handlers, and this is not the main thread
+                    with suppress(RuntimeError):  # it has signal handlers, which only the main thread can remove
                         default.close()
                 default = Reactor._default = Reactor()
             return default
@@ -113,9 +113,9 @@ class Reactor:
         return handle
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: object) -> CallbackHandle:
-        """As :meth:`call_soon`, from any thread. Wakes the reactor and never blocks.
+        """Like :meth:`call_soon`, but safe in any thread. Wakes the reactor and never blocks.
 
-        No other method is safe outside the reactor's thread. Raises RuntimeError if the reactor is closed.
+        No other method may be called outside the reactor's thread. Raises RuntimeError if the reactor is closed.
         """
         handle = self.call_soon(callback, *args)
         waker = self._waker
@@ -126,24 +126,26 @@ class Reactor:
     def call_later(self, delay: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
         """Call ``callback(*args)`` after ``delay`` seconds, not earlier.
 
-        Timers that are due together run in order of their times; equal ones in the order in which they were scheduled.
+        Timers that are due together run in the order of their times. Equal ones run in the order in which they were
+        scheduled.
         Returns a handle with ``cancel()`` and ``when()``. Raises TypeError if ``delay`` is not a number or ``callback``
         is not callable, ValueError for NaN, RuntimeError if the reactor is closed.
         """
         return self.call_at(self._clock() + seconds(delay), callback, *args)
 
     def call_at(self, when: SupportsFloat, callback: Callable[..., object], *args: object) -> TimerHandle:
-        """As :meth:`call_later`, at the time ``when``, in seconds on the reactor's clock."""
+        """Like :meth:`call_later`, but at the time ``when``, in seconds on the reactor's clock."""
         self._check_open()
         return self._timers.add(seconds(when), callback, args)
 
     # -- descriptors
 
     def add_reader(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` is readable. Replaces an earlier callback.
+        """Call ``callback(*args)`` whenever ``fd`` is readable. This replaces an earlier callback.
 
         Raises ValueError or OSError for a bad descriptor, and for one that the selector cannot watch: ``select()``
-        takes none above 1,023. Raises TypeError if ``callback`` is not callable, RuntimeError if the reactor is closed.
+        accepts none above 1,023. Raises TypeError if ``callback`` is not callable, RuntimeError if the reactor is
+        closed.
         """
         self._check_open()
         self._watch(fd, _READER, CallbackHandle(callback, args))
@@ -151,18 +153,18 @@ class Reactor:
     def remove_reader(self, fd: FileDescriptor) -> bool:
         """Stop watching ``fd`` for reading. Return whether it was watched.
 
-        Call this before you close ``fd``. Its callback will not run any more, even if ``fd`` is already known to be
+        Call this before you close ``fd``. The callback will not run any more, even if ``fd`` is already known to be
         readable.
         """
         return self._unwatch(fd, _READER)
 
     def add_writer(self, fd: FileDescriptor, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` whenever ``fd`` is writable, as :meth:`add_reader`."""
+        """Call ``callback(*args)`` whenever ``fd`` is writable. Otherwise like :meth:`add_reader`."""
         self._check_open()
         self._watch(fd, _WRITER, CallbackHandle(callback, args))
 
     def remove_writer(self, fd: FileDescriptor) -> bool:
-        """Stop watching ``fd`` for writing, as :meth:`remove_reader`."""
+        """Stop watching ``fd`` for writing. Otherwise like :meth:`remove_reader`."""
         return self._unwatch(fd, _WRITER)
 
     def _unwatch(self, fd: FileDescriptor, side: int) -> bool:
@@ -180,8 +182,8 @@ class Reactor:
         else:
             if handle is None and sides[side] is None:
                 return None
-            # Register again instead of modifying. If fd was closed without being removed, and another file now has
-            # its number, the kernel is not watching that file.
+            # Register again instead of modifying. If fd was closed without being removed, and another file now has its
+            # number, the kernel does not watch that file.
             self._selector.unregister(fd)
         old: Optional[CallbackHandle] = sides[side]
         sides[side] = handle
@@ -194,23 +196,23 @@ class Reactor:
             except (OSError, ValueError):
                 if handle is not None:
                     raise
-                # Removing one side of a closed descriptor: the other side is gone with it.
+                # One side of a closed descriptor is removed. The other side is gone with it.
         return old
 
     # -- signals
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
-        """Call ``callback(*args)`` in the loop when ``sig`` arrives. Replaces an earlier callback.
+        """Call ``callback(*args)`` in the loop when ``sig`` arrives. This replaces an earlier callback.
 
-        Call it from the main thread only. Raises ValueError for an invalid signal, TypeError if ``callback`` is not
-        callable, RuntimeError for a signal that cannot be caught, in another thread, and if the reactor is closed. In a
-        forked child the signal's previous handler applies.
+        Call it in the main thread only. Raises ValueError for an invalid signal, TypeError if ``callback`` is not
+        callable, and RuntimeError for a signal that cannot be caught, in another thread, and if the reactor is closed.
+        In a forked child, the signal's previous handler applies.
         """
         self._check_open()
         self._signals.add(sig, callback, args)
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Restore the previous handler of ``sig``. Return whether it was handled here."""
+        """Restore the previous handler of ``sig``. Return whether the reactor handled it."""
         return self._signals.remove(sig)
 
     # -- running
@@ -218,8 +220,9 @@ class Reactor:
     def run(self) -> None:
         """Run until :meth:`stop`. Wait when there is nothing to do.
 
-        Raises RuntimeError if it is running already or closed, and KeyboardInterrupt on SIGINT if no handler was added
-        for it. If a callback forks and returns, it raises RuntimeError in the child, because the parent runs the loop.
+        Raises RuntimeError if the reactor is already running or closed, and KeyboardInterrupt on SIGINT if no handler
+        was added for it. If a callback forks and returns, it raises RuntimeError in the child, because the parent runs
+        the loop.
         """
         self._check_idle()
         try:
@@ -234,8 +237,8 @@ class Reactor:
     def run_once(self, timeout: Optional[SupportsFloat] = None) -> bool:
         """Run one iteration. Return whether any callback ran.
 
-        It waits at most ``timeout`` seconds for something to do; None means no limit. Raises TypeError if ``timeout``
-        is not a number, ValueError for NaN, and otherwise as :meth:`run`.
+        It waits at most ``timeout`` seconds for something to do. None means no limit. Raises TypeError if ``timeout``
+        is not a number, ValueError for NaN, and the same errors as :meth:`run`.
         """
         limit = None if timeout is None else seconds(timeout)
         self._check_idle()
@@ -246,11 +249,11 @@ class Reactor:
             self._end()
 
     def next_due(self) -> Optional[float]:
-        """When the next callback is due, on the reactor's clock: now if one is ready, None if none is scheduled."""
+        """When the next callback is due, on the reactor's clock: now if one is ready, None if there is none."""
         return self._clock() if self._ready else self._timers.next_time()
 
     def stop(self) -> None:
-        """Make :meth:`run` return at the end of the current iteration, or of its first one if it is not running yet.
+        """Make :meth:`run` return at the end of the current iteration, or of the first one if it is not running yet.
 
         From other threads, use ``call_soon_threadsafe(reactor.stop)``.
         """
@@ -261,14 +264,14 @@ class Reactor:
         return self._running
 
     def is_closed(self) -> bool:
-        """Return whether :meth:`close` was called."""
+        """Return whether the reactor is closed."""
         return self._closed
 
     def close(self) -> None:
         """Drop scheduled callbacks, close the selector, and restore the previous signal handlers.
 
-        Watched descriptors stay open. Closing again has no effect. Raises RuntimeError if it is running, or if it has
-        signal handlers and this is not the main thread. Closing in a forked child does not affect the parent.
+        Watched descriptors stay open. Closing again has no effect. Raises RuntimeError if the reactor is running, or if
+        it has signal handlers and this is not the main thread. Closing it in a forked child does not affect the parent.
         """
         if self._running and not self._is_the_parents:
             raise RuntimeError("a running reactor cannot be closed")
@@ -292,13 +295,13 @@ class Reactor:
     def _is_the_parents(self) -> bool:
         return self._forks != _fork.forks
 
-    # A blocking caller runs the reactor once for each answer, so this is no context manager: it costs 4 us less
-    # (benchmark p).
+    # This is not a context manager, because that costs 4 us per call (benchmark p), and a blocking caller runs the
+    # reactor once for each answer.
 
     def _check_idle(self) -> None:
         self._check_open()
         if self._running:
-            raise RuntimeError("the reactor is running already")
+            raise RuntimeError("the reactor is already running")
 
     def _begin(self, limit: Optional[float]) -> None:
         self._running = True
@@ -344,7 +347,7 @@ class Reactor:
                 ready.extend(self._timers.pop_due(now))
         ran = False
         forks = self._forks
-        for _ in range(len(ready)):  # callbacks added meanwhile wait for the next iteration
+        for _ in range(len(ready)):  # callbacks added by these wait for the next iteration
             if forks != _fork.forks:  # the rest belongs to the parent
                 break
             ran = ready.popleft().run() or ran
@@ -353,7 +356,7 @@ class Reactor:
         return ran
 
     def _timeout(self, due: Optional[float], limit: Optional[float]) -> Optional[float]:
-        """How long ``select()`` may wait, in seconds, with the next timer due at ``due``."""
+        """Return how long ``select()`` may wait, in seconds, if the next timer is due at ``due``."""
         if due is not None:
             wait = due - self._clock()
             if limit is None or wait < limit:
@@ -365,8 +368,8 @@ class Reactor:
     def _drop_closed_descriptors(self) -> bool:
         """Forget descriptors that were closed without being removed. Return whether there were any.
 
-        ``select()`` refuses a set that holds a closed descriptor, so all others would go unserved. Epoll and kqueue
-        forget closed descriptors by themselves.
+        ``select()`` refuses a set that holds a closed descriptor, so none of the others would be served. Epoll and
+        kqueue forget closed descriptors by themselves.
         """
         dropped = False
         for key in list(self._selector.get_map().values()):
@@ -380,27 +383,28 @@ class Reactor:
 
 
 def _check_selectable(fd: FileDescriptor) -> None:
-    """Raise ValueError for a descriptor that ``select()`` refuses: it would refuse all others with it."""
+    """Raise ValueError for a descriptor that ``select()`` refuses. It would refuse the whole set."""
     try:
         select.select([fd], (), (), 0)
     except (ValueError, OverflowError) as error:
         number = fd if isinstance(fd, int) else fd.fileno()
         raise ValueError(f"descriptor {number} cannot be watched with select(): {error}") from error
-    except (OSError, TypeError):  # a bad descriptor: registering it raises
+    except (OSError, TypeError):  # a bad descriptor; registering it raises
         pass
 
 
 @atexit.register
 def _close_default() -> None:
     # Nobody owns the default reactor, so nobody else would close its sockets. If it is still running, it runs in a
-    # daemon thread, and ends with it.
+    # daemon thread and ends with it.
     reactor = Reactor._default
     if reactor is not None and not reactor.is_running():
         reactor.close()
 
 
 def _renew_lock() -> None:
-    # Another thread may have held the lock at the fork. It does not exist in the child, and so never releases it.
+    # Another thread may have held the lock at the fork. That thread does not exist in the child, so it never releases
+    # the lock.
     Reactor._default_lock = threading.Lock()
 
 

@@ -1,7 +1,7 @@
-"""What a callback must take: protocols for type checkers.
+"""Signatures of callbacks, as protocols for type checkers.
 
-Parameters are positional, so a function may name them as it likes. What a callback returns is ignored, but for event
-handlers: one that returns True stops those after it.
+Parameters are positional, so a function may give them any names. A callback's result is ignored. Event handlers are the
+exception: one that returns True stops those after it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, TypeVar, Union
 from ._engine.packet import Packet
 from .messages import Event
 
-# The layers below the connection do not know its class: a signature says ``PacketCallback[Self]``. For a user's own
-# annotations the bare name is enough, as type checkers know the default.
+# The layers below the connection do not know its class: a signature says ``PacketCallback[Self]``. In a user's own
+# annotations the bare name is enough, because type checkers know the default.
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
 
@@ -34,7 +34,7 @@ class ListCallback(Protocol[Conn]):
 
 
 class OneArgumentCallback(Protocol[Conn]):
-    """A callback that gets the connection alone: ``cb(conn)``."""
+    """A callback that gets only the connection: ``cb(conn)``."""
 
     def __call__(self, conn: Conn, /) -> object: ...
 
@@ -42,23 +42,23 @@ class OneArgumentCallback(Protocol[Conn]):
 class EventHandler(Protocol):
     """A handler of an event: ``handler(sender, *args)``.
 
-    What it gets depends on the event's name, and names may be the user's own; so this says only that it can be called.
+    Its arguments depend on the event's name, and users may emit any name. So this only says that it can be called.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> object: ...
 
 
-#: A callback that gets ``(conn, packet)`` or, with room for one argument, ``(conn)``.
+#: A callback that gets ``(conn, packet)``, or only ``(conn)`` if it takes one argument.
 ConnectionCallback = Union[PacketCallback[Conn], OneArgumentCallback[Conn]]
 
 SomeEvent = TypeVar("SomeEvent", bound=Event[Any])
 Result = TypeVar("Result")
 
-#: A handler that is bound with a class of the catalogue: it takes that event, or any packet.
+#: A handler that is bound with a class of the catalogue. It takes that event, or any packet.
 TypedHandler = Callable[[Any, SomeEvent], Result]
 
 
 class EventDecorator(Protocol[SomeEvent]):
-    """What ``@pool.on(events.Hangup)`` decorates with: it leaves the handler as it is."""
+    """The decorator ``@pool.on(events.Hangup)``. It returns the handler unchanged."""
 
     def __call__(self, cb: Callable[[Any, SomeEvent], Result], /) -> Callable[[Any, SomeEvent], Result]: ...

@@ -1,4 +1,4 @@
-"""Counters of connections and pools. No I/O here."""
+"""Counters of connections and pools."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .errors import Timeout
 
 @dataclass
 class Stats:
-    """Counters since the start, and gauges of the current numbers.
+    """Counters since the start, and gauges of the current state.
 
-    :attr:`Connection.stats` and :attr:`Pool.stats` return copies, which do not change. A pool's counts are the sums
+    :attr:`Connection.stats` and :attr:`Pool.stats` return copies, which do not change. A pool's counters are the sums
     over all its connections, past and present.
     """
 
@@ -24,13 +24,13 @@ class Stats:
     responses: int = 0
     #: Bytes received, after TLS.
     bytes_in: int = 0
-    #: Bytes given to the connection to send, before TLS. Those in ``buffered`` are not sent yet.
+    #: Bytes queued for sending, before TLS. Those in ``buffered`` are not sent yet.
     bytes_out: int = 0
-    #: Actions in flight or waiting for the login, whose callback was not called yet. A gauge.
+    #: Actions in flight or waiting for the login. A gauge.
     pending: int = 0
-    #: Bytes that wait for the server to read. A gauge.
+    #: Bytes that are not sent yet. A gauge.
     buffered: int = 0
-    #: Timeouts of actions, logins, attempts to connect and silent links.
+    #: Timeouts of actions, logins, connection attempts and silent links.
     timeouts: int = 0
     #: Attempts to open a lost connection again.
     reconnects: int = 0
@@ -38,7 +38,7 @@ class Stats:
     logins: int = 0
     #: Lines that were not part of any packet or answer.
     malformed: int = 0
-    #: Pieces of the stream that belonged to nobody: malformed lines, late answers, answers that nobody asked for.
+    #: Pieces of the stream that were thrown away: malformed lines, late answers, answers to no action.
     dropped: int = 0
     #: Callbacks and handlers that raised, or returned a coroutine or a generator, which nobody runs.
     handler_errors: int = 0
@@ -48,7 +48,7 @@ class Stats:
     held_calls: int = 0
     #: List answers that may have lost parts.
     suspects: int = 0
-    #: Open connections, logged in or on their way. A gauge.
+    #: Open connections, including those that are not logged in yet. A gauge.
     connections: int = 0
     #: Connections that are logged in. A gauge.
     connected: int = 0
@@ -58,7 +58,7 @@ class Stats:
     limits: Counter[str] = field(default_factory=Counter)
 
     def count_error(self, error: Exception) -> None:
-        """Count one of our errors, if it is a timeout or a reached limit."""
+        """Count an error of this library if it is a timeout or a reached limit."""
         self.timeouts += isinstance(error, Timeout)
         limit = getattr(error, "limit", "")
         if limit:
@@ -72,26 +72,26 @@ class Stats:
             self.limits.update(other.limits)
 
     def counters(self) -> Stats:
-        """A copy with the gauges set to 0."""
+        """Return a copy with the gauges set to 0."""
         return replace(self, limits=self.limits.copy(), **dict.fromkeys(GAUGES, 0))
 
 
-# Number of past servers with their own counts. A program may use one URL after the other for months.
+# How many past servers keep their own counters. A program may use one URL after the other for months.
 MAX_PAST = 1000
-# Key for the sums over older servers. It cannot clash: a server's name contains a colon.
+# Key of the sums over older servers. It cannot clash with a server's name, which contains a colon.
 OTHERS = "others"
 
 
 class PastStats:
-    """Counts of servers that are gone, by name. Their number is bounded."""
+    """Counters of servers that are gone, by name. Their number is bounded."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Stats] = {}
-        self._order: dict[str, None] = {}  # in which servers left, the latest last
+        self._order: dict[str, None] = {}  # servers in the order in which they left
         self._others: Optional[Stats] = None
 
     def add(self, name: str, stats: Stats) -> None:
-        """Keep the counters of a server that is going."""
+        """Keep the counters of a server that is removed."""
         self._by_name.setdefault(name, Stats()).add([stats.counters()])
         self._order.pop(name, None)
         self._order[name] = None
@@ -102,7 +102,7 @@ class PastStats:
             self._others.add([self._by_name.pop(oldest)])
 
     def items(self) -> list[tuple[str, Stats]]:
-        """Names and counts. The last name, ``"others"``, stands for all servers without their own entry."""
+        """Return names and counters. The last name may be ``"others"``: all servers without an entry of their own."""
         others = [] if self._others is None else [(OTHERS, self._others)]
         return [*self._by_name.items(), *others]
 

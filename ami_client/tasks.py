@@ -1,4 +1,4 @@
-"""Coroutine functions as callbacks, on loops that run tasks: asyncio's and uvloop's."""
+"""Coroutine functions as callbacks, on loops that can run tasks: asyncio's and uvloop's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Callable, Optional, Protocol
 
 from .callbacks import Arguments, Callback, Wrapper, callback_name, logger, require_callable
 
-#: Tasks of one callback that run at once. Its further calls wait.
+#: How many tasks of one callback run at once by default. Further calls wait.
 MAX_TASKS = 1000
 
 
 class Guard(Protocol):
-    """Counts what goes wrong with callbacks: see :class:`ami_client._client.dispatch.Guard`."""
+    """Counts failures and delays of callbacks: see :class:`ami_client._client.dispatch.Guard`."""
 
     clock: Callable[[], float]
     threshold: float
@@ -23,7 +23,7 @@ class Guard(Protocol):
         """Count and log that ``cb`` raised."""
 
     def count_held(self) -> None:
-        """Count a call that waits for earlier ones of its callback to end."""
+        """Count a call that waits for earlier calls of the same callback."""
 
     def count_slow(self, cb: Callback, took: float) -> None:
         """Count and log that ``cb`` took ``took`` seconds."""
@@ -32,8 +32,8 @@ class Guard(Protocol):
 class Tasks:
     """Runs coroutine functions as tasks of ``get_loop()``, and keeps the tasks until they are done.
 
-    An error of a task is logged with the callback's name. Each step of a task, from one ``await`` to the next, counts
-    for ``slow_handler``, because the loop is held meanwhile.
+    A task's error is logged with the callback's name. Each step of a task, from one ``await`` to the next, is timed for
+    ``slow_handler``, because it blocks the loop.
     """
 
     def __init__(self, get_loop: Callable[[], object], guard: Guard) -> None:
@@ -43,7 +43,7 @@ class Tasks:
 
     @property
     def can_run(self) -> bool:
-        """Whether the loop runs tasks."""
+        """Whether the loop can run tasks."""
         return hasattr(self._get_loop(), "create_task")
 
     def check(
@@ -54,10 +54,10 @@ class Tasks:
         *,
         max_tasks: Optional[int] = None,
     ) -> Callback:
-        """Return ``cb``, or for a coroutine function a callback that starts it as a task.
+        """Return ``cb``, or for a coroutine function a callback that runs it as a task.
 
-        Raises TypeError as :func:`~ami_client.callbacks.require_callable`, also for a coroutine function if the loop
-        runs no tasks.
+        Raises the same TypeError as :func:`~ami_client.callbacks.require_callable`, and one for a coroutine function if
+        the loop cannot run tasks.
         """
         is_coroutine = require_callable(cb, what, arguments, coroutines=True)
         if not is_coroutine:
@@ -67,7 +67,7 @@ class Tasks:
         return TaskCallback(cb, self, MAX_TASKS if max_tasks is None else max_tasks)
 
     def start(self, cb: Callback, coro: Coroutine[Any, Any, object], then: Callable[[bool], object]) -> None:
-        """Run ``coro``, which a call of ``cb`` returned. Call ``then(cancelled)`` at its end."""
+        """Run ``coro``, which ``cb`` returned. Call ``then(cancelled)`` when it ends."""
         loop: Any = self._get_loop()
         task = loop.create_task(self._run(cb, coro), name=callback_name(cb))
         self._kept.add(task)  # the loop itself keeps only weak references
@@ -80,16 +80,16 @@ class Tasks:
 
     async def _run(self, cb: Callback, coro: Coroutine[Any, Any, object]) -> None:
         try:
-            steps: Any = self._steps(cb, coro)  # mypy for Python 3.9 takes it for a plain generator
+            steps: Any = self._steps(cb, coro)  # for Python 3.9, mypy sees a plain generator
             await steps
         except Exception:
             self._guard.count_raised(cb)
 
     def count_held(self, cb: Callback, limit: int, *, first: bool) -> None:
-        """Count a call that waits because ``limit`` tasks of ``cb`` run; log the ``first`` one."""
+        """Count a call that waits because ``limit`` tasks of ``cb`` are running. Log it if it is the ``first``."""
         self._guard.count_held()
         if first:
-            logger.warning("callback %s has %d tasks (max_tasks): further calls wait", callback_name(cb), limit)
+            logger.warning("callback %s has %d running tasks (max_tasks); further calls wait", callback_name(cb), limit)
 
     @coroutine
     def _steps(self, cb: Callback, coro: Coroutine[Any, Any, object]) -> Generator[Any, Any, None]:
@@ -108,14 +108,14 @@ class Tasks:
                     self._guard.count_slow(cb, took)
             try:
                 value, error = (yield awaited), None
-            except BaseException as raised:  # the awaited thing failed, or the task is cancelled
+            except BaseException as raised:  # the awaited object failed, or the task was cancelled
                 value, error = None, raised
 
 
 class TaskCallback(Wrapper):
-    """Calls a coroutine function, and runs the coroutine as a task.
+    """Calls a coroutine function and runs the coroutine as a task.
 
-    At most ``max_tasks`` run at once. Further calls wait, in order, until one of them ends; their memory has no bound.
+    At most ``max_tasks`` run at once. Further calls wait in a queue, in order. The queue is not bounded.
     """
 
     starts_tasks = True
@@ -142,7 +142,7 @@ class TaskCallback(Wrapper):
 
     def _ended(self, cancelled: bool) -> None:
         self._running -= 1
-        if cancelled:  # the loop is being ended: start no more
+        if cancelled:  # the loop is shutting down: start no more
             self._held.clear()
         elif self._held:
             self._start(self._held.popleft())

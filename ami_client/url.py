@@ -11,10 +11,10 @@ SCHEMES = ("tcp", "tls", "unix")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):", re.IGNORECASE)
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
-# Control characters, and lone surrogates except those that stand for bytes which are not UTF-8.
+# Control characters, and lone surrogates except those that stand for bytes that are not UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
-#: Where Asterisk listens unless manager.conf says otherwise.
+#: Asterisk's default port, unless manager.conf sets another one.
 USUAL_PORT = 5038
 
 
@@ -22,8 +22,8 @@ USUAL_PORT = 5038
 class ServerURL:
     """The parsed address and credentials of a server. Its text form never shows the secret.
 
-    ``username``, ``secret`` and ``port`` are None if the URL has none. A unix socket has its path in ``host``, and no
-    port. ``params`` are the pairs of the fragment, as text, in order.
+    ``username``, ``secret`` and ``port`` are None if the URL has none. For a unix socket, ``host`` is the path and
+    there is no port. ``params`` are the pairs of the fragment, as text, in order.
     """
 
     scheme: str
@@ -38,15 +38,15 @@ class ServerURL:
         """Parse a URL.
 
         User and secret come before the last ``@``. They are split at the first ``:``, then percent-decoded. The scheme
-        is case-insensitive, and defaults to ``tcp``. A path or query after the host is ignored. phpDaemon's fragment
-        parameters (``#timeout=7#ssl=1``) become ``params``.
+        ignores case; the default is ``tcp``. A path or query after the host is ignored. phpDaemon's fragment parameters
+        (``#timeout=7#ssl=1``) become ``params``.
 
-        Raises ValueError for a malformed URL; the message never shows the secret.
+        Raises ValueError for a malformed URL. The message never shows the secret.
         """
         if not isinstance(url, str):
-            raise TypeError(f"a URL is a str, not {type(url).__name__}")
+            raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         if _CONTROL.search(url):
-            raise ValueError("a URL must not hold control characters; percent-encode them in the secret")
+            raise ValueError("a URL must not contain control characters; percent-encode them in the secret")
         scheme, rest = _split_scheme(url.strip())
         username = secret = None
         if "@" in rest and not rest.startswith("/"):  # a unix socket's path may contain an @
@@ -68,7 +68,7 @@ class ServerURL:
 
 
 def format_address(host: str, port: Optional[int]) -> str:
-    """``host:port`` for display: IPv6 in brackets, and no ``:port`` if ``port`` is None."""
+    """Return ``host:port`` for display, with IPv6 in brackets. Without ``:port`` if ``port`` is None."""
     shown = f"[{host}]" if ":" in host else host
     return shown if port is None else f"{shown}:{port}"
 
@@ -88,9 +88,9 @@ def _split_credentials(text: str) -> tuple[str, Optional[str]]:
     try:
         decoded = [unquote(part, errors="strict") for part in (name, secret)]
     except UnicodeDecodeError:
-        raise ValueError("user or secret of the URL is not UTF-8 after percent-decoding") from None
+        raise ValueError("the URL's user or secret is not UTF-8 after percent-decoding") from None
     if any(_CONTROL.search(part) for part in decoded):
-        raise ValueError("user and secret of a URL must not hold control characters")
+        raise ValueError("the user and secret of a URL must not contain control characters")
     return decoded[0], decoded[1] if colon else None
 
 
@@ -107,16 +107,16 @@ def _unix_path(path: str) -> str:
 
 def _split_host(text: str) -> tuple[str, Optional[int]]:
     if text.count(":") > 1 and "[" not in text:
-        raise ValueError("an IPv6 address in a URL stands in brackets: [::1]:5038")
+        raise ValueError("write an IPv6 address in a URL in brackets: [::1]:5038")
     match = _HOST_PORT.fullmatch(text)
     if match is None:
         raise ValueError("malformed host in URL: write host, host:port or [IPv6]:port")
     host = match.group("v6") or match.group("name")
     if not host or " " in host:
-        raise ValueError("URL without a host" if not host else "a host name has no spaces")
+        raise ValueError("the URL has no host" if not host else "a host name must not contain spaces")
     port = match.group("port")
     if not port:
         return host, None
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError("the port in a URL is a number from 1 to 65535")
+        raise ValueError("the port in a URL must be a number from 1 to 65535")
     return host, int(port)

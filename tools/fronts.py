@@ -1,9 +1,9 @@
-"""Writes the actions of the two clients without callbacks, awaited and blocking, from ``ami_client/actions.py``.
+"""Generates the actions of the awaited and the blocking client from ``ami_client/actions.py``.
 
     python tasks.py fronts            write ami_client/_fronts/awaited.py and plain.py
     python tasks.py fronts --check    fail if they are not what would be written
 
-So each action's name, parameters and defaults stand once, and type checkers, editors and ``help()`` see them all.
+So each action's name, parameters and defaults are written once, and type checkers, editors and ``help()`` see them.
 """
 
 from __future__ import annotations
@@ -39,20 +39,22 @@ from ..signatures import PacketCallback
 
 
 class {name}(ABC):
-    """The documented actions, and :meth:`action` for all others.
+    """The actions that have a method of their own, and :meth:`action` for all others.
 
     {returns}
     Each raises :class:`~ami_client.errors.ActionFailed` if the server answers with an error, and another
-    :class:`~ami_client.errors.AMIError` if no answer comes. ``timeout`` limits the wait for the complete answer, in
-    seconds: None means the option ``action_timeout``, infinity means no limit. During an outage that the option
-    ``reconnect`` bridges, the wait for the next login counts. With ``retry=True`` an action that is still open when the
-    connection is lost is sent again after the next login. ``on_entry(conn, packet)`` is called for each entry of a list
-    as it arrives; the answer then has no entries.
+    :class:`~ami_client.errors.AMIError` if no answer comes.
+
+    ``timeout`` limits the wait for the complete answer, in seconds. None means the option ``action_timeout``, infinity
+    means no limit. With the option ``reconnect``, an action during an outage waits for the next login, within its
+    timeout.
+    With ``retry=True``, an action that is still open when the connection is lost is sent again after the next login.
+    ``on_entry(conn, packet)`` is called for each entry of a list when it arrives. The answer then has no entries.
     """
 
     @abstractmethod
     def _ask(self, method: str, **kwargs: Any) -> {answer}:
-        """Call a method of the connection with these arguments. Return its answer, or raise its error."""
+        """Call a method of the connection with these arguments. Return the answer, or raise the error."""
 '''
 
 # Only the awaited methods know what an Answer is.
@@ -60,7 +62,7 @@ AWAITED_HEAD = HEAD.replace("import PacketCallback\n", "import PacketCallback\nf
 
 COMMAND = '''
     {prefix}def command(self, command: str, *, timeout: Optional[float] = None, retry: bool = False) -> list[str]:
-        """Run a command of the server's command line. Return the lines that it prints.
+        """Run a command of Asterisk's command line. Return the lines that it prints.
 
         Source: Asterisk manager.c, action_command.
         """
@@ -68,30 +70,30 @@ COMMAND = '''
         return answer.output
 '''
 
-# Docstrings that speak of callbacks all through.
+# Replacements for docstrings that are all about callbacks.
 DOCS = {
     "action": """Send any action. Return the server's answer.
 
-When the server answers with a list, ``packet.events`` has the entries and ``packet.complete`` the event that
-ended it. With ``assertion``, a mapping of header to value, the answer is the list of all packets of this
-action, up to and including the first that has each of these values (compared without case).
+If the server answers with a list, ``packet.events`` has the entries, and ``packet.complete`` is the event that
+ended the list. With ``assertion``, a mapping of header to value, the answer is the list of all packets of this
+action, up to and including the first one that has all these values. Case is ignored.
 
-``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
-header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``.
+``params`` is a mapping or a sequence of pairs. A list value repeats its header. A mapping value becomes one
+header ``k=v`` per item, as ``Variable`` needs it. None is left out. A bool is sent as ``true`` or ``false``.
 
 ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
 name of one of its flags.""",
-    "originate": """Place a call. Return the OriginateResponse event when it was answered.
+    "originate": """Place a call. Return the OriginateResponse event when the call is answered.
 
-Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt, or the call was not
-answered: then its ``reason`` is the number that says why, and the message says it in words. To go on as soon
-as the server has accepted the attempt, send ``action("Originate", {..., "Async": True})``.
+Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt or the call is not
+answered. In the second case ``reason`` is a number, and the message gives the reason in words. To continue as
+soon as the server has accepted the attempt, use ``action("Originate", {..., "Async": True})``.
 
 ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
 Timeout (milliseconds to answer, 30,000 by default), ...
 
 Source: phpDaemon originate; Asterisk manager.c, action_originate.""",
-    "logoff": """End the session. Return the server's Goodbye; then the server closes the connection.
+    "logoff": """End the session. Return the server's Goodbye. Then the server closes the connection.
 
 Source: phpDaemon logoff; Asterisk manager.c, action_logoff.""",
 }

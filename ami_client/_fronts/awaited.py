@@ -19,20 +19,22 @@ from .answer import Answer
 
 
 class AwaitedActions(ABC):
-    """The documented actions, and :meth:`action` for all others.
+    """The actions that have a method of their own, and :meth:`action` for all others.
 
     Awaiting one returns the answer.
     Each raises :class:`~ami_client.errors.ActionFailed` if the server answers with an error, and another
-    :class:`~ami_client.errors.AMIError` if no answer comes. ``timeout`` limits the wait for the complete answer, in
-    seconds: None means the option ``action_timeout``, infinity means no limit. During an outage that the option
-    ``reconnect`` bridges, the wait for the next login counts. With ``retry=True`` an action that is still open when the
-    connection is lost is sent again after the next login. ``on_entry(conn, packet)`` is called for each entry of a list
-    as it arrives; the answer then has no entries.
+    :class:`~ami_client.errors.AMIError` if no answer comes.
+
+    ``timeout`` limits the wait for the complete answer, in seconds. None means the option ``action_timeout``, infinity
+    means no limit. With the option ``reconnect``, an action during an outage waits for the next login, within its
+    timeout.
+    With ``retry=True``, an action that is still open when the connection is lost is sent again after the next login.
+    ``on_entry(conn, packet)`` is called for each entry of a list when it arrives. The answer then has no entries.
     """
 
     @abstractmethod
     def _ask(self, method: str, **kwargs: Any) -> Answer[Any]:
-        """Call a method of the connection with these arguments. Return its answer, or raise its error."""
+        """Call a method of the connection with these arguments. Return the answer, or raise the error."""
 
     @overload
     def action(
@@ -86,12 +88,12 @@ class AwaitedActions(ABC):
     ) -> Answer[Any]:
         """Send any action. Return the server's answer.
 
-        When the server answers with a list, ``packet.events`` has the entries and ``packet.complete`` the event that
-        ended it. With ``assertion``, a mapping of header to value, the answer is the list of all packets of this
-        action, up to and including the first that has each of these values (compared without case).
+        If the server answers with a list, ``packet.events`` has the entries, and ``packet.complete`` is the event that
+        ended the list. With ``assertion``, a mapping of header to value, the answer is the list of all packets of this
+        action, up to and including the first one that has all these values. Case is ignored.
 
-        ``params`` is a mapping or a sequence of pairs. A list value repeats its header; a mapping value becomes one
-        header ``k=v`` each, as ``Variable`` needs it; None is left out; a bool is sent as ``true`` or ``false``.
+        ``params`` is a mapping or a sequence of pairs. A list value repeats its header. A mapping value becomes one
+        header ``k=v`` per item, as ``Variable`` needs it. None is left out. A bool is sent as ``true`` or ``false``.
 
         ``quirk`` is for a module outside Asterisk whose answers break the rules: a :class:`~ami_client.Quirk`, or the
         name of one of its flags.
@@ -147,7 +149,7 @@ class AwaitedActions(ABC):
         return self._ask("get_config", filename=filename, timeout=timeout, retry=retry)
 
     def get_config_json(self, filename: str, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
-        """Read a configuration file as JSON; ``packet.json()`` has it parsed.
+        """Read a configuration file as JSON. ``packet.json()`` parses it.
 
         Returns the server's answer.
 
@@ -164,11 +166,12 @@ class AwaitedActions(ABC):
         timeout: Optional[float] = None,
         retry: bool = False,
     ) -> Answer[Packet]:
-        """Set a channel's variable, or a global one if ``channel`` is None or empty.
+        """Set a channel variable, or a global one if ``channel`` is None or empty.
 
         Returns the server's answer.
 
-        Raises ValueError without a variable or a value; ``action("Setvar", ...)`` can send an empty value.
+        Raises ValueError if the variable or the value is missing or empty. ``action("Setvar", ...)`` can send an empty
+        value.
 
         Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
         """
@@ -206,22 +209,22 @@ class AwaitedActions(ABC):
         return self._ask("status", channel=channel, timeout=timeout, retry=retry, on_entry=on_entry)
 
     def redirect(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
-        """Send a channel elsewhere in the dialplan.
+        """Transfer a channel to another place in the dialplan.
 
         Returns the server's answer.
 
-        ``params``: Channel, Context, Exten, Priority; ExtraChannel, ExtraContext, ... for a second one.
+        ``params``: Channel, Context, Exten, Priority; for a second channel ExtraChannel, ExtraContext, ...
 
         Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
         """
         return self._ask("redirect", params=params, timeout=timeout, retry=retry)
 
     def originate(self, params: Params, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
-        """Place a call. Return the OriginateResponse event when it was answered.
+        """Place a call. Return the OriginateResponse event when the call is answered.
 
-        Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt, or the call was not
-        answered: then its ``reason`` is the number that says why, and the message says it in words. To go on as soon
-        as the server has accepted the attempt, send ``action("Originate", {..., "Async": True})``.
+        Raises :class:`~ami_client.errors.ActionFailed` if the server refuses the attempt or the call is not
+        answered. In the second case ``reason`` is a number, and the message gives the reason in words. To continue as
+        soon as the server has accepted the attempt, use ``action("Originate", {..., "Async": True})``.
 
         ``params``: Channel, and Context, Exten and Priority or Application and Data; CallerID, Variable (a mapping),
         Timeout (milliseconds to answer, 30,000 by default), ...
@@ -242,7 +245,7 @@ class AwaitedActions(ABC):
         return self._ask("extension_state", params=params, timeout=timeout, retry=retry)
 
     def ping(self, *, timeout: Optional[float] = None, retry: bool = False) -> Answer[Packet]:
-        """Ask for a sign of life.
+        """Send a Ping.
 
         Returns the server's answer.
 
@@ -251,14 +254,14 @@ class AwaitedActions(ABC):
         return self._ask("ping", timeout=timeout, retry=retry)
 
     def logoff(self, *, timeout: Optional[float] = None) -> Answer[Packet]:
-        """End the session. Return the server's Goodbye; then the server closes the connection.
+        """End the session. Return the server's Goodbye. Then the server closes the connection.
 
         Source: phpDaemon logoff; Asterisk manager.c, action_logoff.
         """
         return self._ask("logoff", timeout=timeout)
 
     async def command(self, command: str, *, timeout: Optional[float] = None, retry: bool = False) -> list[str]:
-        """Run a command of the server's command line. Return the lines that it prints.
+        """Run a command of Asterisk's command line. Return the lines that it prints.
 
         Source: Asterisk manager.c, action_command.
         """

@@ -182,7 +182,7 @@ def test_names_for_logs_show_no_arguments() -> None:
 @pytest.mark.parametrize("priority", [math.nan, "5", None])
 def test_a_priority_that_is_no_number_is_refused(priority: Any) -> None:
     queue = PriorityQueueCallbacks()
-    with pytest.raises(TypeError, match="priority"):
+    with pytest.raises(TypeError, match="pri must be a number"):
         queue.insert(print, priority)
     assert len(queue) == 0
 

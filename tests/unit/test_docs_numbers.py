@@ -77,12 +77,12 @@ SAID = [
     ("ami_client/actions.py", f"of at most {MAX_ACTION_ID} bytes, is used as the id"),
     ("ami_client/_engine/encode.py", f"a line of more than {MAX_LINE:,} bytes, more than {MAX_LINES} lines"),
     ("ami_client/_engine/encode.py", f"an ActionID of more than {MAX_ACTION_ID} bytes"),
-    ("ami_client/options.py", f"{HEADER_SIZE} for each of its headers or {MIN_PACKET_SIZE:,}"),
-    ("ami_client/options.py", f"They set out {WORDS[STARTING_AT_ONCE]} at a time"),
+    ("ami_client/options.py", f"{HEADER_SIZE} bytes per header, and {MIN_PACKET_SIZE:,}"),
+    ("ami_client/options.py", f"At most {WORDS[STARTING_AT_ONCE]} connections are opened at the same time"),
     ("ami_client/options.py", f"usually listens on {USUAL_PORT}"),
-    ("ami_client/pool.py", f"the last {stats.MAX_PAST:,} have an entry"),
-    ("ami_client/pool.py", f'before them are in ``"{stats.OTHERS}"``'),
-    ("ami_client/prometheus.py", f"the last {stats.MAX_PAST:,} keep theirs, and ``{stats.OTHERS}`` stands"),
+    ("ami_client/pool.py", f"The last {stats.MAX_PAST:,} servers that are gone keep their entries"),
+    ("ami_client/pool.py", f'``"{stats.OTHERS}"`` has the sums over all earlier ones'),
+    ("ami_client/prometheus.py", f"The last {stats.MAX_PAST:,} servers that are gone keep their labels; ``{stats.OTHERS}`` has the sums"),
     ("ami_client/_transport/stream.py", f"is waited for {LINGER:g} seconds"),
 ]
 

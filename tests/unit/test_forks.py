@@ -24,9 +24,9 @@ from ami_client.testing import FakeAsterisk
 
 AnyLoop = Union[asyncio.AbstractEventLoop, Reactor]
 
-REACTOR = "this reactor belongs to the process that made it; a forked process needs a Reactor of its own"
-POOL = "this pool belongs to the process that made it; a forked process needs a Pool of its own"
-CONNECTION = "this connection belongs to the process that made it; a forked process needs a Pool of its own"
+REACTOR = "this reactor belongs to the process that made it; make a Reactor in the forked process"
+POOL = "this pool belongs to the process that made it; make a Pool in the forked process"
+CONNECTION = "this connection belongs to the process that made it; make a Pool in the forked process"
 CERTIFICATE = Path(__file__).parent / "fake_asterisk" / "localhost.pem"
 
 

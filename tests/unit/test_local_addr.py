@@ -103,7 +103,7 @@ def test_a_fragment_sets_it_for_one_url(network: Network) -> None:
 
 
 def test_a_malformed_one_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match=r"local_addr is an IP address, such as 192\.0\.2\.9 .*, not 'eth0'"):
+    with pytest.raises(ValueError, match=r"local_addr must be an IP address, such as 192\.0\.2\.9 .*, not 'eth0'"):
         Pool(local_addr="eth0")
     with pytest.raises(ValueError, match="local_addr"):
         Pool(server="tcp://pbx#local_addr=eth0")

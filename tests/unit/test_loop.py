@@ -31,16 +31,16 @@ class Whole:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (asyncio, r"reactor=module asyncio is no event loop \(it has no remove_writer\(\)\): leave it out for our own"),
-        (asyncio.new_event_loop, r"reactor=<function .* is no event loop"),
-        (Reactor, r"reactor=<class '.*Reactor'> is no event loop \(it is a class\)"),
-        (Nearly(), r"reactor=<.*Nearly.*> is no event loop \(it has no call_later\(\)\)"),
-        (5, "reactor=5 is no event loop"),
-        ("x" * 1000, "reactor='x{99} is no event loop"),
+        (asyncio, r"reactor=module asyncio is not an event loop \(it has no remove_writer\(\)\): omit it for the default reactor"),
+        (asyncio.new_event_loop, r"reactor=<function .* is not an event loop"),
+        (Reactor, r"reactor=<class '.*Reactor'> is not an event loop \(it is a class\)"),
+        (Nearly(), r"reactor=<.*Nearly.*> is not an event loop \(it has no call_later\(\)\)"),
+        (5, "reactor=5 is not an event loop"),
+        ("x" * 1000, "reactor='x{99} is not an event loop"),
     ],
 )
 def test_what_is_no_loop_is_refused_in_one_line(wrong: Any, said: str) -> None:
-    with pytest.raises(TypeError, match=f"^{said}.*asyncio's running loop.*methods of ami_client.Loop$") as caught:
+    with pytest.raises(TypeError, match=f"^{said}.*loop of asyncio or uvloop.*methods of ami_client.Loop$") as caught:
         Pool(reactor=wrong)
     assert "\n" not in str(caught.value)
 

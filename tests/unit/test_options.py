@@ -267,5 +267,5 @@ def test_every_option_is_declared_with_its_check() -> None:
 
 def test_seconds_name_what_they_limit() -> None:
     assert seconds("timeout", 3) == 3.0
-    with pytest.raises(ValueError, match="my_limit must be more than 0"):
+    with pytest.raises(ValueError, match="my_limit must be greater than 0"):
         seconds("my_limit", 0)

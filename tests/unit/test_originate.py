@@ -148,7 +148,7 @@ def test_params_that_are_no_pairs_are_a_clear_error(peer: Peer) -> None:
     [
         ("0", 0, "reason 0: no such extension, or not reachable"),
         ("1", 1, "reason 1: hangup"),
-        ("3", 3, "reason 3: ring time-out"),
+        ("3", 3, "reason 3: ring timeout"),
         ("5", 5, "reason 5: busy"),
         (" 8 ", 8, "reason 8: congestion"),
         ("05", 5, "reason 5: busy"),

@@ -137,7 +137,7 @@ def test_slow_is_what_holds_the_loop_not_what_waits(expect_log: Any) -> None:
 
 @pytest.mark.parametrize(("how", "most"), [({"max_tasks": 3}, 3), ({"in_order": True}, 1), ({"max_tasks": 1}, 1)])
 def test_so_many_run_at_once_and_the_others_wait_in_order(how: dict[str, Any], most: int, expect_log: Any) -> None:
-    expect_log(rf"WARNING: callback .*handler has {most} tasks \(max_tasks\): further calls wait")
+    expect_log(rf"WARNING: callback .*handler has {most} running tasks \(max_tasks\); further calls wait")
     running = peak = 0
     begun: list[str] = []
     ended: list[str] = []

@@ -1,4 +1,4 @@
-"""For testing programs that use ami_client: an embedded server, simulated time and network, recordings."""
+"""Tools for testing programs that use ami_client: an embedded server, simulated time and network, recordings."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Imported on first use: pytest loads the plugin of this package in every project, and few projects use it.
+    # Imported on first use: pytest loads this package's plugin in every project, but few use it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

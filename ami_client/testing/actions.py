@@ -1,4 +1,4 @@
-"""The table of built-in actions. The modules with their handlers register them here."""
+"""The table of built-in actions. The modules with the handlers register them here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Server(Protocol):
-    """The part of the server that handlers use."""
+    """The part of the server that the handlers use."""
 
     loop: Loop
     username: str
@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 
     @property
     def exchange(self) -> Exchange:
-        """The server's calls."""
+        """The server's calls and channels."""
         return self.server.exchange
 
     @property
@@ -55,11 +55,11 @@ class Turn(NamedTuple):
 
     @property
     def action_id(self) -> Optional[str]:
-        """The ActionID, or None, which leaves out the header."""
+        """The ActionID. None leaves out the header."""
         return self.request.action_id or None
 
     def get(self, name: str) -> str:
-        """Return a header of the request; ``""`` if it is missing."""
+        """Return a header of the request, or ``""`` if it is missing."""
         return self.request.get(name)
 
 
@@ -80,7 +80,7 @@ ACTIONS: dict[str, Action] = {}
 
 
 def action(name: str, synopsis: str, privilege: str = "<none>") -> Callable[[Handler], Handler]:
-    """Register the function below as the handler of action ``name``."""
+    """Decorator: register a function as the handler of action ``name``."""
 
     def register(handler: Handler) -> Handler:
         ACTIONS[name.lower()] = Action(name, synopsis, privilege, handler)

@@ -1,4 +1,4 @@
-"""AsyncAGI on the embedded server: callers that its dialplan gave to ``AGI(agi:async)``."""
+"""AsyncAGI on the embedded server: callers whose dialplan runs ``AGI(agi:async)``."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Emit = Callable[["Headers"], object]
 
 
 class AsyncCalls:
-    """The callers that are in AsyncAGI."""
+    """The callers in AsyncAGI."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._calls: list[AsyncCall] = []
 
     def start(self, caller: FakeCaller) -> None:
-        """Tell of a caller, and take commands for it."""
+        """Announce a caller, and accept commands for it."""
         self._calls = [call for call in self._calls if not call.caller.ended]
         self._calls.append(AsyncCall(caller, self._emit))
 
     def find(self, channel: str) -> Optional[AsyncCall]:
-        """The caller of a channel's name or unique id."""
+        """Return the caller by its channel's name or unique id."""
         names = ((call, (call.caller.channel, call.caller.uniqueid)) for call in self._calls if not call.caller.ended)
         return next((call for call, known in names if channel in known), None)
 
@@ -41,14 +41,14 @@ class AsyncCall:
         self._emit = emit
         self._queue: deque[tuple[str, str]] = deque()
         self._answering = False
-        self._stuck = False  # a command is never answered
+        self._stuck = False  # a command was left unanswered
         path = [caller.path] if caller.path != "/" else []
         caller.arguments = path + caller.arguments
         caller.attach(self._hung_up)
         self._tell("AsyncAGIStart", Env=_encode(caller.environment("async")))
 
     def add(self, command: str, command_id: str) -> None:
-        """Queue a command, and carry out what can be."""
+        """Queue a command, and execute what is ready."""
         self._queue.append((command, command_id))
         while self._queue and not self._stuck and not self.caller.ended:
             self._execute(*self._queue.popleft())

@@ -1,4 +1,4 @@
-"""The other side of AGI: a caller's channel as Asterisk plays it, without a server."""
+"""The other side of AGI: a caller's channel, simulated as Asterisk behaves, without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..agi.server import CallServer
     from ..loop import Loop
 
-#: What a command is answered: the text of a reply, a function ``(arguments) -> text``, or None for no answer.
+#: The reply to a command: its text, a function ``(arguments) -> text``, or None for no reply.
 Scripted = Union[str, Callable[[list[str]], Optional[str]], None]
 
 UNKNOWN = "510 Invalid or unknown command"
@@ -35,7 +35,7 @@ _numbers = itertools.count(1)
 
 
 def split_command(text: str) -> list[str]:
-    """The words of a command, unquoted as the server does. Source: Asterisk res_agi.c, parse_args."""
+    """Split a command into words, unquoted as the server does. Source: Asterisk res_agi.c, parse_args."""
     words: list[str] = []
     quoted = escaped = False
     between = True
@@ -60,19 +60,20 @@ def split_command(text: str) -> list[str]:
 
 
 class FakeCaller:
-    """A caller: answers AGI's commands as Asterisk does, for AsyncAGI and FastAGI alike.
+    """A caller. It answers AGI commands as Asterisk does, in AsyncAGI and FastAGI.
 
-    It keeps variables and a database, and presses the keys of ``digits`` when it is asked. Files are played in no time.
+    It stores variables and a database. When it is asked for keys, it presses those of ``digits``. Playing a file takes
+    no time.
 
     Arguments:
-        channel, number, name: the caller's.
-        path: what the dialplan asks for: ``/ivr/de?x=1``.
-        arguments: those of the dialplan's AGI application.
-        digits: the keys that will be pressed. A space lets a wait for a key pass without one.
-        variables: of the channel.
+        channel, number, name: the caller's channel, number and name.
+        path: the path that the dialplan requests: ``/ivr/de?x=1``.
+        arguments: arguments of the dialplan's AGI application.
+        digits: the keys that the caller will press. A space stands for a wait that ends without a key.
+        variables: channel variables.
 
-    Attributes: ``commands``, those that came, as lists of words; ``variables``, ``database``; ``ended``, whether the
-    call was handed back, or its session has ended otherwise; ``hung_up``.
+    Attributes: ``commands``, the commands received, as lists of words; ``variables``; ``database``; ``ended``, whether
+    the call was returned to the dialplan or its session ended otherwise; ``hung_up``.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class FakeCaller:
         return f"<FakeCaller {self.channel}>"
 
     def environment(self, request: str) -> str:
-        """What the server tells at the start, with ``request`` as the URL."""
+        """Return what the server sends at the start, with ``request`` as the URL."""
         lines = {
             "request": request,
             "channel": self.channel,
@@ -129,14 +130,14 @@ class FakeCaller:
         }
         return "".join(f"agi_{name}: {value}\n" for name, value in lines.items()) + "\n"
 
-    # -- what a test lays down
+    # -- the script of a test
 
     def on(self, command: str, reply: Scripted) -> None:
-        """Answer a command, such as ``GET DATA``, with ``reply`` from now on; None never answers it."""
+        """Answer a command, such as ``GET DATA``, with ``reply`` from now on. None means that no answer comes."""
         self._scripts[command.lower()] = reply
 
     def hang_up_at(self, number: int) -> None:
-        """Hang up when the command of that number comes, counted from 1: it gets a result of -1."""
+        """Hang up when the command of this number arrives, counted from 1. Its result is -1."""
         self._hang_up_at = number
 
     def hang_up(self) -> None:
@@ -147,28 +148,28 @@ class FakeCaller:
                 self._on_hangup()
 
     def dial(self, agi: FastAGI) -> FakeCaller:
-        """Connect to a FastAGI, as the dialplan's ``AGI(agi://host/path)`` does; returns itself.
+        """Connect to a FastAGI server, as the dialplan's ``AGI(agi://host/path)`` does. Return the caller.
 
-        No port is involved, so the server may listen anywhere.
+        No port is used, so the server may listen anywhere.
         """
         FastCall(agi, self)
         return self
 
     def drop(self) -> None:
-        """Cut the connection that :meth:`dial` made, as a server does that is killed."""
+        """Cut the connection that :meth:`dial` made, as when a server is killed."""
         if self._on_drop is None:
-            raise RuntimeError("only a caller that has dialled a FastAGI has a connection of its own")
+            raise RuntimeError("this caller has no connection: call dial() first")
         self._on_drop()
 
     def attach(self, on_hangup: Callable[[], object], on_drop: Optional[Callable[[], object]] = None) -> None:
-        """Have ``on_hangup()`` called when the caller hangs up, ``on_drop()`` when its connection is cut."""
+        """Call ``on_hangup()`` when the caller hangs up, and ``on_drop()`` when its connection is cut."""
         self._on_hangup = on_hangup
         self._on_drop = on_drop
 
     # -- answers
 
     def answer(self, text: str) -> Optional[str]:
-        """Answer a command. None for no answer."""
+        """Return the reply to a command. None means that no reply comes."""
         words = split_command(text)
         self.commands.append(words)
         if len(self.commands) == self._hang_up_at:
@@ -189,7 +190,7 @@ class FakeCaller:
             return "520-Invalid command syntax.  Proper usage follows:\nUsage\n520 End of proper usage."
 
     def _key(self, among: Optional[str] = None) -> str:
-        """The next key pressed, if it is one of these."""
+        """Return the next key, if it is one of these."""
         digit, rest = self.digits[:1], self.digits[1:]
         if not digit or (among is not None and digit not in among):
             return ""
@@ -274,11 +275,11 @@ class FakeCaller:
         found = [key for key in self.database if key[0] == family and key[1].startswith(tree)]
         for key in found:
             del self.database[key]
-        return f"200 result={int(not found)}"  # this way round, as both servers have it
+        return f"200 result={int(not found)}"  # 1 if nothing was found: both versions of Asterisk do it this way
 
 
 class FastCall:
-    """The connection of a caller to a FastAGI."""
+    """The connection of a caller to a FastAGI server."""
 
     def __init__(self, agi: FastAGI, caller: FakeCaller) -> None:
         self._caller = caller
@@ -319,7 +320,7 @@ class FastCall:
 
 
 def _sockets(loop: Loop) -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets that a loop can watch."""
+    """Return two connected sockets that a loop can watch."""
     if not isinstance(loop, SimulatedReactor):
         return socket.socketpair()
     ours, theirs = loop.network.socket(socket.AF_UNIX), loop.network.socket(socket.AF_UNIX)
@@ -330,7 +331,7 @@ def _sockets(loop: Loop) -> tuple[socket.socket, socket.socket]:
 
 
 def _find(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The command that the words begin with, in lower case, and its arguments; ``""`` if there is none."""
+    """Return the command at the start of the words, in lower case, and its arguments. ``""`` if there is none."""
     for size in (3, 2, 1):
         name = tuple(word.lower() for word in words[:size])
         if name in NAMES:
@@ -340,9 +341,9 @@ def _find(words: Sequence[str]) -> tuple[str, list[str]]:
 
 @dataclass
 class CallRecording:
-    """What was said in one session: the environment, then commands, each with its reply.
+    """What was sent in one session: the environment, then the commands, each with its reply.
 
-    ``error`` names the error that ended it, ``""`` if the call was handed back.
+    ``error`` names the error that ended the session. It is ``""`` if the call was returned to the dialplan.
     """
 
     environment: dict[str, str]
@@ -350,25 +351,25 @@ class CallRecording:
     error: str = ""
 
     def save(self, path: Union[str, Path]) -> None:
-        """Write it to a file, as JSON."""
+        """Write the recording to a file, as JSON."""
         content = {"environment": self.environment, "replies": self.replies, "error": self.error}
         Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Union[str, Path]) -> CallRecording:
-        """Read it from a file. Raises ValueError if that is no recording."""
+        """Read a recording from a file. Raises ValueError if it is not one."""
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         try:
             replies = [(str(command), str(reply)) for command, reply in content["replies"]]
             return cls(dict(content["environment"]), replies, str(content["error"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no recording of a call: {error!r}") from None
+            raise ValueError(f"{path} is not a recording of a call: {error!r}") from None
 
 
 class CallRecorder:
-    """Records all calls of an AsyncAGI or a FastAGI, with a real server perhaps.
+    """Records all calls of an AsyncAGI or FastAGI server, also with a real Asterisk.
 
-    Attributes: ``recordings``, those of the calls that have ended, in the order of their ends.
+    Attributes: ``recordings``, those of the calls that have ended, in the order in which they ended.
     """
 
     def __init__(self, agi: CallServer) -> None:
@@ -392,10 +393,10 @@ class CallRecorder:
 
 
 class ReplayingCaller(FakeCaller):
-    """A caller that says what a recorded one was told, command by command.
+    """A caller that repeats the replies of a recorded one, command by command.
 
-    A command that differs from the recorded one gets 510, and fails :meth:`verify`. A recorded hang-up comes behind the
-    last reply.
+    A command that differs from the recorded one gets 510 and makes :meth:`verify` fail. A recorded hangup comes after
+    the last reply.
     """
 
     def __init__(self, recording: CallRecording) -> None:
@@ -407,7 +408,7 @@ class ReplayingCaller(FakeCaller):
         self.uniqueid = recording.environment.get("agi_uniqueid", self.uniqueid)
 
     def environment(self, request: str) -> str:
-        """The recorded one. Its request stays, for it has the path."""
+        """The recorded environment. Its request is kept, because it has the path."""
         return "".join(f"{name}: {value}\n" for name, value in self.recording.environment.items()) + "\n"
 
     def answer(self, text: str) -> Optional[str]:
@@ -416,14 +417,14 @@ class ReplayingCaller(FakeCaller):
         self.commands.append(words)
         expected, reply = self._left.pop(0) if self._left else ("nothing", UNKNOWN)
         if split_command(expected) != words:
-            self.wrong.append(f"{text!r} in place of {expected!r}")
+            self.wrong.append(f"{text!r} instead of {expected!r}")
             reply = UNKNOWN
         if not self._left and self.recording.error == "HungUp":
             self.hang_up()
         return reply
 
     def verify(self) -> None:
-        """Raise AssertionError if a command differed, or one did not come."""
+        """Raise AssertionError if a command differed or is missing."""
         missing = [f"{command!r} did not come" for command, _ in self._left]
         if self.wrong or missing:
             raise AssertionError("; ".join([*self.wrong, *missing]))

@@ -1,4 +1,4 @@
-"""Simulates calls: one originated call from ringing to hangup, and the exchange with all of them."""
+"""Simulated calls: one originated call from ringing to hangup, and all calls together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .script import Value
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-#: Results of an Originate: values of Reason in OriginateResponse.
+#: Results of an Originate: values of ``Reason`` in OriginateResponse.
 FAILED, HUNG_UP, NOT_ANSWERED, ANSWERED, WAS_BUSY, CONGESTED = 0, 1, 3, 4, 5, 8
 
 # Applications that end at once. A channel stays in any other.
@@ -26,13 +26,13 @@ _REFUSALS = {
     "congestion": ("CONGESTION", RING, 34, CONGESTED),
     "hangup": ("CHANUNAVAIL", RING, 16, FAILED),
 }
-#: Added to readings of the loop's clock, which so become dates of November 2023.
+#: Added to readings of the loop's clock, which makes them dates of November 2023.
 EPOCH = 1_700_000_000
 
 
 @dataclass
 class Order:
-    """The parameters of an Originate; ``timeout`` in seconds."""
+    """The parameters of an Originate. ``timeout`` is in seconds."""
 
     channel: str
     context: str = ""
@@ -47,7 +47,7 @@ class Order:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Called once with the result: ``on_result(reason, channel)``; ``channel`` may be None.
+#: Called once with the result: ``on_result(reason, channel)``. ``channel`` may be None.
 OnResult = Callable[[int, Optional[Channel]], object]
 
 
@@ -69,7 +69,7 @@ _MOVES = {
 
 
 class Call:
-    """One originated call. ``legs`` are its channels; the first one runs the dialplan."""
+    """One originated call. ``legs`` are its channels. The first one runs the dialplan."""
 
     def __init__(self, exchange: Exchange, order: Order, legs: list[Channel], on_result: OnResult) -> None:
         self.exchange = exchange
@@ -105,7 +105,7 @@ class Call:
             self._ring(answers=application != "ringing", steps=steps)
 
     def lead(self, channel: Channel, context: str, exten: str, priority: int = 1) -> None:
-        """Move ``channel`` to a place in the dialplan, for the call's length."""
+        """Move ``channel`` to a place in the dialplan, until the call ends."""
         steps = self.exchange.office.extensions.get((context, exten), [])
         channel.context, channel.exten = context, exten
         for channel.priority, step in enumerate(steps[priority - 1 :], priority):
@@ -185,7 +185,7 @@ class Call:
 
     def _move(self, phase: Phase) -> None:
         if phase not in _MOVES[self.phase]:
-            raise RuntimeError(f"a call does not go from {self.phase.value} to {phase.value}")
+            raise RuntimeError(f"a call cannot go from {self.phase.value} to {phase.value}")
         self.phase = phase
 
     def _after(self, seconds: float, callback: Callable[[], object]) -> None:
@@ -227,7 +227,7 @@ class Call:
 class Exchange:
     """All calls and their channels. Passes their events to ``emit``.
 
-    ``ring_time`` and ``call_length`` are in seconds; a call_length of None means until hung up.
+    ``ring_time`` and ``call_length`` are in seconds. If ``call_length`` is None, a call lasts until it is hung up.
     """
 
     def __init__(
@@ -254,15 +254,15 @@ class Exchange:
         return [channel for channel, _ in self._calls.values()]
 
     def find(self, name: str) -> Optional[Channel]:
-        """Return the live channel of that name, compared without case, or None."""
+        """Return the live channel of that name, or None. Case is ignored."""
         return next((one for one in self.channels if one.name.lower() == name.lower()), None)
 
     def now(self) -> float:
-        """Return the date in seconds: the loop's clock since a fixed epoch."""
+        """Return the date in seconds: the loop's clock plus a fixed epoch."""
         return EPOCH + self.loop.time()
 
     def originate(self, order: Order, on_result: OnResult) -> None:
-        """Place a call; ``on_result`` is called once, perhaps before this returns."""
+        """Place a call. ``on_result`` is called once, possibly before this returns."""
         technology, _, target = order.channel.partition("/")
         if technology.lower() == "local":
             exten, _, context = target.partition("/")[0].partition("@")
@@ -283,7 +283,7 @@ class Exchange:
         call.dial(steps)
 
     def redirect(self, channel: Channel, context: str, exten: str, priority: int) -> bool:
-        """Move a live channel to another place. Return False if its call is not answered yet."""
+        """Move a live channel to another place. Return False if its call is not answered."""
         call = self._calls[channel.name][1]
         if call.phase is not Phase.UP:
             return False
@@ -330,7 +330,7 @@ class Exchange:
             Channel(name, unique, ids[0], context, exten, self.loop.time(), account=order.account)
             for name, unique in zip(names, ids)
         ]
-        # The second half of a Local channel is a call coming in to the dialplan.
+        # The second half of a Local channel is an incoming call for the dialplan.
         for half in channels[1:]:
             half.state = RING
         channels[0].variables.update(order.variables)

@@ -37,13 +37,13 @@ _ESCAPES = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """Escape ``text`` as Asterisk does in a few fields: as a C string."""
+    """Escape ``text`` as a C string, as Asterisk does in a few fields."""
     return text.translate(_ESCAPES)
 
 
 @dataclass
 class Channel:
-    """One channel; ``created`` is a reading of the loop's clock."""
+    """One channel. ``created`` is a reading of the loop's clock."""
 
     name: str
     uniqueid: str
@@ -64,7 +64,7 @@ class Channel:
 
     @property
     def technology(self) -> str:
-        """``Local`` of ``Local/100@office-00000001;1``."""
+        """The technology: ``Local`` of ``Local/100@office-00000001;1``."""
         return self.name.partition("/")[0]
 
     def snapshot(self, prefix: str = "") -> dict[str, Value]:

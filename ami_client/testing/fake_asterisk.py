@@ -1,4 +1,4 @@
-"""An Asterisk small enough to live inside a test: :class:`FakeAsterisk`."""
+"""An Asterisk that is small enough to run inside a test: :class:`FakeAsterisk`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from ..loop import Loop
     from .caller import FakeCaller
 
-# Imported because they register handlers.
+# Imported because these modules register handlers.
 _HANDLERS = (housekeeping, listings, telephony)
 
 
 class FakeAsterisk:
     """A server that answers like Asterisk 22, on a loopback port, in the client's own loop.
 
-    It never blocks and needs no thread: any loop with asyncio's ``call_soon call_later add_reader
-    remove_reader add_writer remove_writer time`` will do, our Reactor included::
+    It never blocks and needs no thread. It runs on any loop with asyncio's methods ``call_soon``, ``call_later``,
+    ``add_reader``, ``remove_reader``, ``add_writer``, ``remove_writer`` and ``time``, including our Reactor::
 
         with FakeAsterisk(reactor) as server:
             server.on("QueuePause", {"Response": "Success", "Message": "Interface paused"})
@@ -48,28 +48,28 @@ class FakeAsterisk:
             reactor.run()
             assert server.received_actions == ["Challenge", "Login", "QueuePause"]
 
-    * ``loop``: the loop of the client;
+    * ``loop``: the client's loop;
     * ``username``, ``secret``: the accepted login;
-    * ``version``: the AMI version in its banner;
-    * ``host``, ``port``: where to listen; port 0 is any free one, kept when the server starts again;
-    * ``unix_path``: listen on a unix socket of that path instead;
-    * ``tls``: an ``ssl.SSLContext`` for servers, to speak TLS;
-    * ``auth_delay``: seconds before a refused login is answered (Asterisk waits one);
+    * ``version``: the AMI version in the banner;
+    * ``host``, ``port``: the address to listen on. Port 0 means any free port, which is kept when the server is
+      restarted;
+    * ``unix_path``: listen on a unix socket with this path instead;
+    * ``tls``: a server-side ``ssl.SSLContext``, for TLS;
+    * ``auth_delay``: seconds before the answer to a refused login (Asterisk waits one second);
     * ``ring_time``: seconds until a called party answers;
-    * ``call_length``: seconds that an answered call stays in one place before it is hung up, None
-      for ever;
+    * ``call_length``: seconds that an answered call stays in one place before it is hung up. None means no limit;
     * ``fully_booted``: whether FullyBooted follows a login;
-    * ``office``: peers, queues, extensions and files that it tells about;
-    * ``max_received``: how many requests :attr:`received` keeps at least, None for all. Older ones are
-      forgotten: a server that runs for long is not to grow without a bound.
+    * ``office``: the peers, queues, extensions and files that the server reports;
+    * ``max_received``: how many requests :attr:`received` keeps at least. None means all. Older ones are dropped, so
+      the memory of a long-running server is bounded.
     """
 
-    #: The received requests of all clients, in order; ``clear()`` them if you like. A call selects some of them:
-    #: ``assert server.received("Originate", Channel="PJSIP/100")``.
+    #: The received requests of all clients, in order. ``clear()`` empties the list. A call selects requests: ``assert
+    #: server.received("Originate", Channel="PJSIP/100")``.
     received: Received
     #: The live calls: ``channels`` lists their channels, ``hang_up(channel, cause)`` acts as the other party.
     exchange: Exchange
-    #: The message of :meth:`refuse_logins`; None while logins are accepted.
+    #: The message of :meth:`refuse_logins`. None while logins are accepted.
     login_refusal: Optional[str] = None
     _muted = False
     _started = 0.0
@@ -111,23 +111,23 @@ class FakeAsterisk:
         self._replay: Optional[Replay] = None
         self._playbacks: dict[Session, Playback] = {}
 
-    # -- life
+    # -- start and stop
 
     def start(self) -> None:
-        """Start listening. Raises OSError if the address is not available, RuntimeError if it is listening already."""
+        """Start listening. Raises OSError if the address is not available, RuntimeError if it is already listening."""
         self._started = self.loop.time()
         self._listener.start(self._accept)
 
     def close(self) -> None:
-        """Stop listening, drop all connections and end all calls; :meth:`start` may follow.
+        """Stop listening, drop all connections and end all calls. :meth:`start` may follow.
 
-        What :meth:`play` still has is taken back, unless this is played itself:
-        ``[(30, server.close), (90, server.start)]`` is an outage of a minute.
+        Pending events of :meth:`play` are cancelled, unless ``close`` itself was played: ``[(30, server.close), (90,
+        server.start)]`` is an outage of one minute.
         """
         self._listener.close()
         self._timeline.cancel()
         self.drop()
-        # Clients that did not read may still be connected.
+        # Clients that did not read their data may still be connected.
         for session in list(self._sessions):
             session.link.close()
         self.exchange.close()
@@ -148,17 +148,17 @@ class FakeAsterisk:
 
     @property
     def host(self) -> str:
-        """The host; the path of a unix socket."""
+        """The host, or the path of a unix socket."""
         return self._listener.unix_path or self._listener.host
 
     @property
     def port(self) -> int:
-        """The port it listens on, 0 before the first start."""
+        """The port that the server listens on. 0 before the first start."""
         return self._listener.port
 
     @property
     def url(self) -> str:
-        """Its URL with user and secret: ``tcp://admin:secret@127.0.0.1:41234``."""
+        """The URL with user and secret: ``tcp://admin:secret@127.0.0.1:41234``."""
         user = f"{quote(self.username, safe='')}:{quote(self.secret, safe='')}"
         if self._listener.unix_path is not None:
             return f"unix://{user}@{self.host}"
@@ -175,11 +175,11 @@ class FakeAsterisk:
 
     @property
     def received_actions(self) -> list[str]:
-        """The names of the actions received, as the clients wrote them."""
+        """The names of the received actions, as the clients wrote them."""
         return [request.action for request in self.received]
 
     def requests(self, action: str) -> list[Request]:
-        """Return the requests received for ``action`` (without case)."""
+        """Return the received requests for ``action``. Case is ignored."""
         return [one for one in self.received if one.action.lower() == action.lower()]
 
     # -- answers
@@ -190,19 +190,24 @@ class FakeAsterisk:
         return self._scripts.actions
 
     def on(self, action: str, answer: Script, *, delay: float = 0.0) -> None:
-        """Answer ``action`` (without case) with ``answer`` from now on, after ``delay`` seconds.
+        """Answer ``action`` with ``answer`` from now on, after ``delay`` seconds. The action's case is ignored.
 
-        ``answer`` is one of: None, no answer at all; bytes or text, sent as they are; a mapping of
-        headers (a list value repeats the header, None leaves it out) or a list of such mappings,
-        into each of which the ActionID is put; a :class:`~ami_client.testing.script.Cut` around one
-        of these, which ends the connection; a callable ``(request) -> answer``, which may also
-        return NotImplemented for the built-in answer, or a
-        :class:`~ami_client.testing.script.Later`. A scripted Login logs nobody in.
+        ``answer`` is one of:
+
+        * None: no answer at all;
+        * bytes or text, sent unchanged;
+        * a mapping of headers (a list value repeats the header, None leaves it out), or a list of such mappings. The
+          ActionID is added to each;
+        * a :class:`~ami_client.testing.script.Cut` around one of these, which ends the connection;
+        * a callable ``(request) -> answer``. It may also return NotImplemented for the built-in answer, or a
+          :class:`~ami_client.testing.script.Later`.
+
+        A scripted answer to Login logs nobody in.
         """
         self._scripts.on(action, answer, delay)
 
     def off(self, action: str) -> None:
-        """Restore the built-in answer of ``action``. Raises KeyError without an earlier :meth:`on`."""
+        """Restore the built-in answer of ``action``. Raises KeyError if :meth:`on` was not called for it."""
         self._scripts.off(action)
 
     def expect(
@@ -214,13 +219,13 @@ class FakeAsterisk:
         times: Optional[int] = 1,
         **more: Wanted,
     ) -> Expectation:
-        """Expect a request for ``action`` with these headers. Return the expectation, which takes an answer::
+        """Expect a request for ``action`` with these headers. Return the expectation, which can be given an answer::
 
             server.expect("Originate", Channel="PJSIP/100").answer({"Response": "Success"})
 
-        Headers are given as to :attr:`received`. The request must come ``times`` times; None means at
-        least once. Expectations are met in the order in which they were made, and take precedence over
-        :meth:`on`. An unmet one fails the test at the end (:meth:`verify`).
+        Headers are given as for :attr:`received`. The request must come ``times`` times. None means at least once.
+        Expectations are matched in the order in which they were made, and take precedence over :meth:`on`. An unmet one
+        fails the test at the end (:meth:`verify`).
         """
         return self._scripts.expect(Pattern(action, {**(headers or {}), **more}), times)
 
@@ -229,23 +234,23 @@ class FakeAsterisk:
         return self._scripts.in_order()
 
     def verify(self) -> None:
-        """Raise AssertionError for unmet expectations. The end of a ``with`` block calls this."""
+        """Raise AssertionError if there are unmet expectations. The end of a ``with`` block calls this."""
         report = self.report()
         if report:
             raise AssertionError(report)
 
     def report(self) -> str:
-        """Describe unmet expectations and the requests that came instead; ``""`` if there are none."""
+        """Describe unmet expectations and the requests that came instead. Return ``""`` if there are none."""
         return self._scripts.report(self.received)
 
     def replay(self, recording: Recording, *, speed: Optional[float] = 1.0, patience: float = 1.0) -> Replay:
         """Play a recording to each client that connects from now on. Return a :class:`Replay` to observe it.
 
-        The n-th client gets the n-th recorded connection; after the last one it starts again with the first. A request
-        gets the answer to the most similar recorded request, with its own ActionID; without a similar one it gets the
+        The n-th client gets the n-th recorded connection. After the last one it starts again with the first. A request
+        gets the answer of the most similar recorded request, with its own ActionID. Without a similar one it gets the
         built-in answer. Events come at their recorded times after the login, ``speed`` times as fast (None and
-        infinity: at once), but not before the answers that preceded them. A missing request is waited for until
-        ``patience`` seconds after the last event or request. The end of the connection comes as recorded.
+        infinity: at once), but not before the answers that preceded them. If a recorded request does not come, the
+        replay waits for it until ``patience`` seconds after the last event or request. The connection ends as recorded.
 
         Any login is accepted, unless the recorded one was refused. Raises ValueError for a speed that is not positive.
         """
@@ -265,12 +270,11 @@ class FakeAsterisk:
     def push(self, event: Union[bytes, str, Headers]) -> int:
         """Send an event to every logged-in client. Return their number.
 
-        ``event`` is a mapping or pairs of headers, ``Event`` first. With a ``Privilege``
-        (``call,all``) only those get it whose event mask lets it through. Bytes or text are sent
-        as they are.
+        ``event`` is a mapping or pairs of headers, ``Event`` first. With a ``Privilege`` (``call,all``), only clients
+        whose event mask includes it get the event. Bytes or text are sent unchanged.
 
-        An event of the catalogue, ``events.Hangup(Channel="PJSIP/100", Cause=16)``, has the Privilege that servers send
-        with it, and a header that none sends is warned of.
+        An event of the catalogue, ``events.Hangup(Channel="PJSIP/100", Cause=16)``, is sent with the Privilege of real
+        servers. A header that no server sends with it causes a warning.
         """
         if isinstance(event, Packet):
             event = as_sent(event)
@@ -279,35 +283,35 @@ class FakeAsterisk:
         return sum([session.deliver(event) for session in list(self._sessions)])
 
     def play(self, sequel: Sequel) -> None:
-        """Let things happen in time: ``sequel`` has pairs of seconds from now and an event, as for :meth:`push`.
+        """Schedule events. ``sequel`` has pairs of seconds from now and an event, as for :meth:`push`.
 
-        A function in place of an event is called: ``play([(0.0, ringing), (2.5, hangup), (3.0, server.drop)])``.
-        Events of the catalogue may stand without a time, and come at once: ``play([events.Hangup(Channel="A")])``.
+        A function instead of an event is called: ``play([(0.0, ringing), (2.5, hangup), (3.0, server.drop)])``. Events
+        of the catalogue may be given without a time and come at once: ``play([events.Hangup(Channel="A")])``.
         """
         self._timeline.play(sequel)
 
     def start_agi(self, caller: FakeCaller) -> FakeCaller:
-        """Let a caller come into AsyncAGI, as the dialplan's ``AGI(agi:async)`` does; returns it.
+        """Put a caller into AsyncAGI, as the dialplan's ``AGI(agi:async)`` does. Return the caller.
 
-        What the client makes of the call is seen at the caller: ``caller.commands``, ``caller.ended``.
+        ``caller.commands`` and ``caller.ended`` show what the client does with the call.
         """
         self.async_calls.start(caller)
         return caller
 
     def drop(self, after: Union[bytes, str] = b"", *, reset: bool = False) -> None:
-        """Drop all connections after sending ``after``, which may be the beginning of a packet.
+        """Drop all connections after sending ``after``, which may be an incomplete packet.
 
-        With ``reset`` the clients see "connection reset" instead of an end.
+        With ``reset``, the clients see "connection reset" instead of an end of file.
         """
         for session in list(self._sessions):
             session.link.drop(encode_event(after), reset)
 
     def mute(self) -> None:
-        """Stop sending, to new clients too, but keep the connections, like a frozen server."""
+        """Stop sending, also to new clients, but keep the connections open, like a frozen server."""
         self._set_muted(True)
 
     def unmute(self) -> None:
-        """Send everything that was held back since :meth:`mute`, and go on."""
+        """Send everything that was held back since :meth:`mute`, and resume sending."""
         self._set_muted(False)
 
     def uptime(self) -> int:

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 
 class NothingCanHappen(AssertionError):
-    """A wait that nothing can end. A real program would hang; the simulation fails at once."""
+    """A wait that nothing can end. A real program would hang. The simulation fails at once."""
 
 
 class _State(enum.Enum):
@@ -27,27 +27,27 @@ class _State(enum.Enum):
 class FakeSocket:
     """A stream socket. The test acts as its peer.
 
-    The client's side has ``socket.socket``'s calls and answers to its arguments, so that
-    ``unittest.mock.patch("socket.socket", FakeSocket)`` works, or a function that returns one
-    prepared before. The test's side is :meth:`feed`, :meth:`eof`, :meth:`reset`, :attr:`sent`,
-    :meth:`take`, :attr:`closed`; :meth:`refuse`, :meth:`hold`, :meth:`accept` decide on a
-    connection attempt, which is accepted otherwise. These may be set at any time:
+    The client's side has the methods of ``socket.socket`` and accepts its arguments. So
+    ``unittest.mock.patch("socket.socket", FakeSocket)`` works, and so does a patch with a function that returns a
+    prepared one. The test's side is :meth:`feed`, :meth:`eof`, :meth:`reset`, :attr:`sent`, :meth:`take` and
+    :attr:`closed`. :meth:`refuse`, :meth:`hold` and :meth:`accept` decide on a connection attempt; by default it is
+    accepted. These attributes may be set at any time:
 
-    * ``read_size``: most bytes that one recv gives (None: no limit);
-    * ``write_size``: most bytes that one send takes;
-    * ``room``: bytes that sends still take before they would block (None: no limit).
+    * ``read_size``: maximum number of bytes that one recv returns (None: no limit);
+    * ``write_size``: maximum number of bytes that one send accepts;
+    * ``room``: how many more bytes sends accept before they would block (None: no limit).
     """
 
-    #: Open sockets by number, because a selector may be given a number.
+    #: Open sockets by number, because a selector may be called with a number.
     by_fileno: ClassVar[WeakValueDictionary[int, FakeSocket]] = WeakValueDictionary()
-    #: The address that the client connected to; None before.
+    #: The address that the client connected to, or None.
     address: object = None
-    #: The address the client has bound it to, None before.
+    #: The address that the client bound the socket to, or None.
     bound: object = None
     read_size: Optional[int] = None
     write_size: Optional[int] = None
     room: Optional[int] = None
-    # Far above real descriptors, so that a real selector refuses it.
+    # Far above real descriptors, so a real selector refuses it.
     _numbers = itertools.count(1_000_000)
 
     def __init__(
@@ -58,10 +58,10 @@ class FakeSocket:
         fileno: Optional[int] = None,
     ) -> None:
         self.family, self.type, self.proto = family, type, proto
-        #: The options the client has set, by (level, option).
+        #: The options that the client has set, by (level, option).
         self.options: dict[tuple[int, int], object] = {}
         self._state = _State.NEW
-        self._verdict: Optional[int] = 0  # result of the attempt: an errno, 0 for success, None for not yet
+        self._verdict: Optional[int] = 0  # result of the attempt: an errno, 0 for success, None while undecided
         self._error = 0
         self._blocking = True
         self._incoming = _Incoming()
@@ -80,11 +80,11 @@ class FakeSocket:
         self._incoming.buffer += data
 
     def eof(self) -> None:
-        """Close the other end: recv returns ``b""`` after the data."""
+        """Close the other end. recv returns ``b""`` after the data."""
         self._incoming.end = 0
 
     def reset(self) -> None:
-        """Reset the connection from the other end: recv (after the data) and send raise."""
+        """Reset the connection from the other end. send raises, and recv after the data."""
         self._incoming.end = errno.ECONNRESET
 
     def refuse(self, error: int = errno.ECONNREFUSED) -> None:
@@ -117,12 +117,12 @@ class FakeSocket:
 
     @property
     def closed(self) -> bool:
-        """Whether the client has closed it."""
+        """Whether the client has closed the socket."""
         return self._state is _State.CLOSED
 
     @property
     def shut_down(self) -> bool:
-        """Whether the client has shut its sending side down."""
+        """Whether the client has shut down its sending side."""
         return self._shut
 
     def readiness(self) -> int:
@@ -140,7 +140,7 @@ class FakeSocket:
 
     def _decide(self, verdict: Optional[int]) -> None:
         if self._state not in (_State.NEW, _State.CONNECTING):
-            raise NothingCanHappen(f"{self!r} has no connection attempt to come or under way")
+            raise NothingCanHappen(f"{self!r} has no current or future connection attempt")
         self._verdict = verdict
 
     def _settle(self) -> None:
@@ -153,34 +153,34 @@ class FakeSocket:
     # -- the client's side: methods of socket.socket
 
     def fileno(self) -> int:
-        """Return its number, -1 when closed."""
+        """Return the socket's number, or -1 if it is closed."""
         return -1 if self.closed else self._fileno
 
     def setblocking(self, flag: bool) -> None:
-        """As the real one."""
+        """Like the real method."""
         self._blocking = bool(flag)
 
     def settimeout(self, value: Optional[float]) -> None:
-        """As the real one; only None and 0, for timeouts would need a real clock."""
+        """Like the real method, but accepts only None and 0: other timeouts would need a real clock."""
         if value:
             raise NotImplementedError("a FakeSocket has no timeouts: use setblocking(False)")
         self._blocking = value is None
 
     def gettimeout(self) -> Optional[float]:
-        """As the real one."""
+        """Like the real method."""
         return None if self._blocking else 0.0
 
     def getblocking(self) -> bool:
-        """As the real one."""
+        """Like the real method."""
         return self._blocking
 
     def setsockopt(self, level: int, option: int, value: object) -> None:
-        """Remember the option in ``options``."""
+        """Store the option in ``options``."""
         self._check_open()
         self.options[level, option] = value
 
     def getsockopt(self, level: int, option: int) -> object:
-        """As the real one; SO_ERROR is how an attempt ended, once."""
+        """Like the real method. SO_ERROR returns the result of the attempt, once."""
         self._check_open()
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
             error, self._error = self._error, 0
@@ -188,12 +188,12 @@ class FakeSocket:
         return self.options.get((level, option), 0)
 
     def bind(self, address: object) -> None:
-        """Remember the address in ``bound``."""
+        """Store the address in ``bound``."""
         self._check_open()
         self.bound = address
 
     def connect_ex(self, address: object) -> int:
-        """Start to connect. Return EINPROGRESS; the socket becomes writable when the attempt has ended."""
+        """Start to connect. Return EINPROGRESS. The socket becomes writable when the attempt has ended."""
         self._check_open()
         if self._state is _State.CONNECTED:
             return errno.EISCONN
@@ -205,16 +205,16 @@ class FakeSocket:
             return errno.EINPROGRESS
         self._settle()
         if self._state is _State.CONNECTING:
-            raise NothingCanHappen(f"{self!r} would block in connect for ever")
+            raise NothingCanHappen(f"{self!r} would block in connect forever")
         error, self._error = self._error, 0
         return error
 
     def connect(self, address: object) -> None:
-        """As connect_ex, raising its error: BlockingIOError while it is in progress."""
+        """Like connect_ex, but raise its error: BlockingIOError while it is in progress."""
         _raise(self.connect_ex(address))
 
     def send(self, data: Union[bytes, bytearray, memoryview], flags: int = 0) -> int:
-        """Take ``data`` or its beginning and return how much; BlockingIOError without room."""
+        """Accept ``data`` or its beginning. Return how many bytes. Raises BlockingIOError if there is no room."""
         self._check_connected()
         _raise(self._incoming.end or (errno.EPIPE if self._shut else 0))
         limits = (len(data), self.write_size, self.room)
@@ -227,34 +227,34 @@ class FakeSocket:
         return size
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Return up to ``size`` bytes, ``b""`` at the end. Raises BlockingIOError if there are none."""
+        """Return up to ``size`` bytes, or ``b""`` at the end. Raises BlockingIOError if there are none."""
         self._check_connected()
         if not self._incoming.ready():
             self._would_block("recv")
         return self._incoming.read(size if self.read_size is None else min(size, self.read_size))
 
     def recv_into(self, buffer: Union[bytearray, memoryview], nbytes: int = 0, flags: int = 0) -> int:
-        """As recv, into ``buffer``; returns how much."""
+        """Like recv, but into ``buffer``. Return how many bytes."""
         data = self.recv(nbytes or len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def getpeername(self) -> object:
-        """Return the address it is connected to."""
+        """Return the address of the peer."""
         self._check_connected()
         return self.address
 
     def getsockname(self) -> object:
-        """Return an address of the same family, made up."""
+        """Return an invented address of the same family."""
         return "" if isinstance(self.address, str) else ("192.0.2.1", self._fileno % 65536)
 
     def shutdown(self, how: int) -> None:
-        """As the real one: no more sending."""
+        """Like the real method: no more sending."""
         self._check_connected()
         self._shut = self._shut or how != socket.SHUT_RD
 
     def close(self) -> None:
-        """Close it. Closing again has no effect."""
+        """Close the socket. Closing again has no effect."""
         self._state = _State.CLOSED
         self.by_fileno.pop(self._fileno, None)
 
@@ -278,12 +278,12 @@ class FakeSocket:
 
     def _would_block(self, call: str) -> None:
         if self._blocking:
-            raise NothingCanHappen(f"{call} would block for ever; no setblocking(False) was called")
+            raise NothingCanHappen(f"{call} would block forever: call setblocking(False) first")
         _raise(errno.EAGAIN)
 
 
 class _Incoming:
-    """Incoming data, and perhaps an end after it: 0 for EOF, or an errno."""
+    """Incoming data, and an optional end after it: 0 for EOF, or an errno."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()

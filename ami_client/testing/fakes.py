@@ -1,6 +1,6 @@
 """A simulated clock, selector and sockets: bytes in, bytes out.
 
-They make tests exact: nothing listens, nothing sleeps, and a hang raises an error::
+They make tests exact. Nothing listens, nothing sleeps, and a hang raises an error::
 
     clock = FakeClock()
     reactor = Reactor(selector=FakeSelector(clock), clock=clock)
@@ -25,9 +25,9 @@ __all__ = ["FakeClock", "FakeSelector", "FakeSocket", "NothingCanHappen"]
 
 
 class FakeClock:
-    """A clock that only :meth:`advance` moves. A call returns the time in seconds.
+    """A clock that only :meth:`advance` moves. Calling it returns the time in seconds.
 
-    ``start`` is its first reading in seconds.
+    ``start`` is its first reading, in seconds.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -37,18 +37,18 @@ class FakeClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``. Raises ValueError for a negative number."""
+        """Advance by ``seconds``. Raises ValueError for a negative number."""
         if seconds < 0:
-            raise ValueError("a clock does not go backwards")
+            raise ValueError("a clock cannot go backwards")
         self.now += seconds
 
 
 class FakeSelector(selectors.BaseSelector):
     """A selector over :class:`FakeSocket` objects (or their numbers) that never sleeps.
 
-    If nothing is ready, ``select(timeout)`` moves ``clock`` on by the timeout, as a real wait would. It raises
-    :class:`NothingCanHappen` without a timeout, and after ``patience`` seconds; None means no limit. The idea comes
-    from tornado 4's FakeTimeSelect.
+    If nothing is ready, ``select(timeout)`` advances ``clock`` by the timeout, as a real wait would. Without a timeout,
+    or after ``patience`` seconds (None means no limit), it raises :class:`NothingCanHappen`. The idea comes from
+    tornado 4's FakeTimeSelect.
     """
 
     def __init__(self, clock: Optional[FakeClock] = None, *, patience: Optional[float] = 365 * 86_400.0) -> None:
@@ -59,12 +59,12 @@ class FakeSelector(selectors.BaseSelector):
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def register(self, fileobj: FileDescriptor, events: int, data: object = None) -> selectors.SelectorKey:
-        """As ``BaseSelector.register``. Raises ValueError for anything but a FakeSocket."""
+        """Like ``BaseSelector.register``. Raises ValueError for anything but a FakeSocket."""
         if not events or events & ~(selectors.EVENT_READ | selectors.EVENT_WRITE):
             raise ValueError(f"Invalid events: {events!r}")
         fd = _fileno(fileobj)
         if fd not in FakeSocket.by_fileno:
-            raise ValueError(f"{fileobj!r} is no open FakeSocket")
+            raise ValueError(f"{fileobj!r} is not an open FakeSocket")
         if fd in self._keys:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
         key = selectors.SelectorKey(fileobj, fd, events, data)
@@ -72,7 +72,7 @@ class FakeSelector(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
-        """As ``BaseSelector.unregister``. Raises KeyError if it is not registered."""
+        """Like ``BaseSelector.unregister``. Raises KeyError if it is not registered."""
         for fd, key in self._keys.items():
             # A closed socket has the number -1, so it is found by identity.
             if key.fileobj is fileobj or fd == fileobj:
@@ -84,13 +84,13 @@ class FakeSelector(selectors.BaseSelector):
         ready = self._ready()
         if not ready:
             if timeout is None:
-                raise NothingCanHappen("nothing is ready, no timer is set: this would hang")
+                raise NothingCanHappen("nothing is ready and no timer is set: this would hang")
             self._sleep(max(timeout, 0.0))
         return ready
 
     def _sleep(self, seconds: float) -> None:
         if self.patience is not None and self.slept + seconds > self.patience:
-            raise NothingCanHappen(f"{self.patience:,.0f} seconds have passed and what is awaited does not come")
+            raise NothingCanHappen(f"{self.patience:,.0f} seconds have passed, and the awaited event did not come")
         self.slept += seconds
         self.clock.advance(seconds)
 
@@ -108,11 +108,11 @@ class FakeSelector(selectors.BaseSelector):
         return {key.fd: key for key in self._keys.values()}
 
     def get_key(self, fileobj: FileDescriptor) -> selectors.SelectorKey:
-        """As ``BaseSelector.get_key``. Raises KeyError if it is not registered."""
+        """Like ``BaseSelector.get_key``. Raises KeyError if it is not registered."""
         return self._keys[_fileno(fileobj)]
 
     def close(self) -> None:
-        """Forget all keys."""
+        """Remove all keys."""
         self._keys.clear()
 
 

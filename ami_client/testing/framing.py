@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-#: Maximum number of bytes held back without an end. A stream that is not AMI is split into pieces of this size.
+#: Maximum number of bytes that are held back without an end. A stream that is not AMI is split into pieces of this
+#: size.
 MAX_HELD = 16 * 1024 * 1024
 
 _BLANK_LINE = re.compile(rb"\r?\n")
@@ -15,7 +16,7 @@ _OLD_END = {eol: re.compile(rb"--END COMMAND--" + end.pattern) for eol, end in _
 _LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
 _OLD_BANNER = re.compile(rb"Asterisk Call Manager/[12]\.")
 _OLD_ANSWER = b"Response: Follows"
-# Start of a packet. Raw text, as of IAXnetstats, may precede it without a blank line.
+# Start of a packet. Raw text, as in IAXnetstats, may precede it without a blank line.
 _BEGINNING = re.compile(rb"^(?:Response|Event): ", re.MULTILINE | re.IGNORECASE)
 
 
@@ -27,7 +28,7 @@ class RequestSplitter:
         self._scanned = 0  # no end before this offset
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes in chunks of any size. Return the pieces that are now complete."""
+        """Accept bytes in chunks of any size. Return the pieces that are now complete."""
         self._buffer += data
         pieces: list[bytes] = []
         while True:
@@ -48,7 +49,7 @@ class RequestSplitter:
 
     def _find_end(self) -> Optional[int]:
         blank = _BLANK_LINE.match(self._buffer)
-        # A blank line at the beginning is a piece of its own, because the server takes it for a request.
+        # A blank line at the beginning is a piece of its own, because the server treats it as a request.
         return blank.end() if blank else self._search(_END_OF_REQUEST)
 
     def _search(self, mark: re.Pattern[bytes]) -> Optional[int]:

@@ -13,7 +13,7 @@ from .script import Answer, Headers, Later, Value, error, success
 
 @action("Challenge", "Generate Challenge for MD5 Auth.")
 def challenge(turn: Turn) -> Answer:
-    """Send this session's challenge, always the same one."""
+    """Send this session's challenge. It stays the same."""
     if turn.get("AuthType").lower() != "md5":
         return error("Must specify AuthType")
     turn.session.challenged = True
@@ -22,7 +22,7 @@ def challenge(turn: Turn) -> Answer:
 
 @action("Login", "Login Manager.")
 def login(turn: Turn) -> Answer:
-    """Check the credentials; a refused client is disconnected after ``auth_delay``."""
+    """Check the credentials. A refused client is disconnected after ``auth_delay``."""
     server, session = turn.server, turn.session
     if session.logged_in:
         return success("Already authenticated")
@@ -88,7 +88,7 @@ def user_event(turn: Turn) -> Answer:
 
 @action("WaitEvent", "Wait for an event to occur.")
 def wait_event(turn: Turn) -> Answer:
-    """Answer when the session has got an event, or after Timeout seconds."""
+    """Answer when the session has received an event, or after Timeout seconds."""
     timeout = whole_number(turn.get("Timeout") or "-1")
     if timeout is None:
         return error("Invalid timeout")
@@ -102,7 +102,7 @@ def wait_event(turn: Turn) -> Answer:
         turn.session.deliver(complete)
         later.set(done)
 
-    # Without a timeout the real one waits forever; for a test, a day is as long.
+    # Without a timeout the real server waits forever. For a test, a day is as long.
     timer = turn.server.loop.call_later(float(timeout) if timeout >= 0 else 86400.0, end)
     turn.session.on_event = end
     return later
@@ -130,7 +130,7 @@ def command(turn: Turn) -> Answer:
 
 def _is_authentic(turn: Turn) -> bool:
     server, request = turn.server, turn.request
-    # Names compare without case, secrets exactly (manager.c, authenticate).
+    # Names ignore case, secrets do not (manager.c, authenticate).
     if request.get("Username").lower() != server.username.lower():
         return False
     if request.get("AuthType").lower() != "md5":

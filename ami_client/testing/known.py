@@ -1,4 +1,4 @@
-"""Events of the catalogue as a server sends them, and a warning of headers that none sends."""
+"""Events of the catalogue in the form that a server sends, and a warning for headers that no server sends."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import warnings
 from ..catalogue.facts import EVENTS, Message
 from ..packet import Packet
 
-# Entries of lists are documented as events of this class, but are sent without a Privilege.
+# Entries of lists are documented as events of this class, but they are sent without a Privilege.
 _OF_LISTS = ("command",)
 
 
 def as_sent(event: Packet) -> list[tuple[str, object]]:
-    """The headers of an event, its Privilege among them if the catalogue knows it.
+    """Return the headers of an event, including its Privilege if the catalogue knows it.
 
-    Warns of each header that no Asterisk sends with it, as far as the catalogue knows.
+    Warns about each header that no Asterisk sends with it, as far as the catalogue knows.
     """
     headers: list[tuple[str, object]] = [*event.headers]
     message = EVENTS.find(event.event_name)
@@ -38,7 +38,7 @@ def _warn(message: Message, name: str) -> None:
 
 
 def _users_level() -> int:
-    """The stack level of the test's own line, for :func:`warnings.warn` in the function that calls this."""
+    """Return the stack level of the test's own line, for :func:`warnings.warn` in the function that calls this."""
     level = 1
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("ami_client."):

@@ -16,17 +16,17 @@ from .simulation import SimulatedReactor
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# Raised by non-blocking calls, also in TLS handshakes, that would block.
+# Exceptions of non-blocking calls that would block, including TLS handshakes.
 _WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _READ_SIZE = 65536
-# With a linger time of 0 seconds, close() sends a reset instead of an end.
+# With a linger time of 0 seconds, close() sends a reset instead of an end of file.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Listener:
-    """A listening socket on a loop. Calls ``on_accept(sock)`` with each connection, non-blocking.
+    """A listening socket on a loop. Calls ``on_accept(sock)`` with each connection, which is non-blocking.
 
-    With ``unix_path`` it is a unix socket, which is removed again by close.
+    With ``unix_path`` it is a unix socket, which close removes.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Listener:
         self._place: Optional[Place] = None  # in a simulated reactor's network
 
     def start(self, on_accept: Callable[[socket.socket], object]) -> None:
-        """Start listening. A port chosen for 0 is kept, so that a server can come back."""
+        """Start listening. A port that was chosen for 0 is kept, so a server can come back on it."""
         if self._sock is not None or self._place is not None:
-            raise RuntimeError("it is listening already")
+            raise RuntimeError("the server is already listening")
         if isinstance(self.loop, SimulatedReactor):
             self._start_simulated(self.loop, on_accept)
             return
@@ -89,7 +89,7 @@ class Listener:
 
     def _start_simulated(self, loop: SimulatedReactor, on_accept: Callable[[socket.socket], object]) -> None:
         if self.tls is not None:
-            raise ValueError("TLS needs real sockets, and with them a Reactor that is not simulated")
+            raise ValueError("TLS needs real sockets: use a Reactor instead of a SimulatedReactor")
         place = (self.host, self.port) if self.unix_path is None else self.unix_path
         self._place = loop.network.listen(place, on_accept)
         if isinstance(self._place, tuple):
@@ -109,7 +109,7 @@ class Listener:
 
 
 class Link:
-    """One accepted connection: ``on_data(data)`` for what comes (``b""`` at its end).
+    """One accepted connection. Calls ``on_data(data)`` for incoming data, with ``b""`` at the end.
 
     ``on_closed()`` is called once when the link is closed, for any reason.
     """
@@ -134,7 +134,7 @@ class Link:
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait for the client to read."""
+        """Bytes that are not sent yet."""
         return len(self._out)
 
     def write(self, data: bytes) -> None:
@@ -149,14 +149,14 @@ class Link:
         self._flush()
 
     def finish(self) -> None:
-        """Close after everything written was sent."""
+        """Close after everything is sent."""
         self._finishing = True
         self._flush()
 
     def drop(self, after: bytes = b"", reset: bool = False) -> None:
-        """Send ``after``, then close; ``reset`` cuts the connection without a regular end.
+        """Send ``after``, then close. ``reset`` cuts the connection without a regular end.
 
-        What a muted link holds is lost, as with a server that was killed.
+        Data that a muted link holds is lost, as when a server is killed.
         """
         if self._muted:
             self._out.clear()
@@ -218,6 +218,6 @@ class Link:
         self.loop.remove_writer(self._sock.fileno())
         if isinstance(self._sock, ssl.SSLSocket) and self._finishing:
             with suppress(OSError, ValueError):
-                self._sock.unwrap()  # sends close_notify, and does not wait for the reply
+                self._sock.unwrap()  # sends close_notify without waiting for the reply
         self._sock.close()
         self._on_closed()

@@ -66,7 +66,7 @@ def iax_peer_list(turn: Turn) -> Answer:
 
 @action("IAXpeers", "List IAX peers.", "system,reporting,all")
 def iax_peers(turn: Turn) -> Answer:
-    """List them by the older action, whose entries have no ActionID on Asterisk 16 and 22."""
+    """List chan_iax2's peers by the older action. Its entries have no ActionID on Asterisk 16 and 22."""
     entries: list[Entry] = [
         {
             "Event": "PeerEntry",
@@ -89,7 +89,7 @@ def iax_peers(turn: Turn) -> Answer:
 
 @action("PJSIPShowEndpoints", "Lists PJSIP endpoints.", "system,reporting,all")
 def pjsip_endpoints(turn: Turn) -> Answer:
-    """List PJSIP's endpoints. Asterisk reports an empty list as an error, whose text ends in a bare LF."""
+    """List PJSIP's endpoints. Asterisk reports an empty list as an error whose text ends with a bare LF."""
     if not turn.office.endpoints:
         return error("No endpoints found\n")
     active = [channel.name.rpartition("-")[0] for channel in turn.exchange.channels]
@@ -117,7 +117,7 @@ def pjsip_endpoints(turn: Turn) -> Answer:
 
 @action("QueueStatus", "Show queue status.")
 def queue_status(turn: Turn) -> Answer:
-    """List queues with their members and callers. Queue and Member select some."""
+    """List queues with their members and callers. The headers Queue and Member select some."""
     entries: list[Entry] = []
     wanted = turn.get("Member")
     for queue in _queues(turn):
@@ -131,7 +131,7 @@ def queue_status(turn: Turn) -> Answer:
 
 @action("QueueSummary", "Show queue summary.")
 def queue_summary(turn: Turn) -> Answer:
-    """List queues in one event each."""
+    """List queues with one event each."""
     entries: list[Entry] = [
         {
             "Event": "QueueSummary",
@@ -150,7 +150,7 @@ def queue_summary(turn: Turn) -> Answer:
 
 @action("GetConfig", "Retrieve configuration.", "system,config,all")
 def get_config(turn: Turn) -> Answer:
-    """Send a file's categories and lines, each with its numbers."""
+    """Send a file's categories and lines with their numbers."""
     found = _config_file(turn)
     if not isinstance(found, list):
         return found
@@ -170,7 +170,7 @@ def get_config(turn: Turn) -> Answer:
 
 @action("GetConfigJSON", "Retrieve configuration (JSON format).", "system,config,all")
 def get_config_json(turn: Turn) -> Answer:
-    """Send a file as one line of JSON. Keys repeat as in the file."""
+    """Send a file as one line of JSON. Keys repeat, as in the file."""
     found = _config_file(turn)
     if not isinstance(found, list):
         return found

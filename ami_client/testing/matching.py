@@ -15,18 +15,18 @@ from .requests import Request
 
 logger = logging.getLogger("ami_client")
 
-#: Default number of requests that a server keeps at least.
+#: Default of the minimum number of requests that a server keeps.
 MAX_RECEIVED = 10_000
 
-#: What a header is to be: such a text or number, a list of all its values, a regex that is found in it, a function
-#: of its value; None: not there; ``...``: there, with whatever value.
+#: Condition for a header: a text or number that it equals, a list of all its values, a regex to search for, a function
+#: of its value; None: the header is missing; ``...``: it has any value.
 Wanted = Union[
     str, float, None, Sequence[Union[str, float]], "re.Pattern[str]", Callable[[str], object], "ellipsis"  # noqa: F821
 ]
 
 
 class Pattern:
-    """An action and conditions on its headers. Names compare without case, values exactly."""
+    """An action and conditions on its headers. Names ignore case, values do not."""
 
     def __init__(self, action: str, headers: Mapping[str, Wanted]) -> None:
         self.action = action
@@ -49,7 +49,7 @@ class Pattern:
 
 
 class Matches(list[Request]):
-    """The matching requests. If there are none it is false, and its text describes what came instead."""
+    """The matching requests. If there are none, it is false, and its text describes what came instead."""
 
     def __init__(self, pattern: Pattern, requests: Iterable[Request], forgotten: int = 0) -> None:
         self._forgotten = f"; {forgotten} older requests are forgotten" if forgotten else ""
@@ -62,7 +62,7 @@ class Matches(list[Request]):
             return f"<received: {', '.join(counted(map(describe, self)))}{self._forgotten}>"
         if not self._requests:
             return f"<no {self._pattern}; nothing was received{self._forgotten}>"
-        # The closest ones come first, because the end may be cut off.
+        # The most similar ones come first, because the end may be truncated.
         nearest = sorted(self._requests, key=lambda request: not self._pattern.names(request))
         received = ", ".join(counted(map(self._pattern.describe, nearest)))
         return f"<no {self._pattern}; received: {received}{self._forgotten}>"
@@ -71,8 +71,8 @@ class Matches(list[Request]):
 class Received(list[Request]):
     """The received requests of all clients, in order. A call selects some of them.
 
-    Attributes: ``limit``, the number that is kept at least, None for all; ``forgotten``, the number of older ones that
-    were dropped.
+    Attributes: ``limit``, the minimum number of requests to keep, None for all; ``forgotten``, how many older ones were
+    dropped.
     """
 
     def __init__(self, limit: Optional[int] = None) -> None:
@@ -81,7 +81,7 @@ class Received(list[Request]):
         self.forgotten = 0
 
     def append(self, request: Request) -> None:
-        """Add a request. If there are too many, forget the oldest ones, several at a time."""
+        """Add a request. If there are too many, drop the oldest ones, several at a time."""
         super().append(request)
         if self.limit is not None and len(self) > self.limit + self.limit // 10:
             self.forgotten += len(self) - self.limit
@@ -90,14 +90,14 @@ class Received(list[Request]):
     def __call__(self, action: str, headers: Optional[Mapping[str, Wanted]] = None, /, **more: Wanted) -> Matches:
         """Return the requests for ``action`` with these headers. An empty result says why nothing matched.
 
-        Names compare without case. A header must have exactly the given value; or, for a regex, a value in which it is
-        found; for a function, a value for which it is true; for a list, all these values; for ``...``, any value; for
-        None, no value. If old requests were dropped, a warning is logged.
+        Names ignore case. A header must have exactly the given value. A regex must be found in the value. A function
+        must return true for the value. A list must equal all values. ``...`` means any value, None no value. If old
+        requests were dropped, a warning is logged.
         """
         if self.forgotten:
             logger.warning(
-                "FakeAsterisk has forgotten the first %d requests, and cannot tell whether %s was among them:"
-                " give it a higher max_received, or clear server.received from time to time",
+                "FakeAsterisk has dropped the first %d requests, so it cannot tell whether %s was among them:"
+                " set a higher max_received, or clear server.received from time to time",
                 self.forgotten,
                 action,
             )
@@ -105,7 +105,7 @@ class Received(list[Request]):
 
 
 def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
-    """Describe a request in one line without secrets; with ``names``, only with these headers."""
+    """Describe a request in one line without secrets. ``names`` limits the headers that are shown."""
     wanted = None if names is None else {fold_name(name) for name in names}
     data = "\n".join(request.lines).encode(ENCODING, ENCODING_ERRORS)
     shown = [request.action or "(no action)"]
@@ -117,7 +117,7 @@ def describe(request: Request, names: Optional[Iterable[str]] = None) -> str:
 
 
 def counted(texts: Iterable[str]) -> list[str]:
-    """Return each text once, with the number of its repetitions."""
+    """Return each distinct text once, with its count."""
     counts = Counter(texts)
     return [text if count == 1 else f"{text} ({count} times)" for text, count in counts.items()]
 
@@ -140,7 +140,7 @@ def _fits(request: Request, name: str, wanted: Wanted) -> bool:
 
 
 def _text(wanted: object) -> str:
-    # spelled as the client spells them
+    # Spelled as clients spell it.
     return str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
 
 

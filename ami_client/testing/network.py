@@ -1,4 +1,4 @@
-"""A network in memory, with host names. Nothing leaves the process."""
+"""An in-memory network with host names. Nothing leaves the process."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class NetworkSocket(FakeSocket):
         self._peer, peer._peer = peer, self
 
     def connect_ex(self, address: object) -> int:
-        """As the real one, within the network."""
+        """Like the real method, within this network."""
         if self.address is None and not self.closed:
             self._network.connect(self, address)
         return super().connect_ex(address)
 
     def send(self, data: Union[bytes, bytearray, memoryview], flags: int = 0) -> int:
-        """As the real one. The data arrives at once."""
+        """Like the real method. The data arrives at once."""
         size = super().send(data, flags)
         sent = self.take()
         if self._peer is not None:
@@ -49,13 +49,13 @@ class NetworkSocket(FakeSocket):
         return size
 
     def shutdown(self, how: int) -> None:
-        """As the real one."""
+        """Like the real method."""
         super().shutdown(how)
         if self.shut_down and self._peer is not None:
             self._peer.eof()
 
     def close(self) -> None:
-        """As the real one, a linger time of 0 seconds included."""
+        """Like the real method, including a linger time of 0 seconds."""
         peer, self._peer = self._peer, None
         if peer is not None:
             resets = (socket.SOL_SOCKET, socket.SO_LINGER) in self.options
@@ -65,7 +65,7 @@ class NetworkSocket(FakeSocket):
 
 
 class FakeNetwork:
-    """The listeners by address. Any host name can be used, and is its own only address."""
+    """The listeners by address. Any host name can be used; its only address is the name itself."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -75,7 +75,7 @@ class FakeNetwork:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Make the library connect within this network, in the whole process, until the end of the block."""
+        """Make the library use this network, in the whole process, until the end of the block."""
         names = vars(connector)
         module = names["socket"] = _SocketModule(self, names["socket"])
         self._is_installed = True
@@ -89,12 +89,12 @@ class FakeNetwork:
                 names["socket"] = names["socket"].beneath
 
     def listen(self, place: Place, on_accept: OnAccept) -> Place:
-        """Have ``on_accept(sock)`` get the connections to a place; returns it with its port, which may be 0 for any.
+        """Call ``on_accept(sock)`` for each connection to a place. Return the place with its port; port 0 means any.
 
-        Raises OSError when somebody listens there, RuntimeError when nobody could come.
+        Raises OSError if the place is taken, RuntimeError if the network is not installed.
         """
         if not self._is_installed:
-            raise RuntimeError("use the SimulatedReactor in a with block: nobody reaches its network otherwise")
+            raise RuntimeError("use the SimulatedReactor in a with block: its network cannot be reached outside")
         if isinstance(place, tuple):
             host, port = place
             place = (
@@ -107,7 +107,7 @@ class FakeNetwork:
         return place
 
     def unlisten(self, place: Place) -> None:
-        """End that."""
+        """Stop listening at a place."""
         del self._listeners[place]
 
     def connect(self, sock: NetworkSocket, address: object) -> None:
@@ -129,7 +129,7 @@ class FakeNetwork:
         proto: int = 0,
         fileno: Optional[int] = None,
     ) -> NetworkSocket:
-        """Replacement of ``socket.socket``."""
+        """Replacement for ``socket.socket``."""
         sock = NetworkSocket(family, type, proto, fileno)
         sock._network = self
         return sock
@@ -137,7 +137,7 @@ class FakeNetwork:
     def getaddrinfo(
         self, host: str, port: int, *args: object, **options: object
     ) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
-        """Replacement of ``socket.getaddrinfo``. The only address of a name is the name."""
+        """Replacement for ``socket.getaddrinfo``. The only address of a name is the name."""
         address = (host, port, 0, 0) if ":" in host else (host, port)
         return [(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
 
@@ -150,7 +150,7 @@ class FakeNetwork:
 
 
 class _SocketModule:
-    """The module ``socket`` with the functions for connecting replaced."""
+    """The module ``socket`` with its functions for connecting replaced."""
 
     def __init__(self, network: FakeNetwork, beneath: object) -> None:
         self.beneath = beneath

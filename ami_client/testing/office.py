@@ -1,6 +1,6 @@
 """The small company behind the embedded server: peers, queues, extensions, files.
 
-It is plain data. A test may change it before and while the server runs::
+It is plain data. A test may change it before the server starts and while it runs::
 
     server.office.sip_peers.append(SipPeer("reception", address="192.0.2.20", port=5060))
     server.office.extensions["office", "555"] = [("Answer", ""), ("Wait", "5")]
@@ -52,7 +52,7 @@ class Endpoint:
 
 @dataclass
 class Member:
-    """A member of a queue; ``status`` is a device state (1: not in use)."""
+    """A member of a queue. ``status`` is a device state (1: not in use)."""
 
     name: str
     location: str
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass
 class Caller:
-    """A caller waiting in a queue; ``wait`` is in seconds."""
+    """A caller who waits in a queue. ``wait`` is in seconds."""
 
     channel: str
     number: str = "unknown"
@@ -165,7 +165,7 @@ def _commands() -> dict[str, str]:
 
 @dataclass
 class Office:
-    """The data of the built-in answers, except calls."""
+    """The data of the built-in answers, except for calls."""
 
     sip_peers: list[SipPeer] = field(default_factory=_sip_peers)
     iax_peers: list[IaxPeer] = field(default_factory=_iax_peers)

@@ -7,8 +7,8 @@
         call_back(ami_pool, "PJSIP/100")
         reactor.run_for(10)
 
-Time is simulated and the network in memory. A ``reactor`` fixture of your own takes the place of ours in the others,
-so that they run on any loop. The marks ``fake_asterisk`` and ``ami_pool`` hand options to FakeAsterisk and Pool.
+Time is simulated, and the network is in memory. If you define a ``reactor`` fixture, the other fixtures use it, so they
+run on any loop. The marks ``fake_asterisk`` and ``ami_pool`` pass options to FakeAsterisk and Pool.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# Slow imports are made on first use, because pytest loads this module in every project.
+# Slow imports happen on first use, because pytest loads this module in every project.
 if TYPE_CHECKING:
     from ..loop import Loop
     from ..pool import Pool
@@ -70,7 +70,7 @@ def ami_pool(request: pytest.FixtureRequest, reactor: Loop, fake_asterisk: FakeA
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Fail a test that passed, if a callback raised or an expected request is missing."""
+    """Fail a test that passed if a callback raised or an expected request is missing."""
     reactor = item.stash.get(_REACTOR, None)
     if reactor is not None:
         reactor._raise_kept()
@@ -80,7 +80,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
             pytest.fail(report, pytrace=False)
 
 
-# The old style of hook wrappers: pytest 7 may have a pluggy that knows no other.
+# The old style of hook wrappers: pytest 7 may have a pluggy that knows only this one.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Add the received requests to the report of a failed test."""
@@ -95,10 +95,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
-    """The options in a test's marks. The nearest mark wins."""
+    """Return the options in a test's marks. The nearest mark wins."""
     options: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers(name))):
         if mark.args:
-            raise TypeError(f"the mark {name} takes options by their names, not {mark.args}")
+            raise TypeError(f"the mark {name} takes options as keywords, not {mark.args}")
         options.update(mark.kwargs)
     return options

@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from ..errors import AMIError
     from ..loop import Handle, Loop
 
-#: Bytes that wait for a client or a server that does not read. Beyond them the connection ends, as Asterisk would have
-#: ended it.
+#: Maximum number of bytes that wait for a client or a server that does not read. Beyond it the connection is ended, as
+#: Asterisk would end it.
 MAX_HELD = 64 * 1024 * 1024
-#: Seconds that a client has to read answers after it has stopped sending.
+#: Seconds that a client has to read answers after it stopped sending.
 LINGER = 2.0
 
 
 class Recorder:
     """A proxy in front of a real server. Clients connect to it, and it records the session in a file.
 
-    All bytes go both ways unchanged, the client's own login included. The file gets them without secrets::
+    All bytes pass unchanged in both directions, including the client's own login. Secrets are not written to the file::
 
         with Recorder(reactor, "tls://admin:secret@pbx.example.com:5039", "session.jsonl") as recorder:
             pool.get_connection(recorder.url, on_connection)
             reactor.run()
 
-    * ``loop``: the loop it runs in, which may be the client's;
-    * ``url``: the real server's URL, of any kind that a Pool takes;
-    * ``file``: a path, or a text file that is open and stays so;
-    * ``host``, ``port``: where to listen, in plain TCP; port 0 is any free one;
-    * ``on_lost(error)``: told when the real server cannot be reached, its connection is lost (an AMIError), or the file
-      cannot be written (an OSError: what passes by is not recorded any more);
-    * ``options``: a Pool's, as far as they concern the way to the server (``connect_timeout local_addr ssl
-      ssl_verify port``), and ``username`` and ``secret`` for :attr:`url`.
+    * ``loop``: the loop that runs it. It may be the client's;
+    * ``url``: the real server's URL, of any kind that a Pool accepts;
+    * ``file``: a path, or an open text file, which stays open;
+    * ``host``, ``port``: the address to listen on, in plain TCP. Port 0 means any free port;
+    * ``on_lost(error)``: called when the real server cannot be reached, when its connection is lost (an AMIError), and
+      when the file cannot be written (an OSError; nothing more is recorded then);
+    * ``options``: those of a Pool that concern the connection to the server (``connect_timeout``, ``local_addr``,
+      ``ssl``, ``ssl_verify``, ``port``), and ``username`` and ``secret`` for :attr:`url`.
 
     Raises ValueError for a malformed URL, TypeError for an unknown option.
     """
@@ -83,12 +83,12 @@ class Recorder:
         self._links = 0
 
     def start(self) -> None:
-        """Listen, and begin the file; OSError when either cannot be had.
+        """Start listening, and begin the file. Raises OSError if either fails.
 
-        RuntimeError when it has been started, even if it was closed since: the file would begin anew.
+        Raises RuntimeError if it was started before, even if it is closed now, because it would overwrite the file.
         """
         if self._has_begun:
-            raise RuntimeError("it has recorded already")
+            raise RuntimeError("this Recorder was already started; make a new one for another recording")
         self._started = self.loop.time()
         self._listener.start(self._accept)
         try:
@@ -117,12 +117,12 @@ class Recorder:
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """The host that it listens on."""
         return self._listener.host
 
     @property
     def port(self) -> int:
-        """The port it listens on, 0 before the start."""
+        """The port that it listens on. 0 before the start."""
         return self._listener.port
 
     @property
@@ -168,7 +168,7 @@ class Recorder:
         try:
             for record in records:
                 self._out.write(record)
-            # At once, so that the file can be watched, and a crash loses nothing.
+            # At once, so the file can be watched, and a crash loses nothing.
             self._out.flush()
         except OSError as error:
             self._out = None
@@ -193,7 +193,7 @@ class _Passage:
         self._is_open = False
         self._is_over = False
         self._linger: Optional[Handle] = None  # the client has stopped sending
-        self._waiting = bytearray()  # bytes of the client before the server is reached
+        self._waiting = bytearray()  # the client's bytes until the server is reached
         self._splitters: dict[str, RequestSplitter] = {"client": RequestSplitter(), "server": PacketSplitter()}
         self.server = recorder._make_link(self)
         self.client = ClientLink(recorder.loop, sock, self.from_client, self._client_closed)

@@ -1,14 +1,14 @@
 """Recordings: a session with a server as a file of JSON lines, one packet per line.
 
-The first line says what it is, ``{"ami-recording": 1, ...}``. Each other one is a packet, a request, or an end::
+The first line identifies the format: ``{"ami-recording": 1, ...}``. Each other line is a packet, a request or an end::
 
     {"t": 0.101, "from": "client", "packet": [["Action", "Ping"], ["ActionID", "a-1"]]}
     {"t": 0.103, "from": "server", "packet": [["Response", "Success"], ["ActionID", "a-1"], ["Ping", "Pong"]]}
     {"t": 9.500, "from": "server", "end": "closed"}
 
-``t`` is in seconds since the start. What is no plain header lines, as the banner, stands as text in ``raw`` instead of
-``packet``. Bytes that are not UTF-8 are written ``\\udc80`` to ``\\udcff``, and what could drive a terminal is escaped
-too. ``link`` is the number of the connection, left out for the first.
+``t`` is in seconds since the start. Data that is not plain header lines, such as the banner, is text in ``raw`` instead
+of ``packet``. Bytes that are not UTF-8 are written as ``\\udc80`` to ``\\udcff``. Characters that could control a
+terminal are escaped too. ``link`` is the number of the connection; the first one has none.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from .framing import MAX_HELD
 File = Union[str, "os.PathLike[str]", IO[str]]
 
 VERSION = 1
-#: Characters of a recording that is read, at most. A line counts for :data:`MIN_LINE` at least, which is what it takes
-#: of memory.
+#: Maximum number of characters of a recording that is read. A line counts as at least :data:`MIN_LINE`, the memory that
+#: it takes.
 MAX_SIZE = 1024 * 1024 * 1024
 MIN_LINE = 256
-#: Characters of a line, at most: a recorder holds back so many bytes of a packet, and each may be six in JSON.
+#: Maximum number of characters of a line. A recorder holds back this many bytes of a packet, and JSON may need six
+#: characters for each.
 MAX_LINE = 6 * MAX_HELD + 4 * 1024 * 1024
-#: Of the first line, which tells what it is: what is no recording, as ``/dev/zero``, may have no end of line.
+#: The same for the first line, which identifies the format: other files, such as ``/dev/zero``, may have no line end.
 MAX_FIRST_LINE = 1024 * 1024
 #: Maximum time in a recording, in seconds: 31 years.
 MAX_TIME = 1e9
-# Maximum digits of a number: floats have a limit, and Python takes minutes to read a million digits.
+# Maximum digits of a number. Floats have a limit, and Python needs minutes for a million digits.
 _MAX_DIGITS = 300
 _MAX_LINK = 1_000_000_000
 _EOL = "\r\n"
@@ -47,10 +48,10 @@ _EOL = "\r\n"
 
 @dataclass(frozen=True)
 class Record:
-    """What passed by: ``time`` in seconds since the start, ``source`` is ``server`` or ``client``.
+    """One recorded item. ``time`` is in seconds since the start, ``source`` is ``server`` or ``client``.
 
-    ``data`` are the bytes of one packet or request, its blank line included; ``end`` instead says how that side ended.
-    ``link`` is the number of the connection, from 1.
+    ``data`` are the bytes of one packet or request, including its blank line. ``end`` says instead how that side ended
+    the connection. ``link`` is the number of the connection, from 1.
     """
 
     time: float
@@ -79,16 +80,16 @@ class Record:
             raise ValueError("not a JSON object")
         time, source, link, end = fields.get("t"), fields.get("from"), fields.get("link", 1), fields.get("end", "")
         if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time <= MAX_TIME:
-            raise ValueError(f'"t" is to be seconds since the start, from 0 to {MAX_TIME:.0f}')
+            raise ValueError(f'"t" must be seconds since the start, from 0 to {MAX_TIME:.0f}')
         if source not in ("server", "client"):
-            raise ValueError('"from" is to be "server" or "client"')
+            raise ValueError('"from" must be "server" or "client"')
         if isinstance(link, bool) or not isinstance(link, int) or not 1 <= link <= _MAX_LINK:
-            raise ValueError('"link" is to be a whole number from 1')
+            raise ValueError('"link" must be a whole number from 1')
         if not isinstance(end, str):
-            raise ValueError('"end" is to be a text')
+            raise ValueError('"end" must be a text')
         data = _data_of(fields)
         if bool(end) == (data is not None):
-            raise ValueError('one of "packet", "raw" and "end" is needed')
+            raise ValueError('one of "packet", "raw" and "end" is required')
         return cls(float(time), source, data or b"", link, end)
 
 
@@ -107,9 +108,10 @@ class Recording:
 
     @classmethod
     def load(cls, file: File, *, max_size: int = MAX_SIZE) -> Recording:
-        """Read a file. Raises OSError, and ValueError that names the line for what is no recording.
+        """Read a file. Raises OSError, and ValueError with the line number if it is not a recording.
 
-        It is one as well when it is longer than ``max_size`` characters: all of it is kept in memory.
+        It also raises ValueError if the file is longer than ``max_size`` characters, because all of it is kept in
+        memory.
         """
         with _opened(file, "r") as lines:
             name = getattr(lines, "name", "recording")
@@ -137,11 +139,11 @@ class Recording:
         except ValueError as error:
             raise ValueError(f"{name}:{number}: {error}") from None
         if info is None:
-            raise ValueError(f"{name}: not a recording: it is empty")
+            raise ValueError(f"{name}: not a recording: the file is empty")
         return cls(records, info)
 
     def save(self, file: File) -> None:
-        """Write the recording to a file, with any secrets that it contains. Raises OSError."""
+        """Write the recording to a file, including any secrets in it. Raises OSError."""
         with _opened(file, "w") as out:
             writer = RecordingWriter(out, self.info)
             for record in self.records:
@@ -174,7 +176,7 @@ class Recording:
 
 
 class RecordingWriter:
-    """Writes records to an open text file, line by line; what :data:`Recording.info` has goes first."""
+    """Writes records to an open text file, line by line. The first line has :data:`Recording.info`."""
 
     def __init__(self, out: IO[str], info: Optional[Mapping[str, object]] = None) -> None:
         self._out = out
@@ -190,7 +192,7 @@ class RecordingWriter:
 
 
 def read_headers(data: bytes) -> Optional[list[tuple[str, str]]]:
-    """Return the headers of a packet, or None if the packet cannot be restored from them."""
+    """Return the headers of a packet. None if the packet cannot be restored from them."""
     text = _text(data)
     if not text.endswith(2 * _EOL):
         return None
@@ -199,7 +201,7 @@ def read_headers(data: bytes) -> Optional[list[tuple[str, str]]]:
 
 
 def write_headers(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return the bytes of a packet, its blank line included."""
+    """Return the bytes of a packet, including its blank line."""
     lines = [f"{name}: {value}{_EOL}" for name, value in headers]
     return _bytes("".join([*lines, _EOL]))
 
@@ -214,10 +216,10 @@ def _opened(file: File, mode: str) -> Iterator[IO[str]]:
 
 
 def open_text(path: Union[str, os.PathLike[str]], mode: str) -> IO[str]:
-    """Open a recording, to read it or to write one anew, which can be read by its owner alone.
+    """Open a recording for reading, or create one that only its owner can read.
 
-    What was there before goes, and is not written over: its mode may be wide, and somebody may have it open. A symbolic
-    link to a file is an OSError: it may lead to anything. A device or a pipe is written to as it is.
+    An existing file is removed, not overwritten: its mode may be too wide, and another process may have it open. A
+    symbolic link raises OSError, because it may point anywhere. A device or a pipe is written to as it is.
     """
     if mode == "w":
         return open(path, "w", encoding="utf-8", newline="\n", opener=_open_anew)
@@ -232,14 +234,14 @@ def _open_anew(path: str, flags: int) -> int:
     if kind != stat.S_IFREG:
         return os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
     if os.path.islink(path):
-        raise OSError(errno.ELOOP, "it is a symbolic link; name the file itself", path)
+        raise OSError(errno.ELOOP, "this is a symbolic link; give the path of the file itself", path)
     with suppress(FileNotFoundError):
         os.unlink(path)
     return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def _lines_of(file: IO[str], max_size: int) -> Iterator[str]:
-    """The lines of a file that may be anything: ValueError when a line, or all of it, is too long."""
+    """Yield the lines of any file. Raises ValueError if a line, or the whole file, is too long."""
     size, most = 0, MAX_FIRST_LINE
     while True:
         line = file.readline(most + 1)
@@ -257,10 +259,10 @@ def _lines_of(file: IO[str], max_size: int) -> Iterator[str]:
 def _read_info(line: str) -> Mapping[str, object]:
     info = _load(line)
     if not isinstance(info, dict) or "ami-recording" not in info:
-        raise ValueError('not a recording: it is to begin with {"ami-recording": 1}')
+        raise ValueError('not a recording: it must begin with {"ami-recording": 1}')
     version = info.pop("ami-recording")
     if type(version) is not int or version != VERSION:
-        raise ValueError(f"a recording of version {printable(str(version), 40)}; this reads version {VERSION}")
+        raise ValueError(f"a recording of version {printable(str(version), 40)}; this program reads version {VERSION}")
     return info
 
 
@@ -271,11 +273,11 @@ def _data_of(fields: Mapping[str, object]) -> Optional[bytes]:
     if isinstance(raw, str) and packet is None:
         return _bytes(raw)
     if not isinstance(packet, list) or raw is not None:
-        raise ValueError('"packet" is to be a list of headers, or "raw" a text')
+        raise ValueError('"packet" must be a list of headers, "raw" a text')
     pairs = []
     for pair in packet:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)):
-            raise ValueError('a header is to be ["name", "value"]')
+            raise ValueError('a header must be ["name", "value"]')
         pairs.append((pair[0], pair[1]))
     return write_headers(pairs)
 
@@ -288,12 +290,12 @@ def _bytes(text: str) -> bytes:
     try:
         return text.encode(ENCODING, ENCODING_ERRORS)
     except UnicodeEncodeError as error:
-        raise ValueError(f"a lone surrogate {text[error.start]!r}, which is no character and no byte") from None
+        raise ValueError(f"a lone surrogate {text[error.start]!r}, which is neither a character nor a byte") from None
 
 
 def _dump(line: Mapping[str, object]) -> str:
-    # What is not UTF-8 stands as a lone surrogate, which is written as JSON's escape of the same form; so is what a
-    # terminal obeys, for those who look at it there, and what some take for the end of a line.
+    # Bytes that are not UTF-8 become lone surrogates, which JSON writes as escapes. Escaped as well: characters that
+    # control a terminal, for those who view the file there, and characters that some programs take for a line end.
     text = json.dumps(line, ensure_ascii=False)
     return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 

@@ -1,6 +1,6 @@
-"""Finds secrets by their names, and replaces them.
+"""Finds secrets by name, and replaces them.
 
-docs/testing.rst lists the names, for people who share recordings.
+docs/testing.rst lists these names, for people who share recordings.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ REMOVED = "[removed]"
 # Names of secrets.
 _WORD = rf"(?:{SECRET_WORDS}|(?<![a-z])pin(?![a-z]))"
 _SECRET = re.compile(_WORD, re.IGNORECASE)
-# In security events. They allow offline guessing of a secret.
+# In security events. They would allow offline guessing of a secret.
 _HASHES = frozenset({"challenge", "receivedchallenge", "receivedhash", "expectedresponse"})
-# They only say whether there is a secret.
+# These only tell whether there is a secret.
 _HARMLESS = re.compile(r"usingpassword|\w*exist", re.IGNORECASE)
 
-# `PASSWORD=x` and `secret : x`, anywhere in a line. The rest of the line is removed: a secret may contain anything.
-# Bounded lengths, here and below, bound the time of the search for any input.
+# `PASSWORD=x` and `secret : x`, anywhere in a line. The rest of the line is removed, because a secret may contain
+# anything. Bounded lengths, here and below, bound the search time for any input.
 _ASSIGNMENT = re.compile(rf"({_WORD}[\w\-.)\] \t]{{0,60}}?(?::|=>?)\s*)(\S.*)", re.IGNORECASE)
-# Asterisk escapes the quotes of some values.
+# Asterisk escapes the quotes in some values.
 _JSON_MEMBER = re.compile(
     rf'("[^"]*{_WORD}[^"]*"\s*:\s*)(?:(\\?")(?:(?!\2)(?:\\.|[^"\\]))*\2|-?\d[\d.eE+-]*)', re.IGNORECASE
 )
@@ -36,12 +36,12 @@ _IN_ADDRESS = re.compile(
 # A column title, as in `sip show users`.
 _COLUMN = re.compile(r"(?<=\s\s)(?:md5)?(?:secret|password)(?=\s\s|\s*$)\s*", re.IGNORECASE)
 
-# All of the above begins with one of these. Checking for them first takes a third of the time.
+# Everything above begins with one of these. Checking for them first takes a third of the time.
 _SUSPECT = re.compile(
     rf"{_WORD}|challenge|hash|expectedresponse|login|authenticate|://|sips?[:/]|iax2/|register".encode(), re.IGNORECASE
 )
 
-# Pairs of headers: the first has the name of the value in the second, as in `Variable: PASSWORD`, `Value: x`.
+# Pairs of headers: the first has the name of the value that is in the second, such as `Variable: PASSWORD`, `Value: x`.
 _NAMING = re.compile(r"(variable|key|var-\d+|action|application)", re.IGNORECASE)
 _HOLDERS = {"variable": {"value"}, "key": {"val"}}
 
@@ -57,7 +57,7 @@ def redact(data: bytes) -> bytes:
         return data
     lines = data.decode(ENCODING, ENCODING_ERRORS).split("\n")
     holders = _holders(lines)
-    column = slice(0, 0)  # of a table with a column of secrets
+    column = slice(0, 0)  # the column of secrets in a table
     for number, line in enumerate(lines):
         text = line.rstrip("\r")
         end = line[len(text) :]
@@ -81,7 +81,7 @@ def _is_to_go(name: str, value: str, holders: set[str]) -> bool:
 
 
 def _in_value(head: str, value: str) -> str:
-    if not value.lstrip().startswith("{"):  # the members of JSON are done above
+    if not value.lstrip().startswith("{"):  # the members of JSON were handled above
         value = _ASSIGNMENT.sub(_assigned, value)
     return head + _IN_ADDRESS.sub(rf"\1{REMOVED}", value)
 
@@ -97,7 +97,7 @@ def _assigned(found: re.Match[str]) -> str:
 
 
 def _holders(lines: Iterable[str]) -> set[str]:
-    """The names, in lower case, of headers whose value is secret because of the name in another header."""
+    """Return the names, in lower case, of headers whose value is secret because of the name in another header."""
     holders = set()
     for line in lines:
         name, _, value = line.partition(":")
@@ -106,7 +106,7 @@ def _holders(lines: Iterable[str]) -> set[str]:
             continue
         if name == "action":
             holders |= {"key"} if value.lower() == "login" else set()
-        elif name == "application":  # its argument is the secret
+        elif name == "application":  # the secret is its argument
             holders |= {"appdata", "applicationdata", "data"} if value.lower() == "authenticate" else set()
         elif is_secret(value) and "=" not in value:
             holders |= _HOLDERS.get(name) or {name.replace("var-", "value-"), name.replace("var-", "match-")}

@@ -16,23 +16,23 @@ from .storyline import Exchange, Happening, Pairs, Storyline, read_pairs, value_
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-# Clients send them at any time, and no events follow from them. The replay does not wait for them.
+# Clients send these at any time, and no events follow from them. The replay does not wait for them.
 _KEEPALIVE = "ping"
 _FASTEST = 1e100  # a speed; higher ones may overflow a float, and mean no waiting at all
 
 
 class Replay:
-    """A recording that a server plays to its clients; made by ``FakeAsterisk.replay``.
+    """A recording that a server plays to its clients. ``FakeAsterisk.replay`` makes it.
 
     Attributes: ``unmatched``, the latest requests without a similar recorded one; ``finished``, whether a connection
-    was played to its end; ``on_end(number)``, called then with the client's number, from 1, or None.
+    was played to its end; ``on_end(number)``, called at that moment with the client's number, from 1, or None.
     """
 
     def __init__(
         self, recording: Recording, speed: Optional[float], patience: float, max_received: Optional[int] = MAX_RECEIVED
     ) -> None:
         if speed is not None and not speed > 0:
-            raise ValueError("the speed is to be more than 0; None for no waiting")
+            raise ValueError("speed must be greater than 0; None means without waiting")
         self.recording = recording
         self.speed = math.inf if speed is None or speed > _FASTEST else float(speed)
         self.patience = patience
@@ -53,7 +53,7 @@ class Replay:
         return Playback(loop, session, Storyline(records), self, number + 1)
 
     def ended(self, number: int) -> None:
-        """Report the end of the playback to a client."""
+        """Note that the playback to a client has ended."""
         self.finished = True
         if self.on_end is not None:
             self.on_end(number)
@@ -71,16 +71,16 @@ class Playback:
         self._number = number
         self._begun: Optional[float] = None  # time of the login
         self._moved = 0.0  # time of the last packet to the client, or of its last recorded request
-        self._expected = list(story.exchanges)  # exchanges that no request has matched yet
+        self._expected = list(story.exchanges)  # exchanges that are not matched by a request yet
         self._pending: set[Exchange] = set()  # requested, not answered yet
-        self._settled = 0  # number of answers given or given up
-        self._own_ids: dict[str, str] = {}  # from recorded ActionIDs to the client's
+        self._settled = 0  # number of answers that were given or given up
+        self._own_ids: dict[str, str] = {}  # recorded ActionID -> the client's
         self._to_come = list(reversed(story.happenings))
         self._timer: Optional[Handle] = None
-        self._is_gone = False  # the client
+        self._is_gone = False  # the client has disconnected
 
     def answer(self, request: Request) -> Answer:
-        """Return the recorded answer, or the built-in one. Events follow by themselves."""
+        """Return the recorded answer, or the built-in one. Events come separately."""
         self._loop.call_soon(self._go_on)
         headers = read_pairs("\n".join(request.lines).encode("utf-8", "surrogateescape"))
         exchange = self._match(headers)
@@ -89,7 +89,7 @@ class Playback:
             self._moved = self._loop.time()
         elif value_of(headers, "action").lower() not in (_KEEPALIVE, "challenge"):
             self._replay.unmatched.append(request)
-        # A challenge is not recorded, because it is a secret. The built-in answer will do.
+        # A challenge is a secret, so it is not recorded. The built-in answer is used.
         if exchange is None or exchange.action == "challenge":
             return BUILT_IN
         self._own_ids[exchange.action_id] = request.action_id
@@ -101,7 +101,7 @@ class Playback:
         return later
 
     def close(self) -> None:
-        """Note that the client has gone."""
+        """Note that the client has disconnected."""
         self._is_gone = True
         self._stop_timer()
         if len(self._to_come) == 1:  # the end of the connection
@@ -114,7 +114,7 @@ class Playback:
         return max(same, key=lambda exchange: exchange.likeness(headers), default=None)
 
     def _answer(self, exchange: Exchange, request: Request, later: Later) -> None:
-        self._go_on()  # everything recorded before it
+        self._go_on()  # play everything recorded before it
         if self._is_gone:
             return
         self._pending.discard(exchange)
@@ -128,7 +128,7 @@ class Playback:
         self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """Play everything that is due, and schedule the next."""
+        """Play everything that is due, and schedule the rest."""
         self._stop_timer()
         if self._is_gone or not self._has_begun():
             return
@@ -153,7 +153,7 @@ class Playback:
         return self._begun + (time - self._story.login_time) / self._replay.speed
 
     def _hold(self, happening: Happening) -> float:
-        """Return the minimum wait for the requests before it, in seconds; infinity while an answer is under way."""
+        """Return how long to wait for the requests before it, in seconds. Infinity while an answer is pending."""
         while self._settled < happening.behind:
             exchange = self._story.answered[self._settled]
             if exchange in self._pending:
@@ -175,7 +175,7 @@ class Playback:
             return
         recorded = value_of(read_pairs(record.data), "actionid")
         own = self._own_ids.get(recorded, recorded)
-        # Directly, because the session would hold it back until after the next answer.
+        # Sent directly, because the session would hold it back until after the next answer.
         self._session.link.write(with_action_id(record.data, recorded, own) if recorded else record.data)
 
     def _stop_timer(self) -> None:

@@ -11,23 +11,23 @@ from typing import Union
 from .._engine.encode import fold_name
 from .._engine.text import ascii_lower
 
-#: Maximum bytes of a line with its CRLF.
+#: Maximum length of a line in bytes, including its CRLF.
 MAX_LINE = 1024
-#: Maximum lines of a request.
+#: Maximum number of lines of a request.
 MAX_LINES = 128
 
 
 class Request:
-    """An action as a client sent it. Header names compare without case.
+    """An action as a client sent it. Header names ignore case.
 
-    ``lines`` are its lines without their ends, decoded as UTF-8 with surrogateescape.
+    ``lines`` are its lines without line ends, decoded as UTF-8 with surrogateescape.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = list(lines)
 
     def __repr__(self) -> str:
-        # No values: the secret of a Login must not get into a log or a failed assertion.
+        # Without values: the secret of a Login must not get into a log or a failed assertion.
         return f"<Request {self.action} {self.action_id}".rstrip() + ">"
 
     @property
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers as (name, value), in the order sent, without the lines that have no colon."""
+        """All headers as (name, value), in the order sent. Lines without a colon are left out."""
         pairs = (line.partition(":") for line in self.lines if ":" in line)
         return [(name, value.lstrip(" \t")) for name, _, value in pairs]
 
@@ -53,7 +53,7 @@ class Request:
     def getall(self, name: str) -> list[str]:
         """Return all values of header ``name``, in the order sent."""
         wanted = fold_name(name)
-        return [value for key, value in self.headers if ascii_lower(key) == wanted]  # for the server, " X" is not X
+        return [value for key, value in self.headers if ascii_lower(key) == wanted]  # to the server, " X" is not X
 
 
 class Rejected:
@@ -73,9 +73,9 @@ class RequestReader:
         self._problem = ""
 
     def feed(self, data: bytes) -> Iterator[Union[Request, Rejected]]:
-        """Take ``data``, and yield the requests that are now complete.
+        """Accept ``data``, and yield the requests that are now complete.
 
-        As for the server, an empty line ends a request even if nothing precedes it.
+        As on the server, an empty line ends a request even if nothing precedes it.
         """
         self._buffer += data
         while True:
@@ -87,7 +87,7 @@ class RequestReader:
                     line = line[:-1]
                 yield from self._line(line.partition(b"\0")[0])
             elif len(self._buffer) >= MAX_LINE:
-                # The line so far is dropped; its rest counts as another line.
+                # The line so far is dropped. Its rest counts as another line.
                 del self._buffer[:MAX_LINE]
                 self._problem = self._problem or "Failed to parse message: line too long"
             else:

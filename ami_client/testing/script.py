@@ -8,15 +8,15 @@ from typing import Callable, Optional, Union, cast
 from .._engine.encode import fold_name
 from .requests import Request
 
-#: A header's value: text or a number; a list repeats the header; None leaves it out.
+#: A header's value: text or a number. A list repeats the header. None leaves it out.
 Value = Union[str, int, float, None, Sequence[Union[str, int, float]]]
-#: One packet: a mapping, or pairs when a name repeats with others between. Values are not spelled out: a type checker
-#: takes a literal such as ``{"Event": "Hangup", "Cause": 19}`` for a Mapping[str, object].
+#: One packet: a mapping, or pairs if a name repeats with other names in between. The type of the values is not
+#: narrower, so that type checkers accept a literal such as ``{"Event": "Hangup", "Cause": 19}``.
 Headers = Union[Mapping[str, object], Sequence[tuple[str, object]]]
 
 
 class Later:
-    """An answer that comes later; the session reads no further action until :meth:`set`.
+    """An answer that comes later. The session reads no further action until :meth:`set` is called.
 
     Return one from a scripted callable, and call ``set`` later.
     """
@@ -26,15 +26,15 @@ class Later:
         self._callback: Optional[Callable[[Answer], object]] = None
 
     def set(self, answer: Answer) -> None:
-        """Give the answer. Raises RuntimeError at a second call."""
+        """Set the answer. Raises RuntimeError at a second call."""
         if self._answers:
-            raise RuntimeError("this action has been answered")
+            raise RuntimeError("this action is already answered")
         self._answers.append(answer)
         if self._callback is not None:
             self._callback(answer)
 
     def then(self, callback: Callable[[Answer], object]) -> None:
-        """Call ``callback(answer)`` when the answer is set, at once if it is."""
+        """Call ``callback(answer)`` when the answer is set. If it already is, call it at once."""
         self._callback = callback
         for answer in self._answers:
             callback(answer)
@@ -43,8 +43,8 @@ class Later:
 class Cut:
     """An answer during which the connection ends.
 
-    ``after`` says where: behind so many bytes, or behind the first place where such a text or bytes stand; None: behind
-    the whole answer. With ``reset`` the client sees "connection reset" instead of an end.
+    ``after`` says where: after this many bytes, after the first occurrence of this text or these bytes, or, if it is
+    None, after the whole answer. With ``reset``, the client sees "connection reset" instead of an end of file.
     """
 
     def __init__(self, answer: Answer, after: Union[int, str, bytes, None] = None, *, reset: bool = False) -> None:
@@ -60,21 +60,21 @@ class Cut:
         mark = encode_answer(self.after)
         head, found, _ = data.partition(mark)
         if not found:
-            raise ValueError(f"the answer is to be cut behind {self.after!r}, which is not in it: {data!r}")
+            raise ValueError(f"the answer cannot be cut after {self.after!r}, which it does not contain: {data!r}")
         return head + mark
 
 
-#: What the server answers: nothing (None), bytes or text as they are, one packet, several packets,
-#: one of these :class:`Later`, or :class:`Cut`.
+#: What the server answers: nothing (None), bytes or text unchanged, one packet, several packets, a :class:`Later` for
+#: one of these, or a :class:`Cut`.
 Answer = Union[None, bytes, str, Headers, Sequence[Mapping[str, object]], Later, Cut]
-#: Stands for the server's built-in answer.
+#: Means the server's built-in answer.
 BUILT_IN: Answer = NotImplemented
 #: An answer, or a callable ``(request) -> answer``; NotImplemented means the built-in answer.
 Script = Union[Answer, Callable[[Request], Answer]]
 
 
 def check_answer(answer: Script) -> None:
-    """Raise TypeError for anything but an answer, at the test's call instead of at the later request."""
+    """Raise TypeError for anything but an answer: in the test's call, not in the later request."""
     if isinstance(answer, Cut):
         check_answer(answer.answer)
     elif answer is not BUILT_IN and not callable(answer) and not isinstance(answer, Later):
@@ -84,8 +84,8 @@ def check_answer(answer: Script) -> None:
 def encode_packet(headers: Headers, action_id: str = "") -> bytes:
     """Encode a packet with its blank line. Raises TypeError for anything else.
 
-    ``action_id`` is put behind the first header, where Asterisk has it, unless the packet has an
-    ActionID of its own (None leaves it out).
+    ``action_id`` is inserted after the first header, as Asterisk does, unless the packet has an ActionID of its own
+    (None leaves it out).
     """
     pairs = list(_pairs(headers))
     if action_id and not any(fold_name(name) == "actionid" for name, _ in pairs):
@@ -95,14 +95,14 @@ def encode_packet(headers: Headers, action_id: str = "") -> bytes:
 
 
 def encode_answer(answer: Answer, action_id: str = "") -> bytes:
-    """Encode an answer that is set. ``action_id`` is put into each packet.
+    """Encode an answer that is set. ``action_id`` is added to each packet.
 
     Raises TypeError for anything else.
     """
     if answer is None:
         return b""
     if isinstance(answer, Later):
-        raise TypeError("an answer that is to come later has no bytes")
+        raise TypeError("an answer that comes later cannot be encoded yet")
     if isinstance(answer, Cut):
         return answer.encode(action_id)
     if isinstance(answer, Sequence):
@@ -122,7 +122,7 @@ def encode_event(event: Union[bytes, str, Headers], action_id: str = "") -> byte
 
 
 def find(headers: Headers, name: str) -> Optional[str]:
-    """Return the first value of header ``name`` (without case) as text, or None."""
+    """Return the first value of header ``name`` as text, or None. Case is ignored."""
     for key, value in _pairs(headers):
         if fold_name(key) == fold_name(name):
             return next(iter(_texts(value)), None)
@@ -130,7 +130,7 @@ def find(headers: Headers, name: str) -> Optional[str]:
 
 
 def listing(message: str, entries: Sequence[Mapping[str, object]], complete: str) -> list[dict[str, object]]:
-    """Return a list in Asterisk's form: the Response, ``entries``, the event named ``complete``."""
+    """Return a list as Asterisk sends it: the Response, ``entries``, the event named ``complete``."""
     start: dict[str, object] = {"Response": "Success", "EventList": "start", "Message": message}
     end: dict[str, object] = {"Event": complete, "EventList": "Complete", "ListItems": len(entries)}
     return [start, *map(dict, entries), end]
@@ -151,7 +151,7 @@ def _pairs(headers: Headers) -> Iterable[tuple[str, object]]:
         return headers.items()
     if isinstance(headers, Sequence) and all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in headers):
         return headers
-    raise TypeError(f"a packet is a mapping of headers, or pairs of a name and a value; not {headers!r}")
+    raise TypeError(f"a packet must be a mapping of headers, or pairs of a name and a value, not {headers!r}")
 
 
 def _texts(value: object) -> list[str]:
@@ -161,4 +161,4 @@ def _texts(value: object) -> list[str]:
         return [str(value)]
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [str(item) for item in value]
-    raise TypeError(f"a header's value is a text, a number, a list of them, or None; not {value!r}")
+    raise TypeError(f"a header's value must be a text, a number, a list of them, or None, not {value!r}")

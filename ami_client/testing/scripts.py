@@ -14,16 +14,17 @@ from .timeline import Sequel, check_sequel
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# Clients send these by themselves, so they did not come instead of an expected request.
+# Clients send these on their own, so they did not come instead of an expected request.
 _BY_ITSELF = frozenset({"challenge", "login", "ping"})
 
 
 class Expectation:
-    """An expected request and its answer; made by ``FakeAsterisk.expect``.
+    """An expected request and its answer. ``FakeAsterisk.expect`` makes it.
 
-    Without an answer of its own, the request gets its usual answer.
+    If no answer is set, the request gets its usual answer.
 
-    Attributes: ``requests``, those that have met it; with ``times=None`` the latest, as ``FakeAsterisk.received``.
+    Attributes: ``requests``, those that met the expectation. With ``times=None`` only the latest are kept, as in
+    ``FakeAsterisk.received``.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class Expectation:
 
     @property
     def met(self) -> bool:
-        """Whether it was met as often as expected."""
+        """Whether it was met as many times as expected."""
         return len(self.requests) >= (self._times or 1)
 
     @property
     def is_open(self) -> bool:
-        """Whether a request may meet it now, by number and order."""
+        """Whether a request may meet it now, considering number and order."""
         return (self._times is None or not self.met) and (self._after is None or self._after.met)
 
     @property
@@ -61,7 +62,7 @@ class Expectation:
         return Scripted(self.pattern.action, self._answer, self._delay, self._sequel)
 
     def answer(self, answer: Script, *, delay: float = 0.0) -> Expectation:
-        """Answer it with ``answer``, of any kind that ``FakeAsterisk.on`` takes, after ``delay`` seconds."""
+        """Answer the request with ``answer``, of any kind that ``FakeAsterisk.on`` accepts, after ``delay`` seconds."""
         check_answer(answer)
         self._answer, self._delay = answer, delay
         return self
@@ -74,23 +75,23 @@ class Expectation:
         message: str = "List will follow",
         delay: float = 0.0,
     ) -> Expectation:
-        """Answer it with a list: a Response, ``entries``, and the event named ``complete``."""
+        """Answer the request with a list: a Response, ``entries``, and the event named ``complete``."""
         return self.answer(listing(message, entries, complete), delay=delay)
 
     def refuse(self, message: str, *, delay: float = 0.0) -> Expectation:
-        """Answer it with an error."""
+        """Answer the request with an error."""
         return self.answer(error(message), delay=delay)
 
     def ignore(self) -> Expectation:
-        """Never answer it."""
+        """Never answer the request."""
         return self.answer(None)
 
     def drop(self, after: Answer = None, *, reset: bool = False) -> Expectation:
-        """Answer it by ending the connection, after sending ``after``."""
+        """End the connection instead of an answer, after sending ``after``."""
         return self.answer(Cut(after, reset=reset))
 
     def play(self, sequel: Sequel) -> Expectation:
-        """Play these events after each answer, as ``FakeAsterisk.play`` does."""
+        """Play these events after each answer, like ``FakeAsterisk.play``."""
         self._sequel = check_sequel(sequel)
         return self
 
@@ -100,9 +101,9 @@ class Expectation:
         if self._times not in (None, 1):
             line += f": came {len(self.requests)} of {self._times} times"
         if self._after is not None:
-            line += f", behind {self._after.pattern}"
+            line += f", after {self._after.pattern}"
         if self.too_early:
-            return f"{line}: it came before that"
+            return f"{line}: it came too early"
         others = [self.pattern.describe(one) for one in received if self.pattern.names(one)]
         return line + (f"; instead came {', '.join(others)}" if others and not self.requests else "")
 
@@ -128,11 +129,11 @@ class Scripts:
         self._by_action: dict[str, Scripted] = {}
         self._expectations: list[Expectation] = []
         self._is_ordered = False
-        self._last: Optional[Expectation] = None  # of the ordered ones
+        self._last: Optional[Expectation] = None  # the last one of an ordered group
 
     @property
     def actions(self) -> list[str]:
-        """The names of the actions with a lasting answer."""
+        """The names of the actions with a scripted answer."""
         return [scripted.action for scripted in self._by_action.values()]
 
     def on(self, action: str, answer: Script, delay: float) -> None:
@@ -147,7 +148,7 @@ class Scripts:
     def expect(self, pattern: Pattern, times: Optional[int]) -> Expectation:
         """Add an expectation."""
         if times is not None and times < 1:
-            raise ValueError(f"what is not to come cannot be expected {times} times: assert that it was not received")
+            raise ValueError(f"times must be at least 1, not {times}: for none, assert not server.received(...)")
         expectation = Expectation(pattern, times, self._last if self._is_ordered else None, self._max_received)
         self._expectations.append(expectation)
         if self._is_ordered:
@@ -158,7 +159,7 @@ class Scripts:
     def in_order(self) -> Iterator[None]:
         """Make the expectations inside the block ordered."""
         if self._is_ordered:
-            raise RuntimeError("these are in order already")
+            raise RuntimeError("in_order() blocks must not be nested")
         self._is_ordered, self._last = True, None
         try:
             yield
@@ -166,13 +167,13 @@ class Scripts:
             self._is_ordered = False
 
     def answer(self, request: Request) -> Answer:
-        """Return the answer of the test, or NotImplemented."""
+        """Return the scripted answer, or NotImplemented."""
         scripts = [expectation.script for expectation in self._meet(request)]
         if request.action.lower() in self._by_action:
             scripts.append(self._by_action[request.action.lower()])
         for scripted in scripts:
             if scripted.sequel is not None:
-                # Not before the answer is sent: events wait until then.
+                # Only now, because events wait until the answer is sent.
                 self._loop.call_later(scripted.delay, self._play, scripted.sequel)
             answer = self._answer(scripted, request)
             if answer is not BUILT_IN:
@@ -180,14 +181,14 @@ class Scripts:
         return BUILT_IN
 
     def report(self, received: Sequence[Request]) -> str:
-        """Describe unmet expectations and the requests that came instead; ``""`` if there are none."""
+        """Describe unmet expectations and the requests that came instead. Return ``""`` if there are none."""
         unmet = [one for one in self._expectations if not one.met]
         if not unmet:
             return ""
         lines = [f"{len(unmet)} of {len(self._expectations)} expected requests did not come:"]
         lines += [f"  - {one.report(received)}" for one in unmet]
         others = counted(describe(one) for one in received if one.action.lower() not in _BY_ITSELF)
-        lines += ["received, logins and pings apart:", *(f"  - {one}" for one in others or ["nothing"])]
+        lines += ["received, without logins and pings:", *(f"  - {one}" for one in others or ["nothing"])]
         return "\n".join(lines)
 
     def _meet(self, request: Request) -> Iterator[Expectation]:

@@ -42,9 +42,9 @@ _MOVES = {
 class Session:
     """The server's side of a connected client.
 
-    As on Asterisk, requests are answered one after the other, and events wait until after an answer.
-    Calls ``on_request(request)`` for each request, ``answer(session, request)`` for its answer, and
-    ``on_closed(session)`` at the end.
+    As on Asterisk, requests are answered one after the other, and events wait until after an answer. Calls
+    ``on_request(request)`` for each request, ``answer(session, request)`` for its answer, and ``on_closed(session)`` at
+    the end.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Session:
         self._tell_closed = on_closed
         self.phase = Phase.NEW
         self.mask = ALL
-        #: Decimal digits, the same for the whole connection; valid once requested.
+        #: Decimal digits, the same for the whole connection. Valid once it is requested.
         self.challenge = str(random.randrange(10**8, 10**9))
         self.challenged = False
-        #: Called when this session gets an event (WaitEvent).
+        #: Called when this session gets an event (for WaitEvent).
         self.on_event: Optional[Callable[[], object]] = None
         self.link = Link(loop, sock, self._on_data, self._on_closed)
         self._reader = RequestReader()
@@ -75,11 +75,11 @@ class Session:
 
     @property
     def logged_in(self) -> bool:
-        """Whether it is logged in and not about to close."""
+        """Whether the client is logged in and the session is not about to close."""
         return self.phase is Phase.LOGGED_IN
 
     def log_in(self, mask: int) -> None:
-        """Log the client in, with an event mask."""
+        """Log in the client, with an event mask."""
         self._move(Phase.LOGGED_IN)
         self.mask = mask
 
@@ -88,9 +88,9 @@ class Session:
         self._move(Phase.FINISHING)
 
     def deliver(self, event: Union[bytes, Headers]) -> bool:
-        """Send an event if its mask lets it through. Return whether it does.
+        """Send an event if the session's mask includes it. Return whether it does.
 
-        Bytes and packets without a Privilege go to every session that is logged in.
+        Bytes and packets without a Privilege go to every logged-in session.
         """
         if not self.logged_in:
             return False
@@ -113,7 +113,7 @@ class Session:
                 self._on_request(request)
             self._requests.append(request)
         if not data:
-            # The client has stopped sending. Its requests are answered, then the link is closed.
+            # The client has stopped sending. Answer its requests, then close the link.
             self._requests.append(None)
         self._serve()
 
@@ -159,11 +159,11 @@ class Session:
 
     def _answered_late(self, request: Union[Request, Rejected], answer: Answer) -> None:
         self._answered(request, answer)
-        # Not directly: many late answers in a row would nest too deeply.
+        # Not called directly: many late answers in a row would nest too deeply.
         self._loop.call_soon(self._serve)
 
     def _failed(self, request: Union[Request, Rejected], exc: BaseException) -> Answer:
-        """Log an error in a script, and answer all the same, so that the client does not wait forever."""
+        """Log an error in a script. Answer anyway, so the client does not wait forever."""
         logger.exception("FakeAsterisk: the answer to %r raised", request)
         return error(f"The scripted answer raised {exc!r}")
 
@@ -173,5 +173,5 @@ class Session:
 
     def _move(self, phase: Phase) -> None:
         if phase not in _MOVES[self.phase]:
-            raise RuntimeError(f"a session does not go from {self.phase.value} to {phase.value}")
+            raise RuntimeError(f"a session cannot go from {self.phase.value} to {phase.value}")
         self.phase = phase

@@ -12,15 +12,15 @@ from .network import FakeNetwork
 
 logger = logging.getLogger("ami_client")
 
-# Maximum iterations without time passing.
+# Maximum number of iterations without time passing.
 _RESTLESS = 100_000
 
 
 class SimulatedReactor(Reactor):
-    """A Reactor for tests. Its clock moves when there is nothing else to do, and its network is in memory.
+    """A Reactor for tests. Its clock advances when there is nothing else to do, and its network is in memory.
 
-    A test of an hour of silence takes no time, and always has the same result. Inside a ``with`` block the library
-    connects within this network, where a FakeAsterisk on this reactor listens::
+    A test with an hour of silence takes no time, and its result never varies. Inside a ``with`` block the library uses
+    this network, where a FakeAsterisk on this reactor listens::
 
         with SimulatedReactor() as reactor, FakeAsterisk(reactor, host="pbx.example.com", port=5038) as server:
             pool = Pool(reactor=reactor)
@@ -32,7 +32,7 @@ class SimulatedReactor(Reactor):
     watched.
 
     Inside the block, the ``run`` methods raise the exceptions of callbacks, so an assertion in a callback can fail a
-    test; other reactors only log them. Running can go on afterwards. If the test itself caused the call, for example
+    test. Other reactors only log them. Running can continue afterwards. If the test itself caused the call, for example
     by ending a connection, the next ``run`` method or the end of the block raises the exception.
 
     Attributes: ``clock``, a FakeClock; ``network``.
@@ -65,7 +65,7 @@ class SimulatedReactor(Reactor):
             raise self._raised.errors.pop(0)
 
     def close(self) -> None:
-        """As ``Reactor.close``. Later connections use the real network again."""
+        """Like ``Reactor.close``. Later connections use the real network again."""
         super().close()
         self._installed.close()
 
@@ -74,7 +74,7 @@ class SimulatedReactor(Reactor):
         self._run(self.patience)
 
     def run_for(self, seconds: float) -> None:
-        """Run for some seconds of its clock, including everything due then, or until ``stop()``."""
+        """Run for ``seconds`` on its clock, including everything due then, or until ``stop()``."""
         ended: list[bool] = []
 
         def end() -> None:
@@ -90,12 +90,12 @@ class SimulatedReactor(Reactor):
             self.settle()
 
     def settle(self) -> None:
-        """Run until there is nothing left to do now. No time passes."""
+        """Run until there is nothing to do now. No time passes."""
         while self.run_once(0):
             pass
 
     def run_until(self, condition: Callable[[], object], within: float = 60.0) -> None:
-        """Run until ``condition()`` is true. Raises AssertionError after ``within`` seconds of its clock."""
+        """Run until ``condition()`` is true. Raises AssertionError after ``within`` seconds on its clock."""
         deadline = self.time() + within
         while True:
             value = condition()
@@ -104,7 +104,7 @@ class SimulatedReactor(Reactor):
             left = deadline - self.time()
             if left <= 0:
                 name = getattr(condition, "__name__", None) or repr(condition)
-                raise AssertionError(f"in {within:g} seconds it did not come to that: {name} is still {value!r}")
+                raise AssertionError(f"the condition was not met within {within:g} seconds: {name} is still {value!r}")
             self.run_once(left)
 
     def _iterate(self, limit: Optional[float]) -> bool:
@@ -113,7 +113,7 @@ class SimulatedReactor(Reactor):
         self._restless = self._restless + 1 if ran and self.clock.now == before else 0
         if self._restless >= _RESTLESS:
             self._restless = 0
-            raise NothingCanHappen("the loop does not come to rest: something calls itself again and again")
+            raise NothingCanHappen("the loop does not come to rest: a callback keeps scheduling itself")
         self._raise_kept()
         return ran
 
@@ -126,7 +126,7 @@ class SimulatedReactor(Reactor):
 
 
 class _Raised(logging.Handler):
-    """Keeps exceptions of callbacks, by handling the library's log records."""
+    """Keeps the exceptions of callbacks, by handling the library's log records."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

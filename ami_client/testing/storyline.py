@@ -1,7 +1,7 @@
 """Analyses a recorded connection: requests with their answers, and events.
 
 The server answers one request after the other, and nothing comes between the parts of an answer (Asterisk manager.c,
-process_message): so entries that have no ActionID find their list.
+process_message). So entries without an ActionID can be assigned to their list.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Exchange:
     headers: Pairs
     time: float
     answer: list[Record] = field(default_factory=list)
-    #: Time in seconds when the server could start with it.
+    #: Time in seconds when the server could start to process it.
     begun: float = 0.0
 
     @property
@@ -42,7 +42,7 @@ class Exchange:
 
     @property
     def action_id(self) -> str:
-        """The recorded ActionID; ``""`` if there is none."""
+        """The recorded ActionID, or ``""`` if there is none."""
         return value_of(self.headers, "actionid")
 
     def is_answered(self, word: str) -> bool:
@@ -50,7 +50,7 @@ class Exchange:
         return any(value_of(read_pairs(one.data), "response").lower() == word for one in self.answer)
 
     def likeness(self, headers: Pairs) -> int:
-        """Return 0 for equal headers, one less for each difference. Secrets and ActionIDs do not count."""
+        """Return 0 for equal headers, minus one for each difference. Secrets and ActionIDs do not count."""
         hidden = {"action", "actionid", *(name for name, value in self.headers if REMOVED in value)}
         mine, theirs = (Counter(one for one in pairs if one[0] not in hidden) for pairs in (self.headers, headers))
         return -sum(((mine - theirs) + (theirs - mine)).values())
@@ -72,9 +72,9 @@ class Happening:
 class Storyline:
     """The analysis of a recorded connection.
 
-    Attributes: ``banner``, the bytes of the first line; ``exchanges``, in the order of requests; ``answered``, in the
-    order of answers; ``happenings``; ``login_time``, the time of the login's answer in seconds; ``login_answers``, the
-    number of answers up to then.
+    Attributes: ``banner``, the bytes of the first line; ``exchanges``, in the order of the requests; ``answered``, in
+    the order of the answers; ``happenings``; ``login_time``, the time of the answer to the login in seconds;
+    ``login_answers``, the number of answers up to then.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -125,7 +125,7 @@ class Storyline:
         self._free_at = record.time
 
     def _owner_of(self, pairs: Pairs) -> Optional[Exchange]:
-        """Find the request that a packet answers; None for an event."""
+        """Return the request that a packet answers, or None for an event."""
         kind, action_id = _kind(pairs), value_of(pairs, "actionid")
         if kind == "response":
             self._in_list = value_of(pairs, "eventlist").lower() == "start"
@@ -159,7 +159,7 @@ class Storyline:
 
 
 def with_action_id(data: bytes, recorded: str, own: str) -> bytes:
-    """Replace the recorded ActionID of a packet by the client's."""
+    """Replace the recorded ActionID of a packet with the client's."""
     if recorded == own:
         return data
     if recorded:
@@ -179,7 +179,7 @@ def read_pairs(data: bytes) -> Pairs:
 
 
 def value_of(pairs: Pairs, name: str) -> str:
-    """Return the first value of a header; ``""`` if it is missing."""
+    """Return the first value of a header, or ``""`` if it is missing."""
     return next((value for key, value in pairs if key == name), "")
 
 

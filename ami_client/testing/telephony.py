@@ -18,7 +18,7 @@ _TRUE = frozenset({"yes", "true", "y", "t", "1", "on"})
 
 @action("SetVar", "Sets a channel variable or function value.", "call,all")
 def set_var(turn: Turn) -> Answer:
-    """Set a variable of a channel or a global one."""
+    """Set a channel variable or a global one."""
     channel, name, value = _channel(turn), turn.get("Variable"), turn.get("Value")
     if not name:
         return error("No variable specified")
@@ -47,7 +47,7 @@ def get_var(turn: Turn) -> Answer:
 
 @action("AGI", "Add an AGI command to execute by Async AGI.", "agi,all")
 def agi(turn: Turn) -> Answer:
-    """Queue a command of AGI for a call in AsyncAGI."""
+    """Queue an AGI command for a call in AsyncAGI."""
     channel, command = turn.get("Channel"), turn.get("Command")
     if not channel or not command:
         return error("Both, Channel and Command are *required*")
@@ -149,7 +149,7 @@ def extension_state(turn: Turn) -> Answer:
 
 @action("Originate", "Originate a call.", "originate,all")
 def originate(turn: Turn) -> Answer:
-    """Place a call. With Async the answer is sent at once, otherwise with the result."""
+    """Place a call. With Async the answer is sent at once, otherwise when the result is known."""
     problem = _originate_problem(turn)
     if problem:
         return error(problem)
@@ -173,8 +173,8 @@ def originate(turn: Turn) -> Answer:
 def split_variables(line: str) -> list[tuple[str, str]]:
     """Split a Variable header as the server does.
 
-    Commas separate; double quotes, a backslash and parentheses protect them, quotes and
-    backslashes go; what has no ``=`` is dropped (app.c, __ast_app_separate_args).
+    Commas separate. Double quotes, a backslash and parentheses protect them. Quotes and backslashes are removed. Parts
+    without ``=`` are dropped (app.c, __ast_app_separate_args).
     """
     items, depth, quoted, escaped = [""], 0, False, False
     for char in line:
@@ -195,7 +195,7 @@ def split_variables(line: str) -> list[tuple[str, str]]:
 
 
 def _originate_problem(turn: Turn) -> str:
-    """Return the error of Asterisk's checks before the call, in Asterisk's order."""
+    """Return the error of Asterisk's checks before the call, in Asterisk's order; ``""`` if there is none."""
     exten, context, priority = turn.get("Exten"), turn.get("Context"), turn.get("Priority")
     if not turn.get("Channel"):
         return "Channel not specified"
@@ -217,7 +217,7 @@ def _originate_problem(turn: Turn) -> str:
 def _order(turn: Turn) -> Order:
     caller_name, _, caller_number = turn.get("CallerID").rpartition("<")
     variables: dict[str, str] = {}
-    # Of a repeated name the first value counts, because the server applies them in reverse.
+    # If a name repeats, the first value counts, because the server applies them in reverse.
     for line in turn.request.getall("Variable"):
         for name, value in split_variables(line):
             variables.setdefault(name, value)

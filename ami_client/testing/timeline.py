@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: An event, or a function to call.
 Happening = Union[bytes, str, Headers, Callable[[], object]]
-#: Pairs of seconds since the start and an event or function. An event of the catalogue alone happens at once.
+#: Pairs of seconds since the start and an event or function. An event of the catalogue without a time comes at once.
 Sequel = Iterable[Union[tuple[float, Happening], Packet]]
 
 
@@ -25,18 +25,18 @@ class Timeline:
     def __init__(self, loop: Loop, push: Callable[[Union[bytes, str, Headers]], object]) -> None:
         self._loop = loop
         self._push = push
-        self._timers: dict[int, Handle] = {}  # of the events to come
+        self._timers: dict[int, Handle] = {}  # timers of future events
         self._numbers = itertools.count()
         self._is_calling = False
 
     def play(self, sequel: Sequel) -> None:
-        """Start a sequel now. Raises TypeError for anything else, before the first event."""
+        """Start a sequel now. Raises TypeError for an invalid sequel, before the first event."""
         for seconds, happening in check_sequel(sequel):
             number = next(self._numbers)
             self._timers[number] = self._loop.call_later(seconds, self._happen, number, happening)
 
     def cancel(self) -> None:
-        """Cancel all events to come. No effect while a function of a sequel runs."""
+        """Cancel all future events. No effect while a function of a sequel runs."""
         if not self._is_calling:
             for timer in self._timers.values():
                 timer.cancel()
@@ -55,12 +55,12 @@ class Timeline:
 
 
 def check_sequel(sequel: Sequel) -> list[tuple[float, Happening]]:
-    """Return a sequel as a list. Raises TypeError for anything else."""
+    """Return a sequel as a list. Raises TypeError for an invalid one."""
     steps: list[tuple[float, Happening]] = []
     for given in sequel:
         step = (0.0, given) if isinstance(given, Packet) else given
         if not (isinstance(step, (tuple, list)) and len(step) == 2 and isinstance(step[0], (int, float))):
-            raise TypeError(f"to be played are pairs of seconds and an event, or a function to call; not {step!r}")
+            raise TypeError(f"play() needs pairs of seconds and an event, or seconds and a function, not {step!r}")
         happening = as_sent(step[1]) if isinstance(step[1], Packet) else step[1]
         if not callable(happening):
             encode_event(happening)

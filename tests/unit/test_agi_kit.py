@@ -94,7 +94,7 @@ def test_a_recording_is_a_file(tmp_path: Path) -> None:
     recording.save(tmp_path / "call.json")
     assert CallRecording.load(tmp_path / "call.json") == recording
     (tmp_path / "other.json").write_text(json.dumps({"environment": {}}))
-    with pytest.raises(ValueError, match="no recording of a call"):
+    with pytest.raises(ValueError, match="not a recording of a call"):
         CallRecording.load(tmp_path / "other.json")
 
 
@@ -105,5 +105,5 @@ def test_another_command_than_the_recorded_one_fails(sim: SimulatedReactor) -> N
     caller = ReplayingCaller(CallRecording({"agi_channel": "PJSIP/1-1"}, replies))
     caller.dial(agi)
     sim.settle()
-    with pytest.raises(AssertionError, match=r"'VERBOSE \"other\"' in place of .*; 'NOOP' did not come"):
+    with pytest.raises(AssertionError, match=r"'VERBOSE \"other\"' instead of .*; 'NOOP' did not come"):
         caller.verify()

@@ -602,7 +602,7 @@ def test_a_recording_does_not_follow_a_link(pbx: Pbx, ami: Ami, tmp_path: Path, 
     assert (said.status, said.err) == (2, f"ami-client: {link} exists; --force overwrites it\n")
     said = ami("record", pbx.address, str(link), "--timeout", "0.01", "--force")
     assert (said.status, said.err.count("\n")) == (2, 1)
-    assert "it is a symbolic link; name the file itself" in said.err
+    assert "this is a symbolic link; give the path of the file itself" in said.err
     assert link.is_symlink()
     assert (tmp_path / "precious").read_text() == "precious"
     assert not (tmp_path / "nothing").exists()

@@ -118,7 +118,7 @@ def test_a_condition_that_does_not_come_true(sim: SimulatedReactor) -> None:
     def there_is_peace() -> bool:
         return False
 
-    with pytest.raises(AssertionError, match="in 5 seconds it did not come to that: there_is_peace is still False"):
+    with pytest.raises(AssertionError, match="not met within 5 seconds: there_is_peace is still False"):
         sim.run_until(there_is_peace, within=5)
     assert sim.time() == 5
     with FakeAsterisk(sim) as server, pytest.raises(AssertionError, match="is still <no Ping; nothing was received>"):

@@ -135,9 +135,9 @@ def test_a_test_that_can_never_go_on_fails(project: pytest.Pytester) -> None:
     )
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
-        ["E*NothingCanHappen: 86,400 seconds have passed and what is awaited*", "Ping (* times)"]
+        ["E*NothingCanHappen: 86,400 seconds have passed, and the awaited*", "Ping (* times)"]
     )
-    result.stdout.fnmatch_lines(["E*NothingCanHappen: nothing is ready, no timer is set: this would hang"])
+    result.stdout.fnmatch_lines(["E*NothingCanHappen: nothing is ready and no timer is set: this would hang"])
 
 
 def test_marks_hand_on_options(project: pytest.Pytester) -> None:
@@ -174,7 +174,7 @@ def test_marks_without_names_are_refused(project: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E *TypeError: the mark fake_asterisk takes options by their names, not ('5.0.4',)"])
+    result.stdout.fnmatch_lines(["E *TypeError: the mark fake_asterisk takes options as keywords, not ('5.0.4',)"])
 
 
 def test_an_assertion_in_a_callback_fails(project: pytest.Pytester, expect_log: Callable[[str], None]) -> None:

@@ -116,26 +116,26 @@ def test_the_format() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it is empty"),
+        ("", "the file is empty"),
         ("Event: X\n", ":1: "),
-        ('{"t": 1}\n', ':1: not a recording: it is to begin with {"ami-recording": 1}'),
-        ('{"ami-recording": 2}\n', ":1: a recording of version 2; this reads version 1"),
+        ('{"t": 1}\n', ':1: not a recording: it must begin with {"ami-recording": 1}'),
+        ('{"ami-recording": 2}\n', ":1: a recording of version 2; this program reads version 1"),
         ('{"ami-recording": 1}\n\n[]\n', ":3: not a JSON object"),
-        ('{"ami-recording": 1}\n{"t": -1, "from": "server", "raw": ""}\n', ':2: "t" is to be'),
-        ('{"ami-recording": 1}\n{"t": NaN, "from": "server", "raw": ""}\n', ':2: "t" is to be'),
-        ('{"ami-recording": 1}\n{"t": 1, "from": "me", "raw": ""}\n', ':2: "from" is to be'),
-        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": "", "link": 0}\n', ':2: "link" is to be'),
+        ('{"ami-recording": 1}\n{"t": -1, "from": "server", "raw": ""}\n', ':2: "t" must be'),
+        ('{"ami-recording": 1}\n{"t": NaN, "from": "server", "raw": ""}\n', ':2: "t" must be'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "me", "raw": ""}\n', ':2: "from" must be'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": "", "link": 0}\n', ':2: "link" must be'),
         ('{"ami-recording": 1}\n{"t": 1, "from": "server"}\n', ':2: one of "packet", "raw" and "end"'),
-        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "packet": [["A"]]}\n', ":2: a header is to be"),
-        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": 5}\n', ':2: "packet" is to be'),
-        ('{"ami-recording": true}\n', ":1: a recording of version True; this reads version 1"),
-        ('{"ami-recording": 1.0}\n', ":1: a recording of version 1.0; this reads version 1"),
-        ('{"ami-recording": "\\u001b[2J"}\n', r":1: a recording of version \x1b[2J; this reads version 1"),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "packet": [["A"]]}\n', ":2: a header must be"),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": 5}\n', ':2: "packet" must be'),
+        ('{"ami-recording": true}\n', ":1: a recording of version True; this program reads version 1"),
+        ('{"ami-recording": 1.0}\n', ":1: a recording of version 1.0; this program reads version 1"),
+        ('{"ami-recording": "\\u001b[2J"}\n', r":1: a recording of version \x1b[2J; this program reads version 1"),
         ('{"ami-recording": ' + "1" * 5000 + "}\n", ":1: a number of 5000 digits"),
-        ('{"ami-recording": 1}\n\n{"t": 1, "from": "server", "end": ["x"]}\n', ':3: "end" is to be a text'),
-        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "end": null}\n', ':2: "end" is to be a text'),
+        ('{"ami-recording": 1}\n\n{"t": 1, "from": "server", "end": ["x"]}\n', ':3: "end" must be a text'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": "server", "end": null}\n', ':2: "end" must be a text'),
         ('{"ami-recording": 1}\n{"t": 1, "from": "server", "raw": "\\ud800"}\n', r":2: a lone surrogate '\ud800'"),
-        ('{"ami-recording": 1}\n{"t": 1, "from": ["server"], "raw": ""}\n', ':2: "from" is to be'),
+        ('{"ami-recording": 1}\n{"t": 1, "from": ["server"], "raw": ""}\n', ':2: "from" must be'),
         ('{"ami-recording": 1}\n{"a": ' + "[" * 100_000 + "\n", ":2: nested too deeply"),
         ('{"ami-recording": 1' + " " * 1024 * 1024 + "}\n", ":1: a line of more than 1048576 characters"),
     ],
@@ -154,7 +154,7 @@ NUMBERS = ["NaN", "Infinity", "-Infinity", "-1", "1e400", "1e300", "1e10", "true
 def test_numbers_are_numbers_and_not_too_great(field: str, number: str) -> None:
     times, links = (number if one == field else "1" for one in ("t", "link"))
     line = f'{{"t": {times}, "from": "server", "link": {links}, "raw": ""}}'
-    expected = '"t" is to be seconds since the start' if field == "t" else '"link" is to be a whole number'
+    expected = '"t" must be seconds since the start' if field == "t" else '"link" must be a whole number'
     with pytest.raises(ValueError, match=expected):
         Record.from_line(line)
 

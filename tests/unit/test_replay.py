@@ -397,7 +397,7 @@ def test_a_speed_is_any_number_above_0() -> None:
             assert server.replay(Recording([]), speed=speed).speed == math.inf
         assert server.replay(Recording([]), speed=2).speed == 2
         for speed in (0, -1, math.nan, -(10**400)):
-            with pytest.raises(ValueError, match="the speed is to be more than 0"):
+            with pytest.raises(ValueError, match="speed must be greater than 0"):
                 server.replay(Recording([]), speed=speed)
 
 

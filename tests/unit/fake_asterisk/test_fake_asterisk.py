@@ -289,7 +289,7 @@ def test_what_a_muted_server_holds_is_lost_when_it_drops(server: FakeAsterisk, c
 
 def test_a_server_can_go_and_come_back_on_its_port(server: FakeAsterisk, client: Client, new_client: NewClient) -> None:
     port = server.port
-    with pytest.raises(RuntimeError, match="listening already"):
+    with pytest.raises(RuntimeError, match="already listening"):
         server.start()
     server.close()
     client.until(lambda: client.ended)

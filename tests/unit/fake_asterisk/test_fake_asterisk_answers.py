@@ -224,7 +224,7 @@ def test_a_scripted_answer_can_be_late_and_holds_up_the_next(server: FakeAsteris
     later.set({"Response": "Success", "Which": "slow"})
     client.until(lambda: len(client.packets) == 4)
     assert [packet[-1][1] for packet in client.packets[:3]] == ["slow", "Between", "tardy"]
-    with pytest.raises(RuntimeError, match="has been answered"):
+    with pytest.raises(RuntimeError, match="already answered"):
         later.set(None)
 
 

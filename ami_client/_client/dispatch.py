@@ -19,18 +19,18 @@ from ..emitter import BINDINGS, Emitter, EventHandlers, emit_on, handlers_of, ov
 from ..filters import Filter, passes
 from ..stats import Stats
 
-# Number of cached event names. A server may send any name.
+# Number of cached event names. It is bounded because a server may send any name.
 MAX_NAMES = 1000
 
 Chain = tuple[EventHandlers, str, list[Callable[..., object]]]
 
 
 class Guard:
-    """Calls user code as :func:`call_guarded` does. Counts failed callbacks; counts and logs slow ones.
+    """Calls user code like :func:`call_guarded`. Counts failed callbacks. Counts and logs slow ones.
 
-    ``clock`` is the loop's. A callback that takes ``threshold`` seconds or more is slow; None turns the check off.
+    ``clock`` is the loop's. A callback that takes ``threshold`` seconds or more is slow. None turns the check off.
 
-    :meth:`Dispatch.run` repeats this code in its own loop, for events on their way to handlers.
+    :meth:`Dispatch.run` repeats this code in its own loop, for events with handlers.
     """
 
     def __init__(self, clock: Callable[[], float], threshold: Optional[float], stats: Stats) -> None:
@@ -59,19 +59,19 @@ class Guard:
         log_raised(cb)
 
     def is_unrun(self, cb: Callback, result: object) -> bool:
-        """As :func:`is_unrun`, and count it as an error."""
+        """Like :func:`is_unrun`, but also count it as an error."""
         unrun = is_unrun(cb, result)
         self._stats.handler_errors += unrun
         return unrun
 
     def count_held(self) -> None:
-        """Count a call that waits for earlier ones of its callback to end."""
+        """Count a call that waits for earlier calls of the same callback."""
         self._stats.held_calls += 1
 
     def count_slow(self, cb: Callback, took: float) -> None:
-        """Count and log that ``cb`` took ``took`` seconds, which is ``threshold`` or more."""
+        """Count and log that ``cb`` took ``took`` seconds, at least ``threshold``."""
         self._stats.slow_handlers += 1
-        logger.warning("callback %s took %.3f s: nothing else could run meanwhile", callback_name(cb), took)
+        logger.warning("callback %s took %.3f s and blocked the event loop", callback_name(cb), took)
 
 
 class Dispatch:
@@ -104,7 +104,7 @@ class Dispatch:
         return any(overrides(one, name, base) for one, base in ours for name in ("emit", "event") if hasattr(one, name))
 
     def run(self, outcomes: Iterator[Outcome], session: Session) -> Iterator[Union[Done, Entry, ListGoneOn, LoginDone]]:
-        """Call the handlers of each event among ``outcomes``, until the session is finished. Yield the other outcomes.
+        """Call the handlers of each event in ``outcomes``, until the session is finished. Yield the other outcomes.
 
         Every server event takes this path, so :meth:`emit` and the guard are inlined. This saves three calls per event,
         a tenth of the time from the socket to the handler (benchmark a).
@@ -152,7 +152,7 @@ class Dispatch:
     def emit(
         self, own: Callable[..., bool], is_finished: Callable[[], bool], event: str, *args: object, **kwargs: object
     ) -> bool:
-        """Emit with ``own`` on the connection, then on its pool. True if there was any handler.
+        """Emit with ``own`` on the connection, then on its pool. Return whether there was any handler.
 
         If the connection's own handlers end it, the pool gets ``disconnect`` and nothing after it.
         """
@@ -165,7 +165,7 @@ class Dispatch:
         return heard
 
     def announce(self, event: str, *args: object) -> None:
-        """Emit one of the connection's own events. Honour a subclass's ``event`` and ``emit``."""
+        """Emit one of the connection's own events. Respect a subclass's ``event`` and ``emit``."""
         sender = self._sender
         if overrides(sender, "event", self._base):
             self._guard(sender.event, event, *args)
@@ -181,7 +181,7 @@ class Dispatch:
         return True
 
     def _emit_rest(self, packet: Packet, session: Session, emitter: EventHandlers, name: str) -> None:
-        """Emit the rest of an event, after a chain in which somebody has bound or unbound a handler."""
+        """Emit the rest of an event, after a chain in which a handler was bound or unbound."""
         for one, following in self.routes.after(packet.event_name, emitter, name):
             if session.state is FINISHED:
                 break
@@ -189,7 +189,7 @@ class Dispatch:
 
 
 class _WithoutEvents:
-    """Iterates over outcomes without the events that ``takes(packet)`` takes.
+    """Iterates over outcomes, without the events that ``takes(packet)`` accepts.
 
     This is not a generator, because a KeyboardInterrupt would exhaust a generator.
     """
@@ -209,23 +209,23 @@ class _WithoutEvents:
 
 
 class Routes(Memo[str, list[Chain]]):
-    """Cache from event name to handler chains, invalidated by any bind or unbind.
+    """Cache from event name to handler chains. Any bind or unbind invalidates it.
 
     A chain is an emitter, a name and its handlers. Chains are in calling order, and never empty. Most events of a busy
-    server have no handler, and the others have one or two. Asking each emitter for both names of each event would cost
-    more than reading the event (benchmarks a and c).
+    server have no handler, and the others have one or two. Looking up both names of each event on each emitter would
+    cost more than reading the event (benchmarks a and c).
     """
 
     size = MAX_NAMES
 
     def __init__(self, *emitters: EventHandlers, overridden: bool = False) -> None:
         super().__init__()
-        #: Whether somebody overrides ``emit`` or ``event``, and so must see all events.
+        #: Whether ``emit`` or ``event`` is overridden. The override must see all events.
         self.overridden = overridden
         self._emitters = emitters
         self._first_lines = _Unwanted(self)
         self.seen = -1  # BINDINGS.count at the last refresh
-        #: Map from an event's first line to whether nobody listens; None if somebody listens to all events.
+        #: First line of an event -> whether nobody listens to it. None if somebody listens to all events.
         self.unwanted: Optional[_Unwanted] = None
         self.refresh()
 
@@ -239,14 +239,14 @@ class Routes(Memo[str, list[Chain]]):
         return [(one, name) for name in (f"event_{event_name}", "event") for one in self._emitters]
 
     def after(self, event_name: str, emitter: EventHandlers, name: str) -> Iterator[tuple[EventHandlers, str]]:
-        """Yield the emitters and names after these. Look up each in its turn, because handlers may bind and unbind."""
+        """Yield the following emitters and names. Each is looked up in its turn: handlers may bind and unbind."""
         turns = self._turns(event_name)
         for one, following in turns[turns.index((emitter, name)) + 1 :]:
             if handlers_of(one, following):
                 yield one, following
 
     def refresh(self) -> None:
-        """Clear the cache if anybody has bound or unbound since. Call this after any user code."""
+        """Clear the cache if there was a bind or unbind. Call this after any user code."""
         if self.seen != BINDINGS.count:
             self.seen = BINDINGS.count
             self.clear()

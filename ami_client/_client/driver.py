@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from ..loop import Loop
     from ..url import ServerURL
 
-AUTHLIMIT_HINT = " Or are there as many logins under way as authlimit in manager.conf allows?"
+AUTHLIMIT_HINT = ", and check authlimit in manager.conf if many clients log in at once"
 
-FILTER_CRITERIA = 11  # AMI version (Asterisk 22) from which Filter surely knows MatchCriteria
+FILTER_CRITERIA = 11  # AMI version (Asterisk 22) from which Filter is sure to know MatchCriteria
 
-JUST_NOW = 1.0  # seconds: a list that ended this shortly before the server closed may have lost parts
+JUST_NOW = 1.0  # seconds; a list that ended this shortly before the server closed may have lost parts
 
 # Texts for the log.
 STATE_TEXTS = {
@@ -77,20 +77,20 @@ class ConnectionPool(Protocol):
 
     @property
     def get_connection(self) -> Callable[..., bool]:
-        """As :meth:`ami_client.Pool.get_connection`."""
+        """Like :meth:`ami_client.Pool.get_connection`."""
 
     def finish(self, graceful: bool = False) -> None:
-        """As :meth:`ami_client.Pool.finish`."""
+        """Like :meth:`ami_client.Pool.finish`."""
 
     def emit(self, event: str, *args: object) -> bool:
-        """Emit an event of the connection ``args[0]`` on the pool too."""
+        """Emit an event of the connection ``args[0]`` on the pool as well."""
 
 
 class Owner(Protocol):
     """Gives connections to callers. Drivers report lifecycle changes to it."""
 
     def acquired(self, driver: Driver) -> None:
-        """A caller acquired the connection: give it to nobody else."""
+        """A caller acquired the connection. Give it to nobody else."""
 
     def logged_in(self, driver: Driver) -> None:
         """The connection is logged in, and the handlers of ``login`` have run."""
@@ -99,7 +99,7 @@ class Owner(Protocol):
         """All login callbacks have run, or the connection was released."""
 
     def ending(self, driver: Driver) -> None:
-        """The connection is ending, and its callbacks will be called now: give it to nobody. Told again, ignore it."""
+        """The connection is ending; its callbacks will be called next. Give it to nobody. May be reported twice."""
 
     def lost(self, driver: Driver) -> None:
         """The connection is finished, and its callbacks have been called."""
@@ -108,7 +108,7 @@ class Owner(Protocol):
         """The connection is finished, and its socket is closed. May be reported more than once."""
 
     def reconnects(self, driver: Driver) -> bool:
-        """Whether another connection is due or on its way, after the end of this one."""
+        """Return whether another connection is scheduled or being opened, after the end of this one."""
 
     def given_up(self, driver: Driver) -> None:
         """Do not open the connection again, whether it was lost or not."""
@@ -118,10 +118,10 @@ class Life(Protocol):
     """The methods that end a connection."""
 
     def finish(self) -> None:
-        """As :meth:`ami_client.Connection.finish`."""
+        """Like :meth:`ami_client.Connection.finish`."""
 
     def graceful_shutdown(self) -> None:
-        """As :meth:`ami_client.Connection.graceful_shutdown`."""
+        """Like :meth:`ami_client.Connection.graceful_shutdown`."""
 
 
 def _nobody(conn: object, packet: object) -> None:
@@ -133,10 +133,10 @@ class Driver:
 
     Attributes:
         url, address, options, pool: the parameters of the connection; ``pool`` is None for a placeholder connection.
-        error: why the connection ended or was never made; None while it lives.
+        error: why the connection ended or was never made; None while it is open.
         session, transport, watchdog: the protocol engine, the byte stream to the server, and the timeouts of the link.
         acquired: whether a caller has acquired it, so that the pool gives it to nobody else.
-        suspect: the last list answer that turned out to be suspect after its end.
+        suspect: the last list answer that became suspect after it ended.
         round_trip: round-trip time of the last answered Ping, in seconds.
     """
 
@@ -191,11 +191,11 @@ class Driver:
         self._outcome: Optional[Packet] = None
         self._begun = False
         self._handling = False  # received bytes are being handled; a flush follows
-        # Tasks that send in the same iteration, one action each, share a system call but for the first (benchmark
-        # await100: a third of the time).
+        # Tasks that send in the same iteration, one action each, share a system call, except for the first task
+        # (benchmark await100: a third of the time).
         self._runs_tasks = self.tasks.can_run
         self._batching = False
-        self._room = 0  # bytes that may surely be sent before the transport's buffer must be checked again
+        self._room = 0  # bytes that can be sent before the transport's buffer must be checked again
 
     def attach(self, conn: EventHandlers, base: type[EventHandlers]) -> None:
         """Drive ``conn``. ``base`` is the class whose methods a subclass may override."""
@@ -246,12 +246,12 @@ class Driver:
 
     @property
     def is_reconnecting(self) -> bool:
-        """Whether the connection has ended, and the owner is connecting again."""
+        """Whether the connection has ended and the owner is reconnecting."""
         return self.error is not None and self._owner is not None and self._owner.reconnects(self)
 
     @property
     def stats(self) -> Stats:
-        """The counts so far, as a copy. May be read from any thread."""
+        """A copy of the current counters. May be read from any thread."""
         return replace(
             self.counts,
             limits=self.counts.limits.copy(),
@@ -263,7 +263,7 @@ class Driver:
 
     @property
     def turned_away(self) -> bool:
-        """Whether the server closed the connection without a word, as Asterisk does above its ``authlimit``."""
+        """Whether the server closed the connection without an answer, as Asterisk does above its ``authlimit``."""
         return isinstance(self.error, ConnectionLost) and self.counts.bytes_in == 0
 
     def check_process(self) -> None:
@@ -332,13 +332,13 @@ class Driver:
         limit = self.options.max_outgoing
         self._room = limit - self.transport.buffered
         if len(self.session.outgoing) >= self._room:
-            raise LimitReached(f"the server does not read: {limit} bytes (max_outgoing) wait for it", "max_outgoing")
+            raise LimitReached(f"the server is not reading: {limit} bytes (max_outgoing) are unsent", "max_outgoing")
 
     def _ping_for_life(self) -> bool:
-        """Send a Ping despite ``max_pending``. Return False before the login, or if the server does not read."""
+        """Send a Ping, even above ``max_pending``. Return False before the login, or if the server is not reading."""
         if not self.is_connected or self.transport.buffered >= self.options.max_outgoing:
             return False
-        # The callback keeps its answer from counting as dropped. It needs no timeout, because the watchdog has one.
+        # The callback keeps the answer from being counted as dropped. The watchdog limits the wait.
         self._watch(self.session.send("Ping", None, _nobody, bounded=False), None)
         self._flush()
         return True
@@ -353,7 +353,7 @@ class Driver:
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
         now = self._loop.time()
         pending.sent_at = now if self.session.state is CONNECTED else None
-        if limit is not None and limit < inf:  # an Originate's own Timeout may be anything
+        if limit is not None and limit < inf:  # an Originate's own Timeout may have any value
             pending.limit, pending.deadline = limit, now + limit
             self._deadlines.add(pending, limit)
 
@@ -365,11 +365,11 @@ class Driver:
             self._answer(Done(pending, result))
         if self.is_connected:
             self.watchdog.doubt()
-        elif self.is_finished and not self.has_retries:  # it was the last one to be sent again
+        elif self.is_finished and not self.has_retries:  # no other action is left to be sent again
             self._deadlines.clear()
 
     def cancel(self, action_id: str) -> bool:
-        """Give an action up: call its callbacks with a failure. Return False if it was answered already."""
+        """Give up an action: call its callbacks with a failure. Return False if it was already answered."""
         owed = [
             Done(pending, result)
             for pending in self.session.pending_of(action_id)
@@ -382,7 +382,7 @@ class Driver:
     # -- incoming
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the server."""
+        """Receive bytes from the server."""
         self.watchdog.last_received = self._loop.time()
         self.counts.bytes_in += len(data)
         self._handle(self.session.outcomes(data))
@@ -400,7 +400,7 @@ class Driver:
                     self._take(outcome)
         except ProtocolError as error:
             self.fail(error)
-        except BaseException:  # as resumed(), which would cost each read a microsecond
+        except BaseException:  # like resumed(), which would cost a microsecond per read
             self._loop.call_soon(self._handle, outcomes)
             raise
         finally:
@@ -410,15 +410,15 @@ class Driver:
             if self.session.outgoing:
                 self._flush()
         if self.counts.dropped > dropped:
-            logger.debug("%s: dropped %d packets that belong to nobody", self, self.counts.dropped - dropped)
+            logger.debug("%s: dropped %d packets that belong to no action", self, self.counts.dropped - dropped)
 
     def _take(self, outcome: Union[Entry, ListGoneOn, LoginDone]) -> None:
-        """Take an outcome that is neither an event nor an answer."""
+        """Handle an outcome that is neither an event nor an answer."""
         if isinstance(outcome, Entry):
             self._hand_on(outcome)
         elif isinstance(outcome, ListGoneOn):
             self.suspect = outcome.packet
-            self._count_suspect("a list that went on behind its end")
+            self._count_suspect("a list that continued after its end")
         else:
             self._login_done(outcome.packet)
 
@@ -439,7 +439,7 @@ class Driver:
                 self.round_trip = self._loop.time() - pending.sent_at
         elif isinstance(error, LimitReached):
             self.counts.count_error(error)
-        callback, pending.callback, pending.request = pending.callback, None, b""  # it may stay, to await a late answer
+        callback, pending.callback, pending.request = pending.callback, None, b""  # it may be kept for a late answer
         if callback is not None:
             self.guard(callback, self.conn, result)
 
@@ -460,9 +460,9 @@ class Driver:
         self.transport.open()
 
     def tell(self, cb: Callable[..., object], *, with_others: bool = False) -> None:
-        """Call ``cb(conn, packet)`` once the login has succeeded or failed; at once if it already has.
+        """Call ``cb(conn, packet)`` when the login has succeeded or failed. If it already has, call it at once.
 
-        ``with_others``: never at once, because the connection is about to call its waiting callbacks.
+        With ``with_others`` never at once, because the connection is about to call its waiting callbacks.
         """
         if self._outcome is None or with_others:
             self._waiting.push(cb)
@@ -514,14 +514,14 @@ class Driver:
         self._tell_login(deque(steps))
 
     def _knows_criteria(self) -> bool:
-        """Whether the server's Filter action surely knows MatchCriteria. Older ones ignore it and answer Success."""
+        """Whether the server's Filter action is sure to know MatchCriteria. Older ones ignore it and answer Success."""
         major, _, _ = (self.session.ami_version or "").partition(".")
         return major.isdigit() and int(major) >= FILTER_CRITERIA
 
     def _server_filters(self) -> list[Filter]:
-        """The filters for the server to apply. The others are applied at our side alone.
+        """Return the filters for the server to apply. The client applies the others.
 
-        A server that excludes would keep OriginateResponse from us, too, which is part of an answer.
+        A server with an ``exclude`` filter would also keep back OriginateResponse, which is part of an answer.
         """
         if not self._knows_criteria():
             return []
@@ -531,10 +531,10 @@ class Driver:
         return filters
 
     def _send_filters(self, filters: list[Filter], login: Packet) -> None:
-        """Send the filters; once all are answered, announce the login.
+        """Send the filters. When all are answered, announce the login.
 
-        If the server refuses all, because the user may not filter, they are applied at our side alone. If it refused
-        some, it would keep events from us that these let pass, so that ends the connection.
+        If the server refuses all, because the user may not filter, the client applies them. If it refuses only some, it
+        would keep back events that these let pass, so that ends the connection.
         """
         answers: list[Packet] = []
 
@@ -544,7 +544,7 @@ class Driver:
                 return
             refused = [one.error for one in answers if one.error is not None]
             if refused:
-                logger.warning("%s: the server applies no filter: %s", self, printable(str(refused[0])))
+                logger.warning("%s: the server refused a filter: %s", self, printable(str(refused[0])))
             if 0 < len(refused) < len(answers):
                 self.fail(refused[0])
             else:
@@ -584,11 +584,11 @@ class Driver:
     def _first_words(self) -> str:
         banner = self.session.banner
         if banner is not None:
-            odd = "; it ends in CR LF, and the packets behind it in LF alone" if self.session.mixes_line_ends else ""
+            odd = "; it ends with CR LF, but the packets end with LF only" if self.session.mixes_line_ends else ""
             return f"the server's first line was {printable(banner, 100)!r}{odd}"
         if self.counts.bytes_in:
-            return "the server sent no whole line"
-        return "the server sent nothing: is it the TLS port, which wants tls://?"
+            return "the server sent no complete line"
+        return "the server sent nothing: use tls:// if this is its TLS port"
 
     # -- the end
 
@@ -621,7 +621,7 @@ class Driver:
             self.suspect = suspect
             if not suspect.suspect:
                 suspect.suspect = True
-                self._count_suspect("the list behind which the server closed the connection")
+                self._count_suspect("a list right before the server closed the connection")
         self.fail(error)
 
     def _heard_just_now(self) -> bool:
@@ -629,7 +629,7 @@ class Driver:
         return heard is not None and self._loop.time() - heard < JUST_NOW
 
     def _end(self, error: AMIError, *, abort: bool = False) -> None:
-        """The only way to the end: close the socket, call every callback, emit ``disconnect``, and tell the owner."""
+        """The only way to end: close the socket, call every callback, emit ``disconnect``, and tell the owner."""
         if self.is_finished:
             return
         if self.session.logged_off:
@@ -690,21 +690,24 @@ class Driver:
         self._answer_all(owed)
 
     def take_retries(self) -> list[Pending]:
-        """Remove and return the actions to send again. This connection is not responsible for them any more."""
+        """Remove and return the actions to send again. Another connection takes them over."""
         self._deadlines.clear()
         return self.session.take_retries()
 
     def fail_retries(self, error: AMIError) -> None:
-        """Fail the actions to send again, because no connection is coming."""
+        """Fail the actions that were to be sent again, because no connection will come."""
         self._answer_all(deque(Done(pending, pending.fail(error)) for pending in self.take_retries()))
 
     def _send_again(self, pending: Pending, sent: set[str]) -> Optional[AMIError]:
-        """Return why it could not be sent, or None. A wait for an OriginateResponse comes after its Originate."""
+        """Send an action again. Return why it could not be sent, or None.
+
+        A wait for an OriginateResponse comes after its Originate.
+        """
         if not pending.request and pending.action_id not in sent:
-            return ActionFailed("the call was not placed again")
+            return ActionFailed("the call could not be placed again")
         try:
             self.session.send_again(pending)
-        except ValueError as error:  # the same ActionID is in use here
+        except ValueError as error:  # the ActionID is already in use here
             return ActionFailed(str(error))
         except LimitReached as error:
             return error

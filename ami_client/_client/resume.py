@@ -1,4 +1,4 @@
-"""What a KeyboardInterrupt leaves over."""
+"""Completes calls of user code after a KeyboardInterrupt."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def resumed(loop: Loop, again: Callable[..., object], *args: object) -> Iterator[None]:
     """If the block is interrupted, have the loop call ``again(*args)`` in its next iteration.
 
-    The block calls user code, and removes each callback before the call. ``again`` makes the remaining calls. A
-    KeyboardInterrupt passes; if the loop runs on, every callback is called.
+    The block calls user code, and removes each callback before the call. ``again`` makes the remaining calls. The
+    KeyboardInterrupt propagates. If the loop is run again, every callback is called.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A pool's part for one URL: its connections, the callbacks that wait for one, and reconnects.
+"""The part of a pool for one URL: its connections, the callbacks that wait for one, and reconnects.
 
 Source: phpDaemon Network/Client.php (getConnection) and ClientConnection.php.
 """
@@ -25,25 +25,27 @@ from .slots import LIVE, Due, Place, Slot, Slots
 from .waiter import Waiter
 
 # Asterisk's listen queue holds ten connections (main/tcptls.c, ast_tcptls_server_start). In a larger burst the kernel
-# drops some handshakes, and these clients wait for a banner that never arrives: a third of 32 connections opened at
-# once. So only this many connections set out at a time. Each counts for this many seconds, or until it has logged in.
+# drops some handshakes, and these clients wait for a banner that never arrives: a third of 32 connections that are
+# opened at once. So only this many connections are started at a time. Each counts for this many seconds, or until it
+# has logged in.
 STARTING_AT_ONCE = 10
 STARTING_TIME = 0.1
 
-# Callbacks served in one iteration. A callback that requests a connection again whenever it gets one must not starve
-# the loop.
+# Callbacks served in one iteration. A callback that requests a new connection each time it gets one must not starve the
+# loop.
 SERVED_AT_ONCE = 1000
 
-# Above its authlimit Asterisk accepts a connection and closes it at once (manager.c, session_do). The callback then
-# waits on, for up to this many such attempts in a row without a login in between.
+# Above its authlimit, Asterisk accepts a connection and closes it at once (manager.c, session_do). The callback then
+# keeps waiting, for up to this many such attempts in a row without a login in between.
 TURNED_AWAY_AT_MOST = 8
 
 
 def backoff_delay(attempt: int, base: float, longest: float) -> float:
-    """Seconds before attempt number ``attempt`` (from 1): exponential back-off with full jitter.
+    """Return the seconds before attempt number ``attempt`` (from 1): exponential back-off with full jitter.
 
     The delay is random, between 0 and a bound. The bound starts at ``base`` and doubles with each attempt, up to
-    ``longest``. So a thousand clients that lost the same server at once come back evenly spread. Source: M. Brooker,
+    ``longest``. So a thousand clients that lost the same server at once come back spread over time. Source: M. Brooker,
+    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
     doublings = min(attempt - 1, 1000)  # more would overflow a float
@@ -58,24 +60,24 @@ class Sockets:
         self._on_closed = StackCallbacks()
 
     def opened(self, driver: Driver) -> None:
-        """A connection is about to be opened."""
+        """Add a connection that is about to be opened."""
         self._open.add(driver)
 
     def closed(self, driver: Driver) -> None:
-        """Its socket is closed."""
+        """Remove a connection whose socket is closed."""
         self._open.discard(driver)
         if not self._open:
             self._on_closed.execute_all()
 
     def when_closed(self, cb: Callable[[], object]) -> None:
-        """Call ``cb()`` when all are closed; at once if they are."""
+        """Call ``cb()`` when all are closed. If they already are, call it at once."""
         self._on_closed.push(cb)
         if not self._open:
             self._on_closed.execute_all()
 
 
 class ServerPool:
-    """The connections to one URL, by their drivers. It is their ``Owner``: they report lifecycle changes to it.
+    """The connections to one URL, by their drivers. It is their ``Owner``: drivers report lifecycle changes to it.
 
     ``on_idle(server)`` is called when it has no connections, no waiting callbacks and no reconnects left.
     """
@@ -98,12 +100,12 @@ class ServerPool:
         self._finished = False
         self._slots = Slots()
         self._turned_away = 0  # connections turned away in a row, without a login in between
-        self._pause: Optional[Handle] = None  # timer of the pause after that, in which nothing is opened
-        self._hastened = float("-inf")  # when an attempt was last made at once
+        self._pause: Optional[Handle] = None  # timer of the pause after that; nothing is opened during it
+        self._hastened = float("-inf")  # when an attempt was last moved forward
         self._waiting = PriorityQueueCallbacks()
         self._serving = False
         self._past = Stats()  # of past connections
-        self._lock = Lock()  # held while counts move into _past, because other threads may read them
+        self._lock = Lock()  # counts move into _past under it, because other threads read them
         self.guard = Guard(pool.reactor.time, self._options.slow_handler, self._past)
 
     def __repr__(self) -> str:
@@ -125,16 +127,16 @@ class ServerPool:
         return total
 
     def add(self, waiter: Waiter) -> None:
-        """Queue a callback; then call :meth:`serve`. Raises LimitReached if too many wait already."""
+        """Queue a callback. Call :meth:`serve` afterwards. Raises LimitReached if too many are waiting."""
         limit = self._options.max_callbacks
         if len(self._waiting) >= limit:
-            error = LimitReached(f"{limit} callbacks (max_callbacks) wait for a connection already", "max_callbacks")
+            error = LimitReached(f"{limit} callbacks (max_callbacks) already wait for a connection", "max_callbacks")
             self._past.count_error(error)
             raise error
         waiter.place = self._waiting.insert(waiter, waiter.pri)
 
     def take_back(self, cb: Callable[..., object]) -> Optional[Waiter]:
-        """Remove and return a callback that was added and not called yet, or None."""
+        """Remove and return a callback that was not called yet, or None."""
         waiter = cast(Optional[Waiter], self._waiting.remove(cb))
         for slot in self._slots.at(Place.QUEUED, Place.STARTING, Place.OPENING):
             if waiter is None and slot.caller is not None and slot.caller == cb and slot.driver.take_back(slot.caller):
@@ -142,7 +144,7 @@ class ServerPool:
         return waiter
 
     def serve(self) -> None:
-        """Give the free connections to waiting callbacks, and open new ones for the rest as far as allowed."""
+        """Give the free connections to waiting callbacks, and open new ones for the others as far as allowed."""
         if self._serving or self._finished:
             return
         self._serving = True
@@ -157,7 +159,7 @@ class ServerPool:
             self._pool.reactor.call_soon(self.serve)
 
     def _serve_one(self) -> bool:
-        """Serve a waiting callback, or hasten the attempt that will. Return False if none can be served now."""
+        """Serve a waiting callback, or hasten the attempt that will serve it. Return False if none can be served."""
         if not self._waiting:
             return False
         free = self._slots.first(Place.FREE)
@@ -212,12 +214,12 @@ class ServerPool:
                 driver.tell(waiter)
                 if waiter.before_connect is not None:
                     driver.guard(waiter.before_connect, driver.conn)
-        finally:  # even on a KeyboardInterrupt: the slot is taken
+        finally:  # even on a KeyboardInterrupt: the slot is in use
             slot.ready = True
             self._start()
 
     def _start(self) -> None:
-        """Let queued connections set out, not too many at a time."""
+        """Start queued connections, but not too many at a time."""
         while self._pause is None and not self._finished and self._slots.count(Place.STARTING) < STARTING_AT_ONCE:
             slot = self._slots.first(Place.QUEUED)
             if slot is None or not slot.ready:
@@ -238,7 +240,7 @@ class ServerPool:
         self._slots.move(slot, place)
 
     def _is_turned_away(self, driver: Driver) -> bool:
-        """Whether the server closed a connection without a word while it served others. Its callback then waits on."""
+        """Whether the server closed a connection without an answer but serves others. Its callback keeps waiting."""
         if self._options.reconnect is None or self._finished or not driver.turned_away:
             return False
         if self._turned_away >= TURNED_AWAY_AT_MOST:
@@ -247,15 +249,15 @@ class ServerPool:
         return any(slot.driver is not driver and not slot.driver.is_finished for slot in others)
 
     def _hold_back(self) -> None:
-        """Open nothing for a while, because too many log in at a time."""
+        """Pause: open nothing for a while, because there are too many concurrent logins."""
         if self._pause is None:
             self._turned_away += 1
             delay = self._delay(self._turned_away)
-            logger.info("%s: too many logins at a time, the next in %.2f s at most", self.address, delay)
+            logger.info("%s: too many concurrent logins; the next one follows within %.2f s", self.address, delay)
             self._pause = self._pool.reactor.call_later(delay, self._go_on)
 
     def _go_on(self) -> None:
-        """End the pause: its time is over, or others have logged in and so made room."""
+        """End the pause. Its time is over, or others have logged in and made room."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -286,7 +288,7 @@ class ServerPool:
     def ready(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         if slot is not None and slot.place is Place.BUSY and not driver.acquired:
-            self._move(slot, Place.FREE)  # before anything is opened, so that a waiting callback gets it
+            self._move(slot, Place.FREE)  # before anything is opened, so a waiting callback gets it
         self._start()
         if not self._slots.count(Place.STARTING):
             self._go_on()
@@ -295,18 +297,18 @@ class ServerPool:
     def ending(self, driver: Driver) -> None:
         slot = self._slots.get(driver)
         assert slot is not None
-        if slot.place is Place.ENDING:  # a refused login, whose connection now ends
+        if slot.place is Place.ENDING:  # the connection of a refused login ends
             return
         is_attempt, turned_away = slot.attempt > 0, self._is_turned_away(driver)
         self._move(slot, Place.ENDING)
         if is_attempt:  # another attempt may follow
-            while self._waiting and not self._slots.attempts and not turned_away:  # callbacks that waited for this one
+            while self._waiting and not self._slots.attempts and not turned_away:  # they waited for this attempt
                 driver.tell(self._waiting.pop(), with_others=True)
         if turned_away:
             self._hold_back()
         caller = slot.caller
         if turned_away and caller is not None and driver.take_back(caller):
-            self._waiting.insert(caller, caller.pri, caller.place)  # at its old position
+            self._waiting.insert(caller, caller.pri, caller.place)  # at its old place in the queue
             if not is_attempt:
                 return
         slot.comes_again = self._comes_again(slot)
@@ -349,7 +351,7 @@ class ServerPool:
             self._settle(driver)
 
     def _settle(self, driver: Driver) -> None:
-        """After the loss of a connection, fail retries that nothing can send, and report if nothing is left."""
+        """After the loss of a connection, fail actions that nothing can send again, and report if nothing is left."""
         try:
             lost_for_good = not self._slots.count(Place.WAITING) and self._lost_with_retries()
             if lost_for_good and all(slot.driver.is_connected for slot in self._slots.at(*LIVE)):
@@ -359,11 +361,11 @@ class ServerPool:
                 self._on_idle(self)
 
     def _lost_with_retries(self) -> list[Slot]:
-        """The slots of lost connections that left actions to send again."""
+        """Return the slots of lost connections with actions to send again."""
         return [slot for slot in self._slots.all() if slot.place not in LIVE and not slot.buried]
 
     def _bury(self, slot: Slot) -> None:
-        """Move a slot's counts to those of past connections, and forget the slot unless a replacement is due."""
+        """Add a slot's counters to those of past connections. Remove the slot, unless a replacement is scheduled."""
         with self._lock:
             if not slot.buried:  # a callback may have buried it already, by ending the pool
                 slot.buried = True
@@ -374,7 +376,7 @@ class ServerPool:
     # -- reconnects
 
     def _comes_soon(self) -> bool:
-        """Whether a reconnect attempt is on its way or due."""
+        """Whether a reconnect attempt is scheduled or running."""
         ending = self._slots.at(Place.ENDING)
         return bool(
             self._slots.attempts or self._slots.count(Place.WAITING) or any(slot.comes_again for slot in ending)
@@ -415,9 +417,9 @@ class ServerPool:
         return backoff_delay(attempt, self._options.reconnect, self._options.reconnect_max)
 
     def _hasten(self) -> None:
-        """Hasten a reconnect, because a callback waits.
+        """Move a reconnect forward, because a callback is waiting.
 
-        Make a first attempt at once. Give a later attempt the delay of a first one.
+        A first attempt is made at once. A later attempt gets the delay of a first one.
         """
         waiting = [(slot.attempt > 1, slot.due.time, slot) for slot in self._slots.at(Place.WAITING) if slot.due]
         if self._slots.attempts or not waiting:
@@ -426,7 +428,7 @@ class ServerPool:
         now, base = self._pool.reactor.time(), self._options.reconnect
         assert base is not None and lost.due is not None
         if lost.attempt == 1 and now >= self._hastened + base:
-            self._hastened = now  # not over and over, if a server accepts logins and then closes
+            self._hastened = now  # once only, in case the server accepts logins and then closes
             self._open_again(lost)
         elif when > now + base:
             lost.due.timer.cancel()
@@ -435,7 +437,7 @@ class ServerPool:
     def _announce(self, lost: Slot) -> None:
         assert lost.due is not None
         error, attempt, delay = lost.driver.error, lost.attempt, lost.due.delay
-        # A server that is down must not fill the log. A refusal needs attention.
+        # A server that is down must not fill the log. A refused login needs attention.
         notable = attempt == 1 or isinstance(error, LoginRefused)
         level = logging.WARNING if notable else logging.INFO
         text = "%s: connecting again in %.2f s, attempt %d (%s)"
@@ -443,7 +445,7 @@ class ServerPool:
         emit_on(self._pool, self.guard, "reconnecting", self.url, delay, attempt)
 
     def _fail_retries(self, error: AMIError) -> None:
-        """Fail the actions to send again, because no connection is coming."""
+        """Fail the actions that were to be sent again, because no connection will come."""
         with resumed(self._pool.reactor, self._fail_retries, error):
             while lost := self._lost_with_retries():
                 try:

@@ -1,4 +1,4 @@
-"""The places of a pool's connections: one enum, which one method changes by one table."""
+"""The places of a pool's connections: one enum. One method changes the place, following one table."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Place(Enum):
     """The place of a connection in its pool."""
 
-    QUEUED = "queued"  # made; it sets out when there is room
-    STARTING = "starting"  # it has just set out; only a few may at a time
+    QUEUED = "queued"  # created; it starts when there is room
+    STARTING = "starting"  # just started; only a few at a time
     OPENING = "opening"  # still connecting or logging in after STARTING_TIME
     BUSY = "busy"  # logged in, but acquired, or login callbacks are being called
     FREE = "free"  # logged in, and available to the next caller
@@ -56,20 +56,20 @@ class Slot:
 
     def __init__(self, driver: Driver, attempt: int, caller: Optional[Waiter]) -> None:
         self.driver = driver
-        self.attempt = attempt  # number of the reconnect attempt; 0 if it is none, or has logged in
-        self.caller = caller  # the callback for which it was opened, until the login
+        self.attempt = attempt  # number of the reconnect attempt; 0 for other connections, and after the login
+        self.caller = caller  # the callback for which it is being opened
         self.place = Place.QUEUED
-        self.ready = False  # to set out: before_connect has run
-        self.comes_again = False  # it is ending, and a replacement will be opened
+        self.ready = False  # to start: before_connect has run
+        self.comes_again = False  # a replacement will be opened after its end
         self.timer: Optional[Handle] = None  # while STARTING
         self.due: Optional[Due] = None  # while WAITING
-        self.buried = False  # its counts have moved to those of past connections
+        self.buried = False  # its counters were added to those of past connections
 
 
 class Slots:
-    """The slots of one URL. Each place keeps its slots in order of arrival.
+    """The slots of one URL. Each place keeps its slots in the order of arrival.
 
-    Attributes: ``attempts``, the number of reconnect attempts on their way.
+    Attributes: ``attempts``, how many reconnect attempts are running.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Slots:
         self.attempts += slot.attempt > 0
 
     def move(self, slot: Slot, place: Place) -> None:
-        """Change a slot's place by the table. Raises RuntimeError for a move not in the table, which is our bug."""
+        """Change a slot's place, following the table. Raises RuntimeError for any other move: that is our bug."""
         old = slot.place
         if place not in MOVES[old]:
             raise RuntimeError(f"illegal move from {old.value!r} to {place.value!r}")
@@ -97,21 +97,21 @@ class Slots:
             self._at[place][slot.driver] = slot
 
     def get(self, driver: Driver) -> Optional[Slot]:
-        """The slot of a driver; None if it is gone."""
+        """Return the slot of a driver, or None if it is gone."""
         return self._slots.get(driver)
 
     def all(self) -> list[Slot]:
-        """All slots that are not gone, in the order in which they were made."""
+        """Return all slots that are not gone, in the order of their creation."""
         return list(self._slots.values())
 
     def at(self, *places: Place) -> list[Slot]:
-        """The slots at these places."""
+        """Return the slots at these places."""
         return [slot for place in places for slot in self._at[place].values()]
 
     def count(self, *places: Place) -> int:
-        """The number of slots at these places."""
+        """Return the number of slots at these places."""
         return sum([len(self._at[place]) for place in places])
 
     def first(self, place: Place) -> Optional[Slot]:
-        """The slot that has been at this place longest, if any."""
+        """Return the slot that has been at this place longest, or None."""
         return next(iter(self._at[place].values()), None)

@@ -11,7 +11,7 @@ from ..errors import SilenceTimeout
 if TYPE_CHECKING:
     from ..loop import Handle, Loop
 
-# Sizes above which answered actions are looked for and removed:
+# Sizes above which answered actions are searched and removed:
 _MANY = 1000  # actions with the same limit
 _MANY_LIMITS = 32
 
@@ -26,8 +26,8 @@ class _Queue:
 class Deadlines:
     """Calls ``on_late(pending)`` for each action that is not answered in time.
 
-    Nearly all actions of a connection have the same limit, so they fall due in the order of sending. One queue with one
-    timer for each limit in use costs a tenth of one timer per action (benchmark d).
+    Nearly all actions of a connection have the same limit, so they expire in the order of sending. One queue and one
+    timer per limit cost a tenth of one timer per action (benchmark d).
     """
 
     def __init__(self, loop: Loop, on_late: Callable[[Pending], object]) -> None:
@@ -49,7 +49,7 @@ class Deadlines:
         while waiting and waiting[0].callback is None:
             waiting.popleft()
         waiting.append(pending)
-        if len(waiting) > queue.many:  # a slow action at the head, with many answered ones after it
+        if len(waiting) > queue.many:  # a slow action is first, with many answered ones after it
             queue.waiting = deque(one for one in waiting if one.callback is not None)
             queue.many = max(_MANY, 2 * len(queue.waiting))
 
@@ -90,16 +90,16 @@ class Deadlines:
 class Watchdog:
     """Watches one link, from :meth:`start` to :meth:`stop`.
 
-    ``ask()`` sends a Ping, and returns whether it could. It is called after ``timeout / 2`` seconds without a whole
-    packet, or if actions time out for ``timeout`` seconds and none is answered meanwhile. ``on_silence(error)`` is
-    called if no byte arrives for another ``timeout / 2`` seconds, or if no action is answered for ``timeout`` seconds
-    after the Ping, whatever else arrives. ``on_late_login(login_timeout)`` is called if :meth:`logged_in` is not called
-    within ``login_timeout`` seconds. None means no limit.
+    ``ask()`` sends a Ping, and returns whether it could. It is called after ``timeout / 2`` seconds without a complete
+    packet, or if actions time out and none is answered for ``timeout`` seconds. ``on_silence(error)`` is called if no
+    byte arrives for another ``timeout / 2`` seconds, or if no action is answered within ``timeout`` seconds after the
+    Ping, whatever else arrives. ``on_late_login(login_timeout)`` is called if :meth:`logged_in` is not called within
+    ``login_timeout`` seconds. None means no limit.
 
-    Attributes, which whoever reads from the link sets:
-        last_received: the loop's time in seconds when bytes last arrived; None before :meth:`start`.
-        last_packet: the same for bytes with the end of a packet.
-        answers: the number of answered actions. The server answers in order, so it will get to a Ping sent later.
+    Attributes, set by the code that reads from the link:
+        last_received: when bytes last arrived, in seconds on the loop's clock; None before :meth:`start`.
+        last_packet: the same for bytes that ended a packet.
+        answers: the number of answered actions. The server answers in order, so it will also answer a later Ping.
     """
 
     def __init__(
@@ -121,14 +121,14 @@ class Watchdog:
         self._on_late_login = on_late_login
         self.last_packet: Optional[float] = None
         self.answers = 0
-        self._answers = 0  # at the last look
+        self._answers = 0  # at the last check
         self._asked: Optional[float] = None  # when the Ping was sent, until any action is answered
         self._late: Optional[float] = None  # time of the first action timeout since the last answer
         self._silence: Optional[Handle] = None
         self._login: Optional[Handle] = None
 
     def start(self) -> None:
-        """Start the timers of silence and of the login."""
+        """Start the timers for silence and for the login."""
         self.last_received = self.last_packet = self._loop.time()
         if self._timeout is not None:
             self._silence = self._loop.call_later(self._timeout / 2, self._check, self._timeout)
@@ -177,7 +177,7 @@ class Watchdog:
         elif now < due:
             self._check_again(due, timeout)
         elif looked is None or looked <= self.last_packet:
-            # Never give up before a Ping: if our own program was busy or stopped, the silence may be its fault.
+            # Never give up before a Ping. If our own program was busy or stopped, it may have caused the silence.
             self._check_again(now + timeout / 2, timeout, now)
             if self._asked is None:
                 self._send_ping()
@@ -186,7 +186,7 @@ class Watchdog:
         elif self._asked is not None:
             self._check_again(now + timeout / 2, timeout, looked)
         else:  # no Ping could be sent: before the login, or because the server does not read
-            self._on_silence(SilenceTimeout(f"the server sent no whole packet for {timeout:g} s"))
+            self._on_silence(SilenceTimeout(f"the server sent no complete packet for {timeout:g} s"))
 
     def _check_again(self, when: float, timeout: float, looked: Optional[float] = None) -> None:
         if self._asked is not None:

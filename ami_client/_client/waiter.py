@@ -13,14 +13,14 @@ from .driver import ConnectionPool, Driver
 
 
 def _nobody(conn: object, packet: object) -> None:
-    """Stands in for a callback of None."""
+    """Replaces a callback of None."""
 
 
 class Waiter(Wrapper):
     """A ``cb(conn, packet)`` that waits for a connection.
 
-    Attributes: ``limits``, timeout options for a connection opened for it; ``pri`` and ``place``, its position in the
-    queue, to which it returns if the server turns its connection away.
+    Attributes: ``limits``, timeout options for a connection that is opened for it; ``pri`` and ``place``, its position
+    in the queue. It returns to this position if the server turns its connection away.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Waiter(Wrapper):
         stats: Stats,
         make: Callable[[Driver], object],
     ) -> None:
-        """Call it with a placeholder connection that failed with ``error``. Its counts are added to ``stats``."""
+        """Call it with a placeholder connection that failed with ``error``. Its counters are added to ``stats``."""
         driver = Driver("", ServerURL("tcp", ""), options, pool.reactor)
         make(driver)
         driver.fail(error)

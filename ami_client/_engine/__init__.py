@@ -1,1 +1,1 @@
-"""The protocol engine, without I/O: decodes bytes into packets and answers, and encodes actions into bytes."""
+"""The protocol engine, without I/O: it decodes bytes into packets and answers, and encodes actions into bytes."""

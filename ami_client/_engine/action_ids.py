@@ -1,4 +1,4 @@
-"""ActionIDs that nobody can guess. No I/O here."""
+"""Unguessable ActionIDs. No I/O here."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ START_SIZE = 6  # random bytes shared by all ids of a connection
 class ActionIDs(Protocol):
     """The source of a session's ActionIDs."""
 
-    #: Common prefix of all ids, in digits, which the server returns unchanged; empty if there is no common prefix.
+    #: Common prefix of all ids, in digits, which the server returns unchanged. Empty if there is none.
     mark: bytes
 
     @property
     def new(self) -> Callable[[], str]:
-        """A function that returns the next id, made of lower-case letters, digits and hyphens."""
+        """Return a function that returns the next id. Ids have lower-case letters, digits and hyphens."""
 
 
 class RandomIDs:
     """Ids with 64 random bits each, after 48 random bits that all ids of a connection share.
 
     Asterisk shows an action's id to other users, in its OriginateResponse or UserEvent. Somebody who has seen some ids
-    must not be able to predict the next one, or they could forge a part of its answer. A search for the shared prefix
-    finds the events that may be a part of an answer. ``random_bytes(count)`` returns unpredictable bytes.
+    must not be able to predict the next one: with it they could forge a part of its answer. A search for the shared
+    prefix finds the events that may be part of an answer. ``random_bytes(count)`` returns unpredictable bytes.
     """
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
@@ -36,10 +36,10 @@ class RandomIDs:
 
 
 class _Block(dict[int, str]):
-    """Ids by number. A number that is not there begins a block, in the place of the last one.
+    """Ids by number. A missing number starts a new block, which replaces the old one.
 
-    In blocks, because a request for each id would cost half as much as a Ping (benchmark d). No generator, because a
-    KeyboardInterrupt would exhaust it, and there would never be another id.
+    Random bytes are fetched in blocks, because fetching them for each id would cost half as much as a Ping (benchmark
+    d). This is not a generator: a KeyboardInterrupt would exhaust it, and no further id would come.
     """
 
     def __init__(self, start: str, random_bytes: Callable[[int], bytes]) -> None:
@@ -56,7 +56,7 @@ class _Block(dict[int, str]):
 
 
 class NumberedIDs:
-    """Ids that count up, so that a dialogue is always the same. They are guessable: for tests and diagrams only."""
+    """Ids that count up, so a dialogue is always the same. They are guessable: use them for tests and diagrams only."""
 
     def __init__(self, start: str) -> None:
         self.mark = start.encode() if start.isdecimal() else b""

@@ -11,13 +11,13 @@ from typing import Optional, Union
 
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 
-# Asterisk answers longer lines with "line too long", and drops or refuses the lines from the 129th on
-# (manager.c get_input, do_message, AST_MAX_MANHEADERS). List answers copy the ActionID into fixed buffers.
+# Asterisk answers a longer line with "line too long", and drops or refuses the 129th and later lines (manager.c,
+# get_input, do_message, AST_MAX_MANHEADERS). List answers copy the ActionID into fixed buffers.
 MAX_LINE = 1022
 MAX_LINES = 128
 MAX_ACTION_ID = 67
 
-# Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. The type is just object,
+# Values are str, bytes, int, float, bool, None, an iterable of these or a mapping to these. The type is only object,
 # because type checkers infer Mapping[str, object] for a literal such as {"Channel": "SIP/1", "Priority": 1}.
 Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
 
@@ -26,7 +26,7 @@ _is_plain = re.compile(r"[A-Za-z]{1,50}").fullmatch
 
 
 def plain_form(action: str) -> bytes:
-    """The encoded action without params, with ``%b`` for an ActionID of ours; empty if its name is unusual.
+    """Return the encoded action without params, with ``%b`` for our ActionID. Empty if its name is unusual.
 
     Most actions have no params. :func:`encode_action` would cost four times as much for them (benchmark d).
     """
@@ -36,12 +36,12 @@ def plain_form(action: str) -> bytes:
 def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:
     """Encode an action: ``Action`` first, then ``params`` in order, ``ActionID`` last.
 
-    Names and values are trimmed. A list value repeats the header. A mapping value becomes one header ``k=v`` each, with
-    values quoted for the way the server splits ``Variable``. None is left out. A bool becomes ``true`` or ``false``.
+    Names and values are trimmed. A list value repeats the header. A mapping value becomes one header ``k=v`` per item,
+    with values quoted as the server splits ``Variable``. None is left out. A bool becomes ``true`` or ``false``.
 
     Raises ValueError for CR, LF or NUL inside a name or value, for a name that is empty or contains a colon, and for
-    what the server would cut off: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than 67
-    bytes. Raises TypeError for values of other types. The message never shows a value.
+    data that the server would truncate: a line of more than 1,022 bytes, more than 128 lines, an ActionID of more than
+    67 bytes. Raises TypeError for values of other types. The message never shows a value.
     """
     headers = [("Action", _text("Action", action))]
     for name, value in pairs_of(params):
@@ -56,19 +56,20 @@ def encode_action(action: str, params: Optional[Params] = None, action_id: Optio
 
 
 def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Encode a message without trimming any value. Raises ValueError as :func:`encode_action`."""
+    """Encode a message without trimming values. Raises the same ValueErrors as :func:`encode_action`."""
     lines = [_line(name, text) for name, text in headers]
     if len(lines) > MAX_LINES:
         raise ValueError(
-            f"an action has at most {MAX_LINES} lines, this one has {len(lines)}: Asterisk would refuse it"
+            f"an action may have at most {MAX_LINES} lines, this one has {len(lines)}: Asterisk would refuse it"
         )
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def encode_event(event: str, headers: Iterable[tuple[str, object]]) -> bytes:
-    """Encode an event as a server sends it, without the blank line: the server has no limits.
+    """Encode an event as a server sends it, without the blank line. No limits apply to servers.
 
-    Values are as in :func:`encode_action`. Raises ValueError for CR LF in a name or value, which would end its line.
+    Values are as in :func:`encode_action`. Raises ValueError for CR LF in a name or value, because it would end the
+    line.
     """
     pairs: list[tuple[str, object]] = [("Event", event), *headers]
     lines = [f"{_text('header name', name)}: {text}" for name, value in pairs for text in _values(name, value)]
@@ -78,7 +79,7 @@ def encode_event(event: str, headers: Iterable[tuple[str, object]]) -> bytes:
 
 
 def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
-    """``params`` in order as ``(name, value)`` pairs. Raises TypeError if it is neither a mapping nor pairs."""
+    """Return ``params`` as ``(name, value)`` pairs, in order. Raises TypeError if it is neither a mapping nor pairs."""
     if params is None:
         return []
     if isinstance(params, Mapping):
@@ -89,26 +90,26 @@ def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
 
 
 def fold_name(name: object) -> str:
-    """A header name as the server compares it: trimmed, ASCII letters in lower case. ``name`` may be of any type."""
+    """Return a header name as the server compares it: trimmed, in ASCII lower case. ``name`` may be of any type."""
     if isinstance(name, bytes):
         name = name.decode(ENCODING, ENCODING_ERRORS)
     return ascii_lower(str(name).strip(TRIMMED))
 
 
 def first_value(pairs: Iterable[tuple[str, object]], name: str) -> Optional[str]:
-    """The text of the first header of that name, which is the one the server uses; None if there is none."""
+    """Return the text of the first header of that name, which is the one the server uses. None if there is none."""
     texts = (text for key, value in pairs if fold_name(key) == name for text in _values(name, value))
     return next(texts, None)
 
 
 def take_action_id(params: Optional[Params]) -> tuple[Optional[str], list[tuple[str, object]]]:
-    """The caller's own ActionID, None if ``params`` has none, and the other params."""
+    """Return the caller's own ActionID, None if ``params`` has none, and the other params."""
     pairs = pairs_of(params)
     own = [value for name, value in pairs if fold_name(name) == "actionid" and value is not None]
     if not own:
         return None, pairs
     if len(own) > 1 or not isinstance(own[0], (str, bytes, int)) or not _text("ActionID", own[0]):
-        raise ValueError("an ActionID of your own is one text that is not empty")
+        raise ValueError("your own ActionID must be one text that is not empty")
     return _text("ActionID", own[0]), [(name, value) for name, value in pairs if fold_name(name) != "actionid"]
 
 
@@ -141,13 +142,13 @@ def _quote(value: str) -> str:
 
 def _line(name: str, text: str) -> bytes:
     if not name or ":" in name:
-        raise ValueError(f"{name!r} is no header name")
+        raise ValueError(f"{name!r} is not a header name")
     try:
         line = f"{name}: {text}".encode(ENCODING, ENCODING_ERRORS)
     except UnicodeEncodeError:
-        raise ValueError(f"header {name!r} holds a lone surrogate, which is no character") from None
+        raise ValueError(f"header {name!r} contains a lone surrogate, which is not a character") from None
     if b"\r" in line or b"\n" in line or b"\0" in line:
         raise ValueError(f"CR, LF or NUL in header {name!r}: it would inject other headers or actions")
     if len(line) > MAX_LINE:
-        raise ValueError(f"header {name!r} makes a line of {len(line)} bytes; Asterisk takes at most {MAX_LINE}")
+        raise ValueError(f"header {name!r} makes a line of {len(line)} bytes; Asterisk accepts at most {MAX_LINE}")
     return line

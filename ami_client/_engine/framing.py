@@ -11,11 +11,11 @@ from typing import Optional
 from ..errors import ProtocolError
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
-# Ends of a packet. One search covers all spellings of the blank line: a search for a spelling that is not there would
+# Ends of a packet. One search covers all spellings of the blank line. A search for a spelling that does not occur would
 # scan to the end of the buffer again for each packet.
 _END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
 _OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
-# Asterisk 14 and later. There "Response: Follows" is forged, inside a value that somebody else has set, and would
+# Asterisk 14 and later. There, "Response: Follows" is forged, inside a value that somebody else has set. It would
 # swallow the packets after it.
 _NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
 _BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual spelling first
@@ -27,12 +27,12 @@ DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has
 
 
 class Cutter:
-    """Takes bytes in chunks of any size, and cuts them into the pieces between blank lines.
+    """Accepts bytes in chunks of any size, and cuts them into the pieces between blank lines.
 
     Attributes:
-        banner: the server's first line, trimmed; None until it arrives.
+        banner: the server's first line, trimmed. None until it arrives.
         eol: the server's line ending.
-        pieces: the pieces cut so far, in reverse order: the next one is last.
+        pieces: the pieces that are cut, in reverse order: the next one is last.
         careful: whether a piece may be too large, or may be the answer of an old server, which contains blank lines.
         marked: whether the mark given to :meth:`more` may be in a piece.
         cuts: how often :meth:`more` found the end of a packet.
@@ -50,16 +50,16 @@ class Cutter:
         self._surely_small = max_packet  # no packet in a block of this size can exceed a limit
         self._buffer = bytearray()  # bytes after the pieces
         self._blank_line = b""  # the last blank line as sent, if pieces are cut one by one
-        self._scanned = 0  # no end before this offset: a packet that arrives in drops is not searched from its start
+        self._scanned = 0  # no end before this offset, so a packet in small chunks is not searched from its start
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the server, in chunks of any size."""
+        """Accept bytes from the server, in chunks of any size."""
         self._buffer += data
 
     def more(self, mark: Optional[bytes] = b"") -> bool:
-        """Refill ``pieces``, which must be used up. Return False if there is no blank line.
+        """Refill ``pieces``, which must be empty. Return False if there is no blank line.
 
-        ``mark`` is searched for in the pieces. An empty mark is in every piece, None in none.
+        ``mark`` is searched for in the pieces. An empty mark is in every piece, None is in none.
 
         A piece may be empty, begin with a line ending, or be larger than ``max_packet``. Raises ProtocolError as soon
         as more than ``max_packet`` bytes have arrived without a blank line.
@@ -76,20 +76,20 @@ class Cutter:
         self._remove(len(self._buffer))
 
     def put_back(self, piece: bytes) -> None:
-        """Return the rest of a piece, which is read next."""
-        if self.is_old_answer(piece):  # blank lines do not end it
+        """Put back the rest of a piece. It is read next."""
+        if self.is_old_answer(piece):  # blank lines do not end this one
             self._buffer[:0] = piece + self._blank_line
             self._scanned = 0
         elif piece:
             self.pieces.append(piece)
 
     def is_old_answer(self, piece: bytes) -> bool:
-        """Whether a piece is a Command answer in the format of Asterisk 13 and older, which contains blank lines."""
+        """Whether a piece is a Command answer in the format of Asterisk 13 and older, which may contain blank lines."""
         return self._may_be_old and _OLD_START.match(piece) is not None
 
     @property
     def mixes_line_ends(self) -> bool:
-        """Whether the banner ended in CR LF, but the unfinished packet contains a blank line of LF alone."""
+        """Whether the banner ended with CR LF, but the unfinished packet contains a blank line with LF only."""
         return self.eol == b"\r\n" and b"\n\n" in self._buffer
 
     def _read_banner(self) -> bool:
@@ -116,7 +116,7 @@ class Cutter:
         return self._cut_all(mark)
 
     def _cut_one(self, end: re.Pattern[bytes]) -> bool:
-        # The last bytes scanned may be the start of an end. The result must not depend on the chunks.
+        # The last scanned bytes may be the beginning of an end. The result must not depend on the chunks.
         found = end.search(self._buffer, max(0, self._scanned - _LONGEST_END))
         if found is None:
             return self._nothing_to_cut()
@@ -129,7 +129,7 @@ class Cutter:
     def _cut_all(self, mark: Optional[bytes]) -> bool:
         usual, unusual = _BLANK_LINES[self.eol]
         buffer = self._buffer
-        if buffer.endswith(usual):  # whole packets, as single events are: there is no rest to keep (benchmark f)
+        if buffer.endswith(usual):  # complete packets, such as single events: no rest to keep (benchmark f)
             end = len(buffer)
             block = bytes(buffer)
             buffer.clear()
@@ -146,9 +146,9 @@ class Cutter:
             self._remove(end)
         self.careful = end > self._surely_small
         self.marked = mark is not None and block.rfind(mark) >= 0
-        # One split of the whole block is several times as fast as a search for each end (benchmark b).
+        # One split of the whole block is several times faster than a search for each end (benchmark b).
         self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
-        self.pieces.pop()  # after the last end there is nothing, or a blank line
+        self.pieces.pop()  # after the last end comes nothing, or a blank line
         self.pieces.reverse()
         return True
 

@@ -1,7 +1,7 @@
-"""Actions in flight: whose a packet is, and how the parts of an answer are put together. No I/O here.
+"""Actions in flight: which action a packet belongs to, and how the parts of an answer are assembled. No I/O here.
 
 Asterisk answers strictly in order, and sends no other event inside a list (manager.c, process_message). So position
-identifies entries without an ActionID, and a Ping sent after the action identifies raw text.
+identifies entries without an ActionID, and a Ping after the action identifies raw text.
 
 Sources: Asterisk main/manager.c (astman_send_list_start, astman_send_list_complete); phpDaemon
 Clients/Asterisk/Connection.php (onRead, the assertions).
@@ -25,18 +25,18 @@ Assertion = Mapping[str, object]
 
 
 DEFAULT_MAX_ANSWER = 256 * 1024 * 1024  # bytes
-# Approximate memory, in bytes, of a packet at least, and of each header.
+# Approximate memory, in bytes: the minimum for a packet, and for each header.
 MIN_PACKET_SIZE = 1024
 HEADER_SIZE = 128
 
-# The status of a plain answer, folded and as sent.
+# The status of a normal answer, folded and as sent.
 SUCCESS = ("success", "Success")
 LIST_ENDS = ("complete", "cancelled")  # values of EventList at the end of a list
 
 # Number of timed-out actions whose late answers are recognised and discarded.
 MAX_ABANDONED = 1000
 
-# Number of ended lists that are remembered, to notice one that goes on after its end.
+# Number of ended lists that are remembered, to notice one that continues after its end.
 MAX_ENDED = 16
 
 
@@ -44,8 +44,8 @@ class Pending:
     """An action that was accepted and not yet answered.
 
     Without assertions the answer is one Packet, with the entries of a list in its ``events``. With assertions the
-    answer is the list of all packets up to the first that satisfies one of them. An assertion is a mapping of header to
-    value, compared without case. With ``on_entry`` the answer has no entries: see :meth:`take_entries`.
+    answer is the list of all packets up to the first one that satisfies one of them. An assertion is a mapping of
+    header to value; case is ignored. With ``on_entry`` the answer has no entries: see :meth:`take_entries`.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Pending:
         key: str = "",
     ) -> None:
         self.action_id = action_id
-        self.key = key or action_id  # the ActionID in lower case, as ours are
+        self.key = key or action_id  # the ActionID in lower case, like our own ids
         self.action = action
         self.callback = callback  # None after the call
         self.on_entry = on_entry
@@ -101,16 +101,16 @@ class Pending:
 
     def restart(self) -> None:
         """Discard what has arrived of the answer."""
-        self.packets: list[Packet] = []  # of a composite answer, or raw text
+        self.packets: list[Packet] = []  # packets of a composite answer, or raw text
         self.size = 0  # bytes kept of the answer
         self.taken = 0  # number of entries that were taken out of the answer
-        self._begun = False  # the Response has arrived; nothing before it is a part of the answer
+        self._begun = False  # the Response has arrived; nothing before it is part of the answer
         self.collecting = False  # a list is open
         self._response: Optional[Packet] = None  # the Response that opened it
-        self.entries: Optional[list[Packet]] = None  # of the list, if it is an ordinary one
+        self.entries: Optional[list[Packet]] = None  # entries of the list, if it is an ordinary one
 
     def is_answered_by(self, response: Packet) -> bool:
-        """Fast path of :meth:`take`: whether a Response is plainly the whole answer, a success and not a list.
+        """Fast path of :meth:`take`: whether a Response alone is the whole answer, a success and not a list.
 
         The Response has our ActionID and no repeated headers.
         """
@@ -124,7 +124,7 @@ class Pending:
         )
 
     def take(self, packet: Packet) -> Optional[Result]:
-        """Take the next packet with our ActionID. Return the answer if it is complete."""
+        """Accept the next packet with our ActionID. Return the answer if it is complete."""
         if self.assertions is not None:
             return self._take_composite(packet)
         if self._response is None:
@@ -134,8 +134,8 @@ class Pending:
     def wants(self, packet: Packet) -> bool:
         """Whether a packet with our ActionID may be part of the answer. Packets before the Response are not.
 
-        But phpDaemon's assertions need no Response, so their early packets are kept until one arrives: see
-        :meth:`take_early`. An action with ``on_entry`` needs one: an event before it is no entry.
+        phpDaemon's assertions need no Response, so their early packets are kept until one arrives: see
+        :meth:`take_early`. An action with ``on_entry`` needs one, so an event before it is not an entry.
         """
         if self.on_entry is not None:
             return self._begun or packet.kind is Kind.RESPONSE
@@ -163,11 +163,11 @@ class Pending:
         return entries
 
     def is_ended_by(self, packet: Packet) -> bool:
-        """Whether an end of list without an ActionID ends our list."""
+        """Whether an end of a list without an ActionID ends our list."""
         return self.assertions is None or any(_holds(one, packet) for one in self.assertions)
 
     def parts_of(self, packet: Packet) -> list[Packet]:
-        """The entries in a packet. There are several if a server module forgot the blank lines between them.
+        """Return the entries in a packet. There are several if a server module left out the blank lines between them.
 
         If the ActionID directly follows ``Event``, it does so in every entry, and nobody else can put it there. In a
         list of an unknown module, an event with the first entry's name, or one that ends the list, is an entry too.
@@ -190,7 +190,7 @@ class Pending:
         return [(ascii_lower(name), ascii_lower(value)) for name, value in behind] == [("actionid", self.key)]
 
     def abandon(self) -> None:
-        """Stop waiting: discard what has arrived, and keep nothing that still arrives."""
+        """Stop waiting: discard what has arrived, and whatever arrives later."""
         self.abandoned = True
         self.packets = []
         self.entries = None
@@ -246,7 +246,7 @@ class Pending:
         return response if self._single else None
 
     def fail(self, error: AMIError) -> Result:
-        """Make the answer for an action that failed with ``error``. It includes what had arrived."""
+        """Make the answer of an action that failed with ``error``. It includes what had arrived."""
         failure = Packet.failure(error, self.action_id)
         if self.assertions is not None:
             return [*self.packets, failure]
@@ -256,7 +256,7 @@ class Pending:
 
 
 class PendingResult(Pending):
-    """Waits for the OriginateResponse event of an asynchronous Originate, or for the refusal."""
+    """Waits for the OriginateResponse event of an asynchronous Originate, or for its refusal."""
 
     __slots__ = ()
 
@@ -282,7 +282,7 @@ class Done:
 
     @property
     def packet(self) -> Packet:
-        """The Response or the packet in its place. For a failed list of packets, the last one."""
+        """The Response, or the packet that replaces it. For a failed list of packets, the last one."""
         if isinstance(self.result, Packet):
             return self.result
         return self.result[-1] if self.result[-1].error is not None else self.result[0]
@@ -310,11 +310,11 @@ class InFlight:
         self._pending: dict[str, Pending] = {}  # in the order of sending
         self._results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
-        self._fences: OrderedDict[str, Pending] = OrderedDict()  # by the id of the Ping after a raw-text action
-        #: The tables of ids that the server may still send.
+        self._fences: OrderedDict[str, Pending] = OrderedDict()  # raw-text actions by the id of the Ping after them
+        #: Tables of the ids that the server may still send.
         self.awaited = (self._pending, self._results, self._abandoned, self._fences)
         self.collecting: dict[str, Pending] = {}  # actions with an open list, in order, including abandoned ones
-        # What comes before the answers: events with an action's id that arrived before its Response, and entries.
+        # Outcomes before the answers: events with an action's id that arrived before its Response, and entries.
         self.early: list[Union[Packet, Entry]] = []
         self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of ended lists
 
@@ -325,7 +325,7 @@ class InFlight:
         return key in self._pending or key in self._results or key in self._abandoned or key in self._fences
 
     def knows(self, key: str) -> bool:
-        """Whether an event with this ActionID may be a part of an answer, or belong to a list that has ended."""
+        """Whether an event with this ActionID may be part of an answer, or belong to a list that has ended."""
         return key in self or key in self._ended
 
     def add(self, pending: Pending) -> None:
@@ -339,12 +339,12 @@ class InFlight:
             self._fences[pending.fence_id] = pending
 
     def find(self, action_id: str) -> list[Pending]:
-        """The action with that ActionID, and the wait for its OriginateResponse, as far as they are open."""
+        """Return the action with that ActionID, and the wait for its OriginateResponse, if they are open."""
         key = ascii_lower(action_id)
         return [table[key] for table in (self._pending, self._results) if key in table]
 
     def forget(self, pending: Pending) -> bool:
-        """Remove an action. Return False if it was not there any more."""
+        """Remove an action. Return False if it was already removed."""
         key = pending.key
         if self._pending.get(key) is pending:
             del self._pending[key]
@@ -356,11 +356,11 @@ class InFlight:
         return True
 
     def remove_fence(self, pending: Pending) -> None:
-        """Remove the Ping after an action, if there is one. Neither of them was sent."""
+        """Remove the Ping after an action, if there is one. Neither was sent."""
         self._fences.pop(pending.fence_id, None)
 
     def abandon(self, pending: Pending) -> None:
-        """From now on, recognise and discard late packets for an action that was sent and then removed."""
+        """From now on, recognise and discard late packets of an action that was sent and then removed."""
         pending.abandon()
         self._abandoned[pending.key] = pending
         if len(self._abandoned) > MAX_ABANDONED:
@@ -379,7 +379,7 @@ class InFlight:
     def take_answer(self, response: Packet) -> Optional[Done]:
         """Fast path of :meth:`receive` for a Response without repeated headers.
 
-        Return the completed action if the Response is its plain answer, as nearly all are. Return None if the Response
+        Return the completed action if the Response is its whole answer, as nearly all are. Return None if the Response
         needs :meth:`receive`.
         """
         key = response.get("actionid", "")
@@ -409,7 +409,7 @@ class InFlight:
         return True
 
     def receive(self, packet: Packet) -> tuple[list[Done], bool]:
-        """Give a packet to the action that it belongs to.
+        """Assign a packet to the action that it belongs to.
 
         Return the answers that it completes, and whether it was only a part of an answer.
         """
@@ -440,7 +440,7 @@ class InFlight:
         return response
 
     def _key_of(self, packet: Packet) -> str:
-        """The ActionID that counts: the first one, or an open list's id if an event has several.
+        """Return the ActionID that counts: the first one, or an open list's id if an event has several.
 
         Status puts variables before the ActionID (manager.c, generate_status), and they may contain forged headers. But
         an event with the list's id is an entry of that list, because nobody else knows the id.
@@ -451,7 +451,7 @@ class InFlight:
         return next((key for key in map(ascii_lower, packet.getall("actionid")) if key in self.collecting), first)
 
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
-        """The action that a packet belongs to. UserEvents belong to none: any user may send one with any ActionID."""
+        """Return the action of a packet. UserEvents belong to none: any user may send one with any ActionID."""
         pending = self._pending.get(key) or self._abandoned.get(key)
         if pending is not None and packet.event_name != "userevent":
             return pending if pending.wants(packet) else None
@@ -460,7 +460,7 @@ class InFlight:
         return None
 
     def _owner_by_place(self, key: str, event: Packet) -> Optional[Pending]:
-        """The open list that an event without the list's ActionID belongs to."""
+        """Return the open list of an event without the list's ActionID."""
         for pending in self.collecting.values():
             quirk = pending.quirk
             if quirk.gathers_events or (not key and quirk.anonymous_entry == event.event_name != ""):
@@ -496,7 +496,7 @@ class InFlight:
         self._kept += size
         if self._kept <= self._max_answer or not self.forget(pending):
             return []
-        error = LimitReached(f"more than {self._max_answer} bytes (max_answer) of list answers", "max_answer")
+        error = LimitReached(f"the list answers take more than {self._max_answer} bytes (max_answer)", "max_answer")
         failure = pending.fail(error)
         self.abandon(pending)
         return [Done(pending, failure)]
@@ -511,11 +511,11 @@ class InFlight:
             return []
         if pending.fence_id in self._fences:  # an error replaced the text
             self.abandon(pending)
-        pending.restart()  # the deadline queue may keep the action for a while; let go of its answer
+        pending.restart()  # release the answer: the deadline queue may keep the action for a while
         return [Done(pending, result)]
 
     def _remember_end(self, key: str, result: Result) -> None:
-        """Remember an ended list by a weak reference, so that its Response can be marked if the list goes on."""
+        """Remember an ended list by a weak reference, to mark its Response if the list continues."""
         first, last = (result, result.complete) if isinstance(result, Packet) else (result[0], result[-1])
         if last is not None and last.list_marker in LIST_ENDS:
             self._ended[key] = ref(first)
@@ -539,12 +539,12 @@ class InFlight:
 
 
 def memory_of(length: int, headers: int) -> int:
-    """Approximate memory, in bytes, of a packet with this length in bytes and this number of headers."""
+    """Return the approximate memory, in bytes, of a packet with this length in bytes and this number of headers."""
     return max(length, MIN_PACKET_SIZE, HEADER_SIZE * headers)
 
 
 def lacks_entries(complete: Packet, arrived: int) -> bool:
-    """Whether the end of a list counts more entries than arrived.
+    """Return whether the end of a list counts more entries than arrived.
 
     Asterisk drops what a slow reader does not take in time. A lower count means nothing: DBGetTree of 16 always says 1.
     """
@@ -553,7 +553,7 @@ def lacks_entries(complete: Packet, arrived: int) -> bool:
 
 
 def _holds(assertion: Mapping[str, str], packet: Packet) -> bool:
-    """Whether a packet has the asserted value of each header. For ``Event``, only the first header counts."""
+    """Return whether a packet has the asserted value of each header. For ``Event``, only the first header counts."""
     return all(_asserted(packet, name) == value for name, value in assertion.items())
 
 
@@ -567,7 +567,7 @@ def _asserted(packet: Packet, name: str) -> str:
 
 def _folded(assertion: Assertion) -> dict[str, str]:
     if not isinstance(assertion, Mapping):
-        raise TypeError(f"an assertion is a mapping of header to value, not {type(assertion).__name__}")
+        raise TypeError(f"an assertion must be a mapping of header to value, not {type(assertion).__name__}")
     return {
         ascii_lower(str(name).strip(TRIMMED)): ascii_lower(str(value).strip(TRIMMED))
         for name, value in assertion.items()

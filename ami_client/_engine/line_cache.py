@@ -8,11 +8,11 @@ from typing import Callable, Optional, TypeVar
 
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
-# Prefixes of headers and values that keep their case; compared in lower case (phpDaemon Pool::$safeCaseValues).
+# Prefixes of headers and values that keep their case, in lower case (phpDaemon Pool::$safeCaseValues).
 KEEP_CASE = ("dialstring", "callerid", "connectedline")
-_KEEP_FIRST = "".join({word[0] for word in KEEP_CASE})  # checked first: a third of the time (benchmark a)
+_KEEP_FIRST = "".join({word[0] for word in KEEP_CASE})  # checked first, which takes a third of the time (benchmark a)
 
-# On a busy server 96% of header lines repeat recent ones, and a cache lookup costs a tenth of parsing (benchmark a).
+# On a busy server, 96% of header lines repeat recent ones, and a cache lookup costs a tenth of parsing (benchmark a).
 # All connections share the caches. A server may send anything, so each cache is bounded, to about 5 MB.
 MEMO_SIZE = 8192  # lines
 MEMO_LONGEST = 128  # bytes per line
@@ -45,9 +45,9 @@ def fold_value(value: bytes) -> str:
 
 # -- possible secrets
 
-#: Words in the names of secrets, or before a secret in a text: a regular expression for text in lower case. Recordings
-#: are redacted with it, so it has no words that harmless headers use too. Each alternative begins with a letter, not a
-#: group, which halves the time of the search (benchmark a).
+#: Words in the names of secrets, or before a secret in a text: a regular expression for lower-case text. Recordings are
+#: redacted with it, so it has no words that harmless headers use too. Each alternative begins with a letter, not a
+#: group, which halves the search time (benchmark a).
 SECRET_WORDS = (
     r"secret|passw|pass[-_. ]?phrase|pass[-_. ]?code|pwd|md5|token|credential|authorization"
     r"|auth[-_. ]?key|api[-_. ]?key|private[-_. ]?key|priv[-_. ]?key"
@@ -57,32 +57,32 @@ _HINT = rf"{SECRET_WORDS}|auth|bearer|cookie|pass(?![a-z])|pin(?![gn])"
 _hints = re.compile(_HINT).search
 # An address that may contain a password: `sip:joe:x@host`, `SIP/joe:x@host`.
 _has_password = re.compile(r"[/:][^/:@]*:[^@]*@").search
-# Names that do not describe their values: the value of a variable (VarSet, Getvar) or a database key, a command's
+# Names that say nothing about their values: the value of a variable (VarSet, Getvar) or a database key, a command's
 # output, a line of a file. Also the hashes in security events, which allow offline guessing of a secret.
 _is_holder = re.compile(
     r"value|val|output|json|line-\d+(?:-\d+)?|challenge|receivedchallenge|receivedhash|expectedresponse"
 ).fullmatch
 # Arguments of an application. Those of Authenticate are the digits to dial.
 _is_told = re.compile(r"appdata|applicationdata").fullmatch
-# Names whose values never contain a secret. They change with each call, as few others do, so it pays to skip the check
-# for them (benchmark a).
+# Names whose values never contain a secret. Their values change with each call, more than most, so it pays to skip the
+# check (benchmark a).
 _is_of_calls = re.compile(r"actionid|[a-z]*(?:uniqueid|linkedid|channel|callid|calleridnum|connectedlinenum)").fullmatch
 _is_word = re.compile(r"(?:event: *)?[a-z_-]+").fullmatch
 
-# A test whether a value in lower case may be or contain a secret.
+# Tests whether a value in lower case may be or contain a secret.
 Suspicion = Callable[[str], object]
 _anything: Suspicion = re.compile(r".", re.DOTALL).match
-_not_one_character: Suspicion = itemgetter(slice(1, None))  # what follows the first character
+_not_one_character: Suspicion = itemgetter(slice(1, None))  # everything after the first character
 _code: Suspicion = re.compile(rf"(?<![^,])[0-9*#]{{3,}}(?![^,])|{_HINT}").search
 
 
 def may_be_secret(text: str) -> bool:
-    """Whether a text in lower case looks like the name of a secret, or may contain one."""
+    """Return whether a lower-case text looks like the name of a secret, or may contain a secret."""
     return _hints(text) is not None or _has_password(text) is not None
 
 
 def _suspicion(name: str) -> Optional[Suspicion]:
-    """The test for the values of a header, by its name in lower case; None if its values are harmless."""
+    """Return the test for the values of a header, by its lower-case name. None if its values are harmless."""
     if may_be_secret(name):
         return _anything
     if _is_holder(name):
@@ -105,7 +105,7 @@ class Memo(dict[Key, Value]):
         """Cache a value, unless its key is too long or may contain a secret."""
         if len(key) <= MEMO_LONGEST:
             low = (key if isinstance(key, str) else key.decode(ENCODING, ENCODING_ERRORS)).lower()
-            if may_be_secret(low) and not _is_word(low):  # a single word is a name
+            if may_be_secret(low) and not _is_word(low):  # a single word is a name only
                 return
             if len(self) >= self.size:
                 self.clear()
@@ -113,14 +113,15 @@ class Memo(dict[Key, Value]):
 
 
 class _Names(Memo[str, tuple[str, bool, Optional[Suspicion]]]):
-    """Cache from a name in lower case to three facts.
+    """Cache from a lower-case name to three facts.
 
-    These are the trimmed name, as one object for all lines; whether its values keep their case; the test for secrets.
+    The facts are: the trimmed name, as one object for all lines; whether its values keep their case; the test for
+    secrets.
     """
 
     def __missing__(self, name: str) -> tuple[str, bool, Optional[Suspicion]]:
         trimmed = name.strip(TRIMMED)
-        is_long = len(name) > MEMO_LONGEST  # its line is not cached anyway, and a search of it may take long
+        is_long = len(name) > MEMO_LONGEST  # its line is not cached anyway, and searching it may take long
         known = trimmed, trimmed.startswith(KEEP_CASE), None if is_long else _suspicion(trimmed)
         self.keep(name, known)
         return known
@@ -130,7 +131,7 @@ _NAMES = _Names()
 
 
 class HeaderMemo(Memo[bytes, tuple[str, str]]):
-    """Cache from a header line to its name and value for the dict view, trimmed; the value keeps its case.
+    """Cache from a header line to its name and value for the dict view, trimmed. The value keeps its case.
 
     Possible secrets are not cached.
     """
@@ -172,7 +173,7 @@ class HeaderMemo(Memo[bytes, tuple[str, str]]):
 
 
 class FoldingMemo(HeaderMemo):
-    """As the base class, but values are in lower case unless :data:`KEEP_CASE` applies."""
+    """Like the base class, but values are in lower case unless :data:`KEEP_CASE` applies."""
 
     _fold_case = True
 
@@ -183,7 +184,7 @@ MEMOS: dict[bool, HeaderMemo] = {True: FoldingMemo(), False: HeaderMemo()}
 class FirstLines(Memo[bytes, Optional[str]]):
     """Cache from a packet's first line to the event's name, or ``""`` for a Response.
 
-    None means that the line is not in the usual form, and needs a closer look.
+    None means that the line has an unusual form and needs closer parsing.
     """
 
     def __missing__(self, line: bytes) -> Optional[str]:

@@ -22,7 +22,7 @@ from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 TEMPORARY_REFUSALS = ("shutting down", "already in use")
 
 # Hint for a server that does not know the action Challenge.
-PLAIN_HINT = "it may not know the md5 login: try authtype='plain', which sends the secret as it is"
+PLAIN_HINT = "if it does not support md5 logins, try authtype='plain', which sends the secret unencrypted"
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Login:
         return f"Login(username={self.username!r}, authtype={self.authtype!r}, events={self.events!r})"
 
     def ask_challenge(self) -> bytes:
-        """The first message of the md5 login."""
+        """Return the first message of the md5 login."""
         return encode_headers([("Action", "Challenge"), ("AuthType", "MD5")])
 
     def md5(self, challenge: str) -> bytes:
-        """The second message of the md5 login, with a digest in place of the secret."""
-        import hashlib  # would add a tenth to the import time of this package (benchmark h)
+        """Return the second message of the md5 login, with a digest instead of the secret."""
+        import hashlib  # it would add a tenth to the import time of this package (benchmark h)
 
         secret = (challenge + self.secret).encode(ENCODING, ENCODING_ERRORS)
         key = hashlib.md5(secret, usedforsecurity=False).hexdigest()
@@ -51,20 +51,20 @@ class Login:
         return encode_headers([("Action", "Login"), ("AuthType", "MD5"), *who])
 
     def plain(self) -> bytes:
-        """The only message of the plain login."""
+        """Return the only message of the plain login."""
         who = [("Username", self.username), ("Secret", self.secret), ("Events", self.events)]
         return encode_headers([("Action", "login"), *who])
 
 
 @dataclass(frozen=True)
 class LoginDone:
-    """The login is over; ``packet.error`` says why it failed."""
+    """The login is over. ``packet.error`` says why it failed, or is None."""
 
     packet: Packet
 
 
 class Greeting(StateMachine):
-    """A session up to the end of its login.
+    """A session until the end of its login.
 
     Attributes:
         state, banner: the current :class:`State`; the server's first line, None until it arrives.
@@ -92,17 +92,17 @@ class Greeting(StateMachine):
 
     @property
     def banner(self) -> Optional[str]:
-        """The server's first line, trimmed; None until it arrives."""
+        """The server's first line, trimmed. None until it arrives."""
         return self.reader.banner
 
     @property
     def mixes_line_ends(self) -> bool:
-        """Whether the banner ended in CR LF but a later packet ends in LF alone, so that its end goes unnoticed."""
+        """Whether the banner ended with CR LF but a later packet ends with LF only, so its end is not found."""
         return self.reader.mixes_line_ends
 
     @property
     def ami_version(self) -> Optional[str]:
-        """The version in the banner; the whole banner if it is not Asterisk's; None until it arrives."""
+        """The version in the banner, or the whole banner if it is not Asterisk's. None until it arrives."""
         return None if self.banner is None else self.banner.removeprefix("Asterisk Call Manager/")
 
     def _log_in(self) -> Iterator[LoginDone]:
@@ -129,7 +129,7 @@ class Greeting(StateMachine):
         elif packet.kind is Kind.RESPONSE and self.state is State.LOGIN:
             yield self._end_login(packet)
         else:
-            self._drop(packet)  # before login nothing else is for us, and after a refusal nothing at all
+            self._drop(packet)  # before the login nothing else is for us, after a refusal nothing at all
 
     def _receive_challenge(self, packet: Packet) -> Iterator[LoginDone]:
         challenge = "".join(packet.originals("challenge")[:1]).strip(TRIMMED)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
-# The first header tells the kind of a packet. An ActionID may come before it; names are trimmed.
+# The first header gives the kind of a packet. An ActionID may precede it. Names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
 
 _EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
 
 # Headers that may precede EventList: manager.c, astman_send_list_start and astman_send_list_complete_start. In
-# chan_sip.c up to 11 the ActionID follows EventList.
+# chan_sip.c up to Asterisk 11, the ActionID follows EventList.
 _BEFORE_EVENT_LIST = ("response", "event", "actionid")
 
 DEFAULT_MAX_LINES = 200_000  # header lines; each takes far more memory than its bytes
@@ -37,12 +37,12 @@ JSONValue = Union[None, bool, int, float, str, list["JSONValue"], list[tuple[str
 
 
 class Kind(Enum):
-    """The kind of a packet, which its first header tells."""
+    """The kind of a packet, given by its first header."""
 
     RESPONSE = "response"
     EVENT = "event"
-    TEXT = "text"  # neither: the raw text with which a few actions answer, or junk
-    LOCAL = "local"  # not from the server: a failure packet of ours
+    TEXT = "text"  # neither: the raw text that a few actions answer with, or junk
+    LOCAL = "local"  # not from the server: a failure packet of this library
 
 
 EVENT, RESPONSE = Kind.EVENT, Kind.RESPONSE  # an Enum lookup costs as much as reading a header line (benchmark a)
@@ -68,22 +68,22 @@ _DEFAULTS = {
 
 
 class Packet(dict[str, str]):
-    """One message from the server: a dict of header names in lower case to values.
+    """One message from the server: a dict of lower-case header names to values.
 
-    Values are trimmed and in lower case too (ASCII letters only), as in phpDaemon. Values keep their case if the header
-    or the value starts with ``dialstring``, ``callerid`` or ``connectedline``, or with ``Pool(fold_case=False)``. A
-    repeated header has its last value, in the place of the first one. Nothing is lost: see :meth:`getall`,
+    Values are trimmed and in lower case too (ASCII letters only), as in phpDaemon. They keep their case if the header
+    or the value starts with ``dialstring``, ``callerid`` or ``connectedline``, and with ``Pool(fold_case=False)``. A
+    repeated header has its last value, at the position of the first one. Nothing is lost: see :meth:`getall`,
     :meth:`original`, :attr:`headers`, :attr:`output` and :attr:`raw`.
 
     Attributes:
-        raw: the bytes as received, without the blank line at the end; empty for a packet made by hand.
-        kind: a :class:`Kind`.
-        event_name: the value of the first ``Event`` header in lower case; ``""`` if the packet is not an event.
-            ``packet["event"]`` is the value of the last one, which the sender of a UserEvent can choose freely.
-        events: the entries of a list answer, in order (on the Response that opened the list).
-        complete: the event that completed the list, or None.
-        error: None, or an :class:`~ami_client.errors.AMIError` that says why the action failed.
-        suspect: True for a list answer that may have lost parts.
+            raw: the bytes as received, without the blank line at the end. Empty for a packet made by hand.
+            kind: a :class:`Kind`.
+            event_name: the value of the first ``Event`` header in lower case; ``""`` if the packet is not an event.
+                ``packet["event"]`` is the value of the last one, which the sender of a UserEvent can choose freely.
+            events: the entries of a list answer, in order. They are on the Response that opened the list.
+            complete: the event that completed the list, or None.
+            error: None, or an :class:`~ami_client.errors.AMIError` that says why the action failed.
+            suspect: True for a list answer that may have lost parts.
     """
 
     __slots__ = (
@@ -108,8 +108,8 @@ class Packet(dict[str, str]):
     error: Optional[AMIError]
     suspect: bool
     _form: _Form
-    _head: bytes  # the header lines of raw
-    _body: bytes  # raw text: of an old Command answer, or the whole answer
+    _head: bytes  # header lines of raw
+    _body: bytes  # raw text of an old Command answer, or the whole answer
 
     def __getattr__(self, name: str) -> object:
         # Slots that few packets need are filled on first use. Filling all of them would add a tenth to the cost of
@@ -140,7 +140,7 @@ class Packet(dict[str, str]):
 
     @classmethod
     def of_text(cls, text: bytes, action_id: str) -> Packet:
-        """Make the answer to an action that the server answers with raw text alone: see :attr:`output`."""
+        """Make the answer of an action that the server answers with raw text only: see :attr:`output`."""
         packet = cls({"response": "success", "actionid": action_id})
         packet.raw = text
         packet.kind = Kind.TEXT
@@ -150,7 +150,7 @@ class Packet(dict[str, str]):
 
     @classmethod
     def failure(cls, error: AMIError, action_id: str = "") -> Packet:
-        """Make the packet that a callback gets if the server's answer cannot arrive any more."""
+        """Make the packet that a callback gets if no answer from the server can arrive any more."""
         packet = cls({"response": "error", "message": str(error)})
         if action_id:
             packet["actionid"] = action_id
@@ -181,14 +181,14 @@ class Packet(dict[str, str]):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers in order as ``(name, value)``, exactly as sent, including case, blanks and repeats."""
+        """All headers in order as ``(name, value)``, exactly as sent, including case, blanks and repeated headers."""
         if not self._head:
             return list(self.items())
         edges = "\n" if self._form.eol == b"\r\n" else "\r"
         return [split_line(line.decode(ENCODING, ENCODING_ERRORS).strip(edges)) for line in self._lines()]
 
     def getall(self, name: str) -> list[str]:
-        """All values of a header in order, trimmed and folded as in the dict view; an empty list if there is none."""
+        """Return all values of a header in order, trimmed and folded as in the dict view. Empty if there is none."""
         name = ascii_lower(name)
         if not self._head:
             return [self[name]] if name in self else []
@@ -199,10 +199,10 @@ class Packet(dict[str, str]):
     @overload
     def first(self, name: str, default: str) -> str: ...
     def first(self, name: str, default: Optional[str] = None) -> Optional[str]:
-        """The value of the first header of that name, trimmed and folded as in the dict view, or ``default``.
+        """Return the value of the first header of that name, or ``default``, trimmed and folded as in the dict view.
 
         The dict view has the last value of a repeated header. Prefer the first one if somebody else may have put line
-        ends into a value: the headers after that value may be forged, and the first one is genuine.
+        ends into a value. The headers after that value may be forged; the first one is genuine.
         """
         name = ascii_lower(name)
         if name not in self or not self.has_repeats():
@@ -211,7 +211,7 @@ class Packet(dict[str, str]):
 
     @property
     def list_marker(self) -> str:
-        """The value of ``EventList`` in lower case: ``start``, ``complete`` or ``cancelled``; ``""`` if there is none.
+        """The value of ``EventList`` in lower case: ``start``, ``complete`` or ``cancelled``. ``""`` if there is none.
 
         It counts only where servers put it: after ``Response`` or ``Event`` and the ActionID. Further down it is text
         that somebody has put into a value.
@@ -226,7 +226,7 @@ class Packet(dict[str, str]):
         return ""
 
     def originals(self, name: str) -> list[str]:
-        """All values of a header in order, exactly as sent; an empty list if there is none."""
+        """Return all values of a header in order, exactly as sent. Empty if there is none."""
         name = ascii_lower(name)
         return [value for header, value in self.headers if ascii_lower(header.strip(TRIMMED)) == name]
 
@@ -235,7 +235,7 @@ class Packet(dict[str, str]):
     @overload
     def original(self, name: str, default: str) -> str: ...
     def original(self, name: str, default: Optional[str] = None) -> Optional[str]:
-        """The value of a header exactly as sent, or ``default``. A repeated header has its last value."""
+        """Return the value of a header exactly as sent, or ``default``. A repeated header has its last value."""
         values = self.originals(name)
         return values[-1] if values else default
 
@@ -243,59 +243,60 @@ class Packet(dict[str, str]):
     def output(self) -> list[str]:
         """The lines of a Command answer, with blanks: the ``Output`` headers, or the text of ``Response: Follows``.
 
-        For the few actions that answer with raw text (IAXnetstats), the lines of that text.
+        For the few actions that answer with raw text (IAXnetstats), these are the lines of that text.
         """
         return _text_lines(self._body) if self._body else self.originals("output")
 
     def number(self, name: str) -> Optional[int]:
-        """The whole number in a header; None if there is none, as in the methods below."""
+        """Return the whole number in a header. None if there is none, as in the methods below."""
         return whole_number(self.get(ascii_lower(name), ""))
 
     def flag(self, name: str) -> Optional[bool]:
-        """Whether a header says yes (``1``, ``true``, ``on``...) or no; None for what is neither."""
+        """Return whether a header says yes (``1``, ``true``, ``on``...) or no. None for anything else."""
         return values.flag(self.get(ascii_lower(name), ""))
 
     def seconds(self, name: str) -> Optional[float]:
-        """The duration in a header, in seconds: sent as seconds, or as ``1:02`` or ``00:01:02``."""
+        """Return the duration in a header, in seconds. It may be sent as seconds, or as ``1:02`` or ``00:01:02``."""
         return values.seconds(self.get(ascii_lower(name), ""))
 
     def words(self, name: str) -> Optional[list[str]]:
-        """The words in a header, between commas, or between blanks if it has no comma. None without the header."""
+        """Return the words in a header, split at commas, or at blanks if it has no comma. None without the header."""
         text = self.get(ascii_lower(name))
         return None if text is None else values.words(text)
 
     def time(self, name: str) -> Optional[datetime]:
-        """The point in time in a header; None also for 0, Asterisk's word for never.
+        """Return the point in time in a header. None also for 0, which means never.
 
-        It is aware, unless the server sent a date without a zone (CDR, CEL): that is naive, the server's local time.
+        The datetime is aware, unless the server sent a date without a zone (CDR, CEL). Then it is naive, in the
+        server's local time.
         """
         return values.time(self.get(ascii_lower(name), ""))
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of the event's channel that the server was told to send (``channelvars`` in manager.conf).
+        """The channel variables in the event: those that ``channelvars`` in manager.conf names.
 
-        Names and values are as sent. An event on several channels has those of the others too: :meth:`variables_of`.
+        Names and values are as sent. An event may have several channels: see :meth:`variables_of`.
         """
         return self.variables_of("")
 
     def variables_of(self, prefix: str) -> dict[str, str]:
-        """As :attr:`variables`, of the channel whose headers begin with ``prefix``: ``Dest``, ``LocalOne``, ..."""
+        """Like :attr:`variables`, for the channel whose headers begin with ``prefix``: ``Dest``, ``LocalOne``, ..."""
         wanted = ascii_lower(prefix) + "chanvariable"
         found = {}
         for header, value in self.headers:
             name = ascii_lower(header.strip(TRIMMED))
-            # OriginateResponse has the channel behind it: ChanVariable(PJSIP/100-00000001).
+            # In OriginateResponse, the channel follows the name: ChanVariable(PJSIP/100-00000001).
             if name == wanted or name.startswith(wanted + "("):
                 variable, _, content = value.strip(TRIMMED).partition("=")
                 found[variable] = content
         return found
 
     def split_events(self, starts_one: Optional[Callable[[Packet], bool]] = None) -> list[Packet]:
-        """Split a packet in which the server forgot the blank lines between events (Skinny's lists on 16).
+        """Split a packet in which the server left out the blank lines between events (Skinny's lists on 16).
 
-        Each ``Event`` line starts an event. With ``starts_one``, only those lines do for which ``starts_one(part)`` is
-        true; ``part`` is the text from there to the next ``Event`` line.
+        Each ``Event`` line starts an event. With ``starts_one``, only lines for which ``starts_one(part)`` is true
+        start one. ``part`` is the text from there to the next ``Event`` line.
         """
         lines = [match.start() for match in _EVENT_LINE[self._form.eol].finditer(self._head)][1:]
         if starts_one is not None:
@@ -304,16 +305,16 @@ class Packet(dict[str, str]):
         return self._parts([0, *lines, len(self._head)]) if lines else [self]
 
     def _parts(self, places: list[int]) -> list[Packet]:
-        """The packets between each place and the next."""
+        """Return the packets between each place and the next."""
         form = self._form
         pieces = [self._head[begin:end].rstrip(b"\r\n") for begin, end in zip(places, places[1:])]
         return [Packet.parse(piece, fold_case=form.fold_case, eol=form.eol) for piece in pieces]
 
     def json(self) -> JSONValue:
-        """Parse the answer of GetConfigJSON. Objects become lists of ``(key, value)`` pairs, because keys repeat.
+        """Parse the answer to GetConfigJSON. Objects become lists of ``(key, value)`` pairs, because keys repeat.
 
         Control characters inside strings are accepted, because Asterisk does not escape them. Raises ValueError if the
-        packet has no ``JSON`` header, or if it does not parse or is nested too deeply.
+        packet has no ``JSON`` header, or if it cannot be parsed or is nested too deeply.
         """
         import json  # few programs need it
 
@@ -328,10 +329,10 @@ class Packet(dict[str, str]):
 
 
 class PacketReader(Cutter):
-    """Makes packets from the server's bytes: :meth:`feed` it, then call :meth:`next_packet` until it returns None.
+    """Makes packets from the server's bytes. :meth:`feed` it, then call :meth:`next_packet` until it returns None.
 
-    The first line is the banner. Lines end in CRLF; a bare LF belongs to the value, because values may contain one. If
-    the banner ends in a bare LF, all lines end in LF.
+    The first line is the banner. Lines end with CRLF; a bare LF belongs to the value, because values may contain one.
+    If the banner ends with a bare LF, all lines end with LF.
     """
 
     def __init__(
@@ -352,10 +353,10 @@ class PacketReader(Cutter):
         return True
 
     def next_packet(self) -> Optional[Packet]:
-        """The next complete packet, or None.
+        """Return the next complete packet, or None.
 
-        Raises ProtocolError for a packet of more than ``max_lines`` header lines or ``max_packet`` bytes; the latter as
-        soon as that many bytes have arrived without its end.
+        Raises ProtocolError for a packet of more than ``max_lines`` header lines or ``max_packet`` bytes. The second
+        error comes as soon as that many bytes have arrived without an end.
         """
         while self.pieces or self.more():
             packet = self.read(self.pieces.pop())
@@ -366,7 +367,7 @@ class PacketReader(Cutter):
     def read(self, raw: bytes) -> Optional[Packet]:
         """Read the packet in a piece of any size and form. Return None if there is none.
 
-        The rest of the piece is read next. Raises as :meth:`next_packet`.
+        The rest of the piece is read next. Raises the same errors as :meth:`next_packet`.
         """
         raw = raw.lstrip(b"\r\n")
         if not raw:
@@ -388,10 +389,10 @@ class PacketReader(Cutter):
 
     def _check_lines(self, head: bytes) -> None:
         if head.count(self.eol) >= self._max_lines:
-            raise ProtocolError(f"a packet of more than {self._max_lines} lines (max_lines)", limit="max_lines")
+            raise ProtocolError(f"a packet has more than {self._max_lines} lines (max_lines)", limit="max_lines")
 
     def _old_command_answer(self, raw: bytes) -> Packet:
-        # Up to Asterisk 13: headers, then raw text that may contain blank lines, up to a marker.
+        # Up to Asterisk 13: headers, then raw text up to a marker. The text may contain blank lines.
         body = _end_of_old_headers(raw, self.eol)
         head = raw[:body].rstrip(b"\r\n")
         self._check_lines(head)
@@ -405,22 +406,22 @@ FAILURES = ("error", "failure", "failed", "fail")
 
 
 def lowered(packet: Packet, name: str, default: str = "") -> str:
-    """The value of the first header of that name in lower case, or ``default``."""
+    """Return the value of the first header of that name in lower case, or ``default``."""
     return ascii_lower(packet.first(name, default))
 
 
 def first_number(packet: Packet, name: str) -> Optional[int]:
-    """The first header of that name as a whole number; None if it is no number, or missing."""
+    """Return the first header of that name as a whole number. None if it is missing or not a number."""
     return whole_number(packet.first(name, ""))
 
 
 def first_is(packet: Packet, name: str, value: str) -> bool:
-    """Whether the first header of that name has this value, compared without case. ``value`` is in lower case."""
+    """Return whether the first header of that name has this value. Case is ignored. ``value`` is in lower case."""
     return lowered(packet, name) == value
 
 
 def mark_error(packet: Packet) -> bool:
-    """Whether the packet is a Response to a failed action. If so, set its ``error``."""
+    """Return whether the packet is a Response to a failed action. If so, set its ``error``."""
     if packet.kind is not Kind.RESPONSE or lowered(packet, "response") not in FAILURES:
         return False
     if packet.error is None:
@@ -429,7 +430,7 @@ def mark_error(packet: Packet) -> bool:
 
 
 def server_reason(packet: Packet) -> str:
-    """The server's explanation of an error: the output of a failed Command, else the message."""
+    """Return the server's explanation of an error: the output of a failed Command, else the message."""
     output = (line.strip(TRIMMED) for line in packet.output)
     message = "".join(packet.originals("message")[:1]).strip(TRIMMED)
     return printable(next(filter(None, output), message) or "the server gave no reason")
@@ -443,7 +444,7 @@ def _kind(raw: bytes, position: int = 0) -> Kind:
 
 
 def _junk_length(raw: bytes, eol: bytes) -> int:
-    """Number of bytes before the first line that starts a packet."""
+    """Return the number of bytes before the first line that starts a packet."""
     position = 0
     while _kind(raw, position) is Kind.TEXT:
         end = raw.find(eol, position)

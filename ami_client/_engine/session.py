@@ -1,7 +1,7 @@
 """One AMI session without its socket: login, actions in flight, assembled answers. No I/O here.
 
-:meth:`Session.outcomes` takes bytes from the server, and yields what they mean.
-:meth:`Session.take_outgoing` returns the bytes for the server.
+:meth:`Session.outcomes` accepts bytes from the server, and yields what they mean. :meth:`Session.take_outgoing` returns
+the bytes for the server.
 
 Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 """
@@ -32,7 +32,7 @@ class Wanted(Protocol):
 
     @property
     def unwanted(self) -> Optional[Mapping[bytes, bool]]:
-        """Map from an event's first line to whether nobody listens; None if all events are wanted."""
+        """First line of an event -> whether nobody listens to it. None if all events are wanted."""
 
 
 class _All:
@@ -41,7 +41,7 @@ class _All:
 
 @dataclass(frozen=True)
 class ListGoneOn:
-    """A completed list goes on. ``packet`` is its Response, now marked as suspect."""
+    """A completed list continues. ``packet`` is its Response, now marked as suspect."""
 
     packet: Packet
 
@@ -53,7 +53,7 @@ _NO_LIST = None, 0
 
 
 class _Known(NamedTuple):
-    """What is the same for all actions of one name."""
+    """Facts that are the same for all actions of one name."""
 
     name: str  # trimmed
     quirk: Quirk
@@ -66,7 +66,7 @@ def _known(action: str) -> _Known:
     return _Known(name, quirk_of(name), plain_form(name))
 
 
-# Number of events to check after the end of a list, to notice a list that goes on.
+# Number of events after the end of a list that are checked, to notice a list that continues.
 WATCHED_BEHIND_A_LIST = 1000
 
 
@@ -98,9 +98,9 @@ class Session(Greeting):
         self._asked_to_log_off = False
         self._wanted: Wanted = _All() if wanted is None else wanted
         self._last_list: tuple[Optional[Packet], int] = _NO_LIST  # and the event count at its end
-        self._watched = 0  # event count up to which lists that go on are looked for
+        self._watched = 0  # event count up to which ended lists are watched
         self._new_id = ids.new
-        self._id_mark = ids.mark  # text in every part of an answer; empty if there is none
+        self._id_mark = ids.mark  # text in every part of an answer, or empty
         self._max_pending = max_pending
         self._max_waiting = max_waiting
         self._in_flight = InFlight(max_answer)
@@ -113,7 +113,7 @@ class Session(Greeting):
 
     @property
     def pending(self) -> int:
-        """Number of callbacks that are still to be called."""
+        """How many callbacks are still to be called."""
         return len(self._in_flight)
 
     # -- outgoing
@@ -136,16 +136,16 @@ class Session(Greeting):
         bounded: bool = True,
         on_entry: Optional[Callable[..., object]] = None,
     ) -> Pending:
-        """Encode an action and remember its callback. Before login the action waits.
+        """Encode an action and store its callback. Before the login the action waits.
 
-        If ``params`` has an ActionID, it is used. Without a callback the answer is not awaited. With ``retry`` another
-        session can send the action again: see :meth:`finish`. With ``on_entry`` each entry of a list is an outcome of
-        its own, and no part of the answer. Raises ValueError and TypeError as
+        If ``params`` has an ActionID, it is used. Without a callback nobody waits for the answer. With ``retry``,
+        another session can send the action again: see :meth:`finish`. With ``on_entry``, each entry of a list is an
+        outcome of its own, and not part of the answer. Raises the same ValueErrors and TypeErrors as
         :func:`~ami_client.packet.encode_action`, ValueError for an ActionID that is already in flight, and LimitReached
-        when too many actions wait for the login or are in flight. ``bounded=False`` lifts the latter limit.
+        if too many actions wait for the login or are in flight. ``bounded=False`` lifts the second limit.
         """
         if not isinstance(action, str):
-            raise TypeError(f"an action's name is a str, not {type(action).__name__}")
+            raise TypeError(f"an action's name must be a str, not {type(action).__name__}")
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
         known = _known(action)
@@ -174,10 +174,10 @@ class Session(Greeting):
         return pending
 
     def _too_many(self) -> LimitReached:
-        return LimitReached(f"{self._max_pending} actions (max_pending) are in flight already", "max_pending")
+        return LimitReached(f"{self._max_pending} actions (max_pending) are already in flight", "max_pending")
 
     def send_again(self, pending: Pending) -> None:
-        """Send an action that another session left: see :meth:`finish`. Raises as :meth:`send`."""
+        """Send an action that another session left: see :meth:`finish`. Raises the same errors as :meth:`send`."""
         pending.restart()
         if pending.request:
             if len(self._in_flight) >= self._max_pending:
@@ -205,16 +205,16 @@ class Session(Greeting):
         return result
 
     def pending_of(self, action_id: str) -> list[Pending]:
-        """The action with that ActionID, and the wait for its OriginateResponse, as far as they are open."""
+        """Return the action with that ActionID, and the wait for its OriginateResponse, if they are open."""
         return self._in_flight.find(action_id)
 
     def give_up(self, pending: Pending, error: AMIError) -> Optional[Result]:
-        """Stop waiting for an answer. Return the failure for its callback, or None if it was answered already."""
+        """Stop waiting for an answer. Return the failure for its callback, or None if it was already answered."""
         if not self._in_flight.forget(pending):
             return None
         failure = pending.fail(error)
         if isinstance(pending, PendingResult) or self.state is FINISHED:
-            return failure  # anything that still arrives is an ordinary event
+            return failure  # a late OriginateResponse is an ordinary event
         if self._waiting.pop(pending.key, None) is None:
             self._in_flight.abandon(pending)  # it was sent, so an answer may still arrive
         else:
@@ -224,14 +224,14 @@ class Session(Greeting):
     def finish(self, error: AMIError, *, keep_retries: bool = False) -> list[Done]:
         """End the session. Return a failure with ``error`` for every open action, in order.
 
-        With ``keep_retries``, actions sent with ``retry`` stay until :meth:`take_retries`, and can be given up until
-        then.
+        With ``keep_retries``, actions sent with ``retry`` are kept until :meth:`take_retries`. They can be given up
+        until then.
         """
         self.move(Move.FINISH)
         self.reader.clear()
         self._waiting.clear()
         owed = self._in_flight.clear()
-        # By ActionID, which an Originate and the wait for its OriginateResponse share.
+        # By ActionID, because an Originate and the wait for its OriginateResponse share it.
         kept = {pending.action_id for pending in owed if keep_retries and pending.request}
         for pending in owed:
             if pending.action_id in kept:
@@ -245,9 +245,9 @@ class Session(Greeting):
     # -- incoming
 
     def outcomes(self, data: bytes) -> Iterator[Outcome]:
-        """Take bytes from the server, in chunks of any size, and yield what they mean, one by one.
+        """Accept bytes from the server, in chunks of any size, and yield what they mean, one by one.
 
-        It stops if the session is finished meanwhile. Raises ProtocolError if the peer does not speak AMI, or exceeds a
+        It stops if the session is finished in between. Raises ProtocolError if the peer does not speak AMI or exceeds a
         limit.
         """
         self.reader.feed(data)
@@ -259,9 +259,9 @@ class Session(Greeting):
         # unusual form go through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self.reader, self._in_flight, self.stats, self._wanted
         pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
-        if self._last_list[1] != stats.events:  # let go of the list, which may be large
+        if self._last_list[1] != stats.events:  # release the list, which may be large
             self._last_list = _NO_LIST
-        while pieces or reader.more(self._mark()):  # finish() leaves nothing
+        while pieces or reader.more(self._mark()):  # finish() leaves nothing here
             if reader.careful:
                 yield from self._read_closely(pieces.pop())
                 continue
@@ -328,9 +328,9 @@ class Session(Greeting):
             self.stats.events += count
 
     def _mark(self) -> Optional[bytes]:
-        """The text in every part of an answer. Events without it may be skipped."""
+        """Return the text in every part of an answer. Events without it may be skipped."""
         if self._wanted.unwanted is None:
-            return b""  # nothing is skipped: no need to search
+            return b""  # nothing is skipped, so no search is needed
         awaited = any(self._in_flight.awaited) or self.stats.events < self._watched
         return self._id_mark if awaited else None
 
@@ -340,7 +340,7 @@ class Session(Greeting):
     def _receive(self, packet: Packet) -> Iterator[Union[Done, Entry, ListGoneOn, Packet]]:
         if packet.kind is RESPONSE:
             self.stats.responses += 1
-            self.stats.malformed += "event" in packet  # a blank line before an event is missing, or the event is forged
+            self.stats.malformed += "event" in packet  # a missing blank line, or a forged event
         done, owned = self._in_flight.receive(packet)
         while self._in_flight.early:
             early = self._in_flight.early.pop(0)
@@ -367,6 +367,6 @@ class Session(Greeting):
 
 
 def _repeats_no_control(raw: bytes) -> bool:
-    """Whether an event surely has only one ``Event`` and one ``ActionID``. Others may repeat, as ChanVariable does."""
+    """Return whether an event is sure to have only one ``Event`` and one ``ActionID``. Other headers may repeat."""
     low = raw.lower()
     return low.count(b"event") == low.count(b"actionid") == 1

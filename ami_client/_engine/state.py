@@ -1,4 +1,4 @@
-"""The lifecycle of a connection: one enum, which one method changes by one table. No I/O here."""
+"""The lifecycle of a connection: one enum. One method changes the state, following one table. No I/O here."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ BANNER, CONNECTED, FINISHED = State.BANNER, State.CONNECTED, State.FINISHED
 
 
 class StateMachine:
-    """Holds a :class:`State`, which only :meth:`move` changes. Each change calls ``on_state(state)``."""
+    """Holds a :class:`State`. Only :meth:`move` changes it. Each change calls ``on_state(state)``."""
 
     def __init__(self, on_state: Optional[Callable[[State], object]] = None) -> None:
         self.state = State.NEW
         self._on_state = on_state
 
     def move(self, move: Move) -> State:
-        """Change the state by the table. Raises RuntimeError for a move that is not in the table, which is our bug."""
+        """Change the state, following the table. Raises RuntimeError for any other move, which is a bug of ours."""
         new = TRANSITIONS[self.state].get(move)
         if new is None:
             raise RuntimeError(f"illegal move {move.value!r} in state {self.state.value!r}")

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-# Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive both ways.
+# Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive in both directions.
 ENCODING, ENCODING_ERRORS = "utf-8", "surrogateescape"
 
 # The characters of PHP's trim(). Unlike Python's strip(), it keeps form feeds and Unicode blanks.
 TRIMMED = " \t\n\r\0\x0b"
 
-#: Maximum number of digits in a number from a peer. Asterisk sends no longer counts, and they would not fit 64 bits.
+#: Maximum number of digits in a number from a peer. Asterisk sends no longer ones, and they would not fit in 64 bits.
 MAX_DIGITS = 18
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
@@ -27,13 +27,13 @@ def ascii_lower(text: str) -> str:
 
 
 def printable(text: str, limit: int = 500) -> str:
-    """Make a peer's text safe for a log: escape control characters (a line feed forges a line), and truncate it."""
+    """Make a peer's text safe for a log. Escape control characters (a line feed forges a line), and truncate it."""
     shown = text[:limit] + "..." if len(text) > limit else text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
 def whole_number(text: str) -> Optional[int]:
-    """Parse a whole number from a peer. Return None for any other text; never raise.
+    """Parse a whole number from a peer. Return None for any other text. Never raises.
 
     A number is ASCII digits with an optional minus sign. More than :data:`MAX_DIGITS` digits are rejected, because
     Python refuses to parse thousands of them, or is slow. So are digits of other scripts, which ``str.isdigit`` and
@@ -46,14 +46,14 @@ def unescape(value: str) -> str:
     r"""Undo Asterisk's C-style escapes: ``O\'Brien\?`` becomes ``O'Brien?``.
 
     Asterisk escapes some fields and not others. It escapes VarSet's Value, CallerIDName, ConnectedLineName and
-    ChanVariable of channel events, and presence texts. The same data is raw in Getvar, Status, CEL, Cdr and UserEvent.
-    So the library never calls this by itself. Source: Asterisk main/utils.c, ast_escape_c.
+    ChanVariable of channel events, and presence texts. The same data is not escaped in Getvar, Status, CEL, Cdr and
+    UserEvent. So the library never calls this on its own. Source: Asterisk main/utils.c, ast_escape_c.
     """
     escapes = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
     parts = iter(value.split("\\"))
     out = [next(parts)]
     for part in parts:
-        if not part:  # an escaped backslash: the text after it is plain
+        if not part:  # an escaped backslash; the text after it is plain
             out.append("\\" + next(parts, ""))
         else:
             out.append(escapes.get(part[0], part[0]) + part[1:])

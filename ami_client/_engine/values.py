@@ -1,4 +1,4 @@
-"""What header values mean: switches, durations, lists of words, points in time. None for all that does not parse.
+"""Parsers of header values: flags, durations, lists of words, points in time. They return None for other text.
 
 Nothing here raises, whatever the text is. Whole numbers are in :mod:`.text`. No I/O here.
 
@@ -29,12 +29,12 @@ _DATE = re.compile(
 
 
 def flag(text: str) -> Optional[bool]:
-    """What Asterisk takes for true or false, without case."""
+    """Return what Asterisk treats as true or false. Case is ignored."""
     return FLAGS.get(ascii_lower(text))
 
 
 def seconds(text: str) -> Optional[float]:
-    """A duration: seconds (``12``, ``0.5``) or a clock's time (``1:02``, ``00:01:02``)."""
+    """Return a duration in seconds, from seconds (``12``, ``0.5``) or a clock time (``1:02``, ``00:01:02``)."""
     if _DECIMAL.fullmatch(text):
         return float(text)
     clock = _CLOCK.fullmatch(text)
@@ -45,18 +45,18 @@ def seconds(text: str) -> Optional[float]:
 
 
 def words(text: str) -> list[str]:
-    """Words between commas, or between blanks if there is no comma."""
+    """Return the words between commas, or between blanks if there is no comma."""
     parts = text.split(",") if "," in text else text.split(" ")
     return [part for part in map(str.strip, parts) if part]
 
 
 def time(text: str) -> Optional[datetime]:
-    """A point in time: seconds since 1970, or a date and a time of day.
+    """Return a point in time, from seconds since 1970, or from a date and a time of day.
 
-    It is aware where the server tells the zone, or seconds since 1970, and else naive: the server's local time. 0 is
-    Asterisk's word for never, and so None.
+    It is aware if the server sends seconds since 1970 or a zone. Otherwise it is naive, in the server's local time. 0
+    means never, so it gives None.
     """
-    from datetime import datetime, timedelta, timezone  # few programs need it
+    from datetime import datetime, timedelta, timezone  # a slow import that few programs need
 
     try:
         if _DECIMAL.fullmatch(text):
@@ -73,5 +73,5 @@ def time(text: str) -> Optional[datetime]:
             offset = timedelta(hours=int(date[9] + date[10]), minutes=int(date[9] + date[11]))
             return parsed.replace(tzinfo=timezone(offset))
         return parsed
-    except (ValueError, OverflowError, OSError):  # no such day, or too far from now
+    except (ValueError, OverflowError, OSError):  # an invalid day, or out of range
         return None

@@ -1,1 +1,1 @@
-"""What ``aio`` and ``blocking`` share: a connection kept across reconnects, bounded streams of events, the actions."""
+"""Shared parts of ``aio`` and ``blocking``: a connection kept across reconnects, event streams, the actions."""

@@ -1,4 +1,4 @@
-"""What the actions of the asyncio client return."""
+"""The result of an action of the asyncio client."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 class Answer(Request, asyncio.Future[Result], Coroutine[Any, Any, Result]):
-    """The answer to an action that was sent: await it.
+    """The answer to an action that was sent. Await it.
 
-    It is a future, so ``gather`` and ``wait_for`` make no task for it, which is a third of a Ping's cost at depth 100.
-    It is a coroutine too, because ``create_task`` takes nothing else. Cancelling it gives the action up.
+    It is a future, so ``gather`` and ``wait_for`` create no task for it; a task would be a third of a Ping's cost at
+    depth 100. It is also a coroutine, because ``create_task`` accepts nothing else. Cancelling it gives up the action.
     """
 
     def __init__(self, asked: Canceller) -> None:
@@ -32,29 +32,29 @@ class Answer(Request, asyncio.Future[Result], Coroutine[Any, Any, Result]):
             self.set_exception(error)
 
     def cancel(self, msg: Optional[Any] = None) -> bool:
-        """Give the action up. Its late answer belongs to nobody."""
+        """Give up the action. Its late answer is ignored."""
         if not self.done():
             super().cancel(msg)
             self._asked.cancel(self)
             return True
         if not self.cancelled():
-            self.exception()  # the task that would have raised it is being cancelled: asyncio is not to log it
+            self.exception()  # mark it as retrieved, or asyncio logs it: the task that would raise it is cancelled
         return False
 
     # -- as a coroutine
 
     def send(self, value: Any) -> Any:
-        """As a coroutine's."""
+        """Behave as a coroutine."""
         if self._steps is None:
             self._steps = self.__await__()
         return self._steps.send(value)
 
     def throw(self, *error: Any) -> Any:
-        """As a coroutine's."""
+        """Behave as a coroutine."""
         if self._steps is None:
             self._steps = self.__await__()
         return self._steps.throw(*error)
 
     def close(self) -> None:
-        """As a coroutine's: give the action up."""
+        """Behave as a coroutine: give up the action."""
         self.cancel()

@@ -1,4 +1,4 @@
-"""What the awaited and the blocking client have in common: their pool, and what users see of the connection."""
+"""The common base of the awaited and the blocking client: their pool, and what users see of the connection."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .link import Link
 
 
 class Front:
-    """A link to ``url`` of a pool: the one that is given, or one that ``make_pool(options)`` makes.
+    """A link to ``url``. It uses the given pool, or one that ``make_pool(options)`` makes.
 
-    Raises TypeError for options beside a pool, ValueError for a malformed URL.
+    Raises TypeError for options together with a pool, ValueError for a malformed URL.
     """
 
     def __init__(
@@ -27,11 +27,11 @@ class Front:
         make_pool: Callable[[Mapping[str, object]], Pool],
     ) -> None:
         if pool is not None and options:
-            raise TypeError(f"the options are the pool's already: {', '.join(options)}")
+            raise TypeError(f"with a pool, set these options on the pool: {', '.join(options)}")
         self._owns_pool = pool is None
         self._pool = make_pool({"fold_case": False, "port": USUAL_PORT, **options}) if pool is None else pool
         if url is not None:
-            read_url(url, self._pool.options)  # a malformed one raises here
+            read_url(url, self._pool.options)  # a malformed URL raises here
         self._link = Link(self._pool, url)
 
     def __repr__(self) -> str:
@@ -39,23 +39,23 @@ class Front:
 
     @property
     def pool(self) -> Pool:
-        """The pool behind it. Its methods belong to the loop's thread; ``pool.stats`` may be read from any thread."""
+        """The client's pool. Call its methods in the loop's thread; only ``pool.stats`` may be read from any thread."""
         return self._pool
 
     @property
     def conn(self) -> Optional[Connection]:
-        """The connection while it is logged in, else None. After a reconnect it is another one.
+        """The connection while it is logged in, else None. After a reconnect it is a new object.
 
-        Its methods belong to the loop's thread.
+        Call its methods in the loop's thread.
         """
         return self._link.conn
 
     @property
     def connected(self) -> bool:
-        """Whether it is logged in."""
+        """Whether the client is logged in."""
         return self._link.conn is not None
 
     @property
     def error(self) -> Optional[AMIError]:
-        """Why there is no connection and none is coming; else None."""
+        """Why there is no connection and no attempt follows, else None."""
         return self._link.error

@@ -1,4 +1,4 @@
-"""A bounded buffer of events that says where some are missing. No I/O here."""
+"""A bounded buffer of events. It marks where events are missing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..packet import Packet
 
 @dataclass(frozen=True)
 class Gap:
-    """Stands in a stream for events that are missing.
+    """Takes the place of missing events in a stream.
 
     Attributes:
-        count: how many events are missing; None if nobody can know.
-        reason: ``overflow``, the stream was read too slowly; ``lost``, the connection was lost; ``back``, it is logged
-            in again, and events follow.
+        count: how many events are missing; None if that is unknown.
+        reason: ``overflow``: the stream was read too slowly. ``lost``: the connection was lost. ``back``: the client is
+            logged in again, and events follow.
     """
 
     count: Optional[int]
@@ -28,9 +28,9 @@ Item = TypeVar("Item")
 
 
 class BoundedBuffer(Generic[Item]):
-    """Up to ``limit`` items that wait for their reader. Those that do not fit are counted, and told as a gap.
+    """Up to ``limit`` items that wait for their reader. Further ones are counted and reported as a gap.
 
-    ``make_gap(count)`` makes the item that stands where so many are missing.
+    ``make_gap(count)`` makes the item that takes their place.
     """
 
     def __init__(self, limit: int, make_gap: Callable[[int], Item]) -> None:
@@ -43,14 +43,14 @@ class BoundedBuffer(Generic[Item]):
         return bool(self._items or self._missed)
 
     def put(self, item: Item) -> None:
-        """Append an item, or count it."""
+        """Append an item. If there is no room, count it."""
         if len(self._items) >= self._limit:
             self._missed += 1
         else:
             self._append(item)
 
     def pop(self) -> Item:
-        """Remove and return the oldest item. Raises IndexError when there is none."""
+        """Remove and return the oldest item. Raises IndexError if there is none."""
         if not self._items and self._missed:
             self._tell_missed()
         return self._items.popleft()
@@ -66,9 +66,9 @@ class BoundedBuffer(Generic[Item]):
 
 
 class EventBuffer(BoundedBuffer[Union[Packet, Gap]]):
-    """The buffer of a stream of events. One that several names of the stream match arrives once.
+    """The buffer of an event stream. An event that matches several names of the stream arrives once.
 
-    Attributes: ``ended`` and ``error``, that nothing follows, and why; None if nothing went wrong.
+    Attributes: ``ended``, whether nothing follows; ``error``, the reason, or None if nothing went wrong.
     """
 
     def __init__(self, limit: int) -> None:
@@ -78,15 +78,15 @@ class EventBuffer(BoundedBuffer[Union[Packet, Gap]]):
         self._last: Union[Packet, Gap, None] = None
 
     def put(self, item: Union[Packet, Gap]) -> None:
-        """Append an event, or count it."""
+        """Append an event. If there is no room, count it."""
         if item is not self._last:
             self._last = item
             super().put(item)
 
     def put_gap(self, gap: Gap) -> None:
-        """Append a gap, which always fits: only connections make them."""
+        """Append a gap. It always fits, because only losses and reconnects make gaps."""
         self._append(gap)
 
     def end(self, error: Optional[AMIError]) -> None:
-        """Nothing follows: because of ``error``, or because the stream or its client was closed."""
+        """End the buffer: with ``error``, or without one if the stream or its client was closed."""
         self.ended, self.error = True, self.error or error

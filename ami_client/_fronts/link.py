@@ -1,6 +1,6 @@
-"""One connection of a pool, kept for a client across reconnects, and the streams of its events.
+"""One connection of a pool, kept for a client across reconnects, and the event streams of that client.
 
-Everything here runs in the loop's thread, and calls back.
+Everything here runs in the loop's thread, and uses callbacks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .gaps import Gap
 
 
 def fresh(error: BaseException) -> BaseException:
-    """A copy of an error to raise. Several callers may get the same one, and each raise adds to its traceback."""
+    """Return a copy of an error to raise. Several callers may get it, and each raise extends its traceback."""
     again = copy.copy(error)
     again.__cause__ = error.__cause__
     return again
@@ -32,44 +32,44 @@ class Listener(Protocol):
     """A stream of events."""
 
     def put(self, event: Packet) -> None:
-        """Take an event."""
+        """Receive an event."""
 
     def put_gap(self, gap: Gap) -> None:
-        """Take a gap."""
+        """Receive a gap."""
 
     def end(self, error: Optional[AMIError]) -> None:
-        """Nothing follows: because of ``error``, or because the client was closed."""
+        """End the stream: with ``error``, or without one if the client was closed."""
 
 
 class EventSource(Protocol):
-    """Where streams take their events from: a link, or a source behind a broker."""
+    """The source of a stream's events: a link, or a source behind a broker."""
 
     @property
     def reactor(self) -> Loop:
-        """The loop."""
+        """The event loop."""
 
     def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
-        """As :meth:`Link.listen`."""
+        """Like :meth:`Link.listen`."""
 
     def unlisten(self, listener: Listener) -> None:
         """Undo :meth:`listen`."""
 
 
 class Canceller(Protocol):
-    """What an answer needs to be given up."""
+    """What an answer needs to cancel its request."""
 
     @property
     def reactor(self) -> Loop:
-        """The loop."""
+        """The event loop."""
 
     def cancel(self, request: Any) -> None:
-        """As :meth:`Link.cancel`."""
+        """Like :meth:`Link.cancel`."""
 
 
 class Request(ABC):
-    """An action that a caller asks for, or a wait for the connection. :meth:`deliver` may be called more than once.
+    """An action that a caller sends, or a wait for the connection. :meth:`deliver` may be called more than once.
 
-    Attributes: ``conn`` and ``action_id``, where it was sent; None and ``""`` before.
+    Attributes: ``conn`` and ``action_id`` of the sent action. Before that they are None and ``""``.
     """
 
     conn: Optional[Connection] = None
@@ -77,7 +77,7 @@ class Request(ABC):
 
     @abstractmethod
     def deliver(self, result: Any, error: Optional[BaseException]) -> None:
-        """Take the answer, or the error, which is the caller's to raise."""
+        """Receive the answer, or the error that the caller will raise."""
 
     def answered(self, conn: Connection, result: Any) -> None:
         """The action's callback."""
@@ -86,10 +86,10 @@ class Request(ABC):
 
 
 class _Wait:
-    """What a request waits for the login with.
+    """The state of a request that waits for the login.
 
-    Attributes: ``method`` and ``kwargs`` of the connection; ``method`` is None to wait for the connection alone.
-    ``keeps_trying``: it goes on waiting after an attempt that failed. ``deadline`` and ``timer``: its time limit.
+    Attributes: ``method`` and ``kwargs`` to call on the connection; ``method`` is None for a wait for the connection.
+    ``keeps_trying``: whether the wait continues after a failed attempt. ``deadline`` and ``timer``: its timeout.
     """
 
     def __init__(self, method: Optional[str], kwargs: dict[str, Any], keeps_trying: bool) -> None:
@@ -103,10 +103,10 @@ class _Wait:
 class Link:
     """A connection of ``pool`` to ``url``, acquired for one client.
 
-    If it is lost, and the pool opens it again, the link takes the new one. Requests wait meanwhile.
+    If it is lost and the pool opens a new one, the link takes that. Requests wait in the meantime.
 
-    Attributes: ``conn``, the connection while it is logged in; ``error``, why there is none and none is coming;
-    ``opened``, whether it ever was to be opened; ``closed``, whether it is closed for good.
+    Attributes: ``conn``, the connection while it is logged in; ``error``, why there is none and no attempt follows;
+    ``opened``, whether :meth:`open` was called; ``closed``, whether the link is closed for good.
     """
 
     def __init__(self, pool: Pool, url: Optional[str]) -> None:
@@ -115,11 +115,11 @@ class Link:
         self.error: Optional[AMIError] = None
         self._url = url
         self._opening = False
-        self._lost = False  # listeners have been told of a loss, and not that it is over
-        self._coming_back = False  # the pool opens a connection again
+        self._lost = False  # listeners know of a loss that is not over
+        self._coming_back = False  # the pool is reconnecting
         self.opened = False
         self.closed = False
-        self._waiting: dict[Request, _Wait] = {}  # for the login, in order
+        self._waiting: dict[Request, _Wait] = {}  # requests that wait for the login, in order
         self._hub = Hub(self)
         self._listeners: dict[Listener, None] = {}
         pool.bind("login", self._logged_in)
@@ -137,7 +137,7 @@ class Link:
 
     @property
     def has_handlers(self) -> bool:
-        """Whether anybody else has bound handlers to the pool. May be asked in any thread."""
+        """Whether somebody else has bound handlers to the pool. Any thread may ask."""
         own = (self._logged_in, self._disconnected)
         names = self.pool.event_names()
         return any(handler not in own for name in names for handler in self.pool.listeners(name))
@@ -145,7 +145,7 @@ class Link:
     # -- the connection
 
     def open(self) -> None:
-        """Get a connection from the pool, unless there is one or one is on its way."""
+        """Get a connection from the pool, unless there is one or one is being opened."""
         if self.closed:
             raise ConnectionFinished("the client is closed")
         if self.conn is None and not self._opening and not self._coming_back:
@@ -163,7 +163,7 @@ class Link:
         if not conn.connected:
             self._url = conn.url or self._url
             self._attempt_failed(conn)
-        elif conn.is_busy():  # another client was quicker
+        elif conn.is_busy():  # another client has acquired it
             self.open()
         else:
             self._take(conn)
@@ -204,7 +204,7 @@ class Link:
             request.deliver(None, fresh(error))
 
     def _fail(self, error: AMIError) -> None:
-        """No connection is coming."""
+        """Fail the waiting requests: no connection will come."""
         self.error = error
         for request in list(self._waiting):
             self._stop_waiting(request)
@@ -212,7 +212,7 @@ class Link:
         self._end_listeners(error)
 
     def close(self, *, graceful: bool, finish_pool: bool, on_closed: Callable[[], object]) -> None:
-        """End for good. ``on_closed()`` is called when the socket is closed, or the connection is the pool's again."""
+        """End for good. ``on_closed()`` is called when the socket is closed, or the pool has its connection back."""
         self.pool.unbind("login", self._logged_in)
         self.pool.unbind("disconnect", self._disconnected)
         conn, self.conn, self.closed = self.conn, None, True
@@ -231,9 +231,10 @@ class Link:
     # -- requests
 
     def ask(self, request: Request, method: str, kwargs: dict[str, Any]) -> None:
-        """Call a method of the connection, or wait for the login to call it. ``request`` gets the answer.
+        """Call a method of the connection, now or after the login. ``request`` gets the answer.
 
-        Raises what the method raises for bad arguments, and the link's error if no connection is there or coming.
+        Raises what the method raises for bad arguments, and the link's error if there is no connection and none will
+        come.
         """
         if self.conn is not None:
             self._send(request, self.conn, method, kwargs)
@@ -249,7 +250,7 @@ class Link:
     def when_connected(self, request: Request, timeout: Optional[float], *, keep_trying: bool) -> None:
         """Open the connection. ``request`` gets None when it is logged in, or the error.
 
-        With ``keep_trying`` the wait goes on while the pool opens other connections.
+        With ``keep_trying``, the wait continues while the pool retries.
         """
         limit = None if timeout is None else seconds("timeout", timeout)
         if self.conn is not None:
@@ -263,14 +264,14 @@ class Link:
             raise
 
     def cancel(self, request: Request) -> None:
-        """Give a request up: its late answer belongs to nobody. No connection is opened for the last one that waits."""
+        """Give up a request. Its late answer is ignored. If no request waits any more, no connection is opened."""
         if request in self._waiting:
             self._stop_waiting(request)
             if self._opening and not self._waiting:
                 self._opening = False
                 self.pool.cancel(self._got)
             return
-        for conn in (request.conn, self.conn):  # with retry=True it may be the new one's
+        for conn in (request.conn, self.conn):  # with retry=True it may be on the new connection
             if conn is not None and conn.cancel(request.action_id):
                 return
 
@@ -290,7 +291,7 @@ class Link:
             wait.kwargs["timeout"] = max(0.001, wait.deadline - self.pool.reactor.time())
         try:
             self._send(request, conn, wait.method, wait.kwargs)
-        except Exception as error:  # the caller's mistake, or a limit
+        except Exception as error:  # a bad argument, or a limit
             request.deliver(None, error)
 
     def _wait(self, request: Request, wait: _Wait, limit: Optional[float]) -> None:
@@ -316,7 +317,7 @@ class Link:
     # -- events
 
     def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
-        """Give ``listener`` the events of those names for which ``holds(packet)``, until :meth:`unlisten`."""
+        """Send ``listener`` the events of these names for which ``holds(packet)`` is true, until :meth:`unlisten`."""
         if self.closed or (self.error is not None and not self._opening):
             listener.end(self.error)
             return
@@ -336,7 +337,7 @@ class Link:
 
 
 class Hub:
-    """Binds each name once for all listeners that want it."""
+    """Binds each name once for all of its listeners."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

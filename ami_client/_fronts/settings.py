@@ -1,4 +1,4 @@
-"""Which events a stream is asked for."""
+"""The event names of a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EventName = Union[str, type[Event[Any]]]
 
 
 def event_names(names: Sequence[EventName]) -> list[str]:
-    """The names to bind for a stream of these events; without any, of all events. Raises TypeError for what is none."""
+    """Return the names to bind for these events; without any, for all events. Raises TypeError for a bad name."""
     return [f"event_{_name_of(name)}" for name in names] or ["event"]
 
 
@@ -21,5 +21,5 @@ def _name_of(name: object) -> str:
     if isinstance(name, type):
         return ascii_lower(ami_name_of(name))
     if not isinstance(name, str):
-        raise TypeError(f"an event's name is a str or a class of the catalogue, not {type(name).__name__}")
+        raise TypeError(f"an event name must be a str or a class of the catalogue, not {type(name).__name__}")
     return name.lower()

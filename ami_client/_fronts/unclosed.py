@@ -1,4 +1,4 @@
-"""What becomes of a client that nobody refers to any more, and nobody has closed."""
+"""Cleanup of a client that is garbage-collected without being closed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .link import Link
 
 
 class Unclosed:
-    """Ends the connection of such a client. The client holds the only reference to it.
+    """Ends the connection of such a client. The client holds the only reference to this object.
 
-    A client with a pool of its own goes on if it has handlers, because they are what it is for. One that shares a pool
-    gives its connection back.
+    A client with its own pool and with handlers keeps running, because the handlers are its purpose. A client that
+    shares a pool returns its connection.
     """
 
     def __init__(self, link: Link, *, owns_pool: bool, on_closed: Callable[[], object] = lambda: None) -> None:
@@ -25,7 +25,7 @@ class Unclosed:
         self._forks = _fork.forks
 
     def __del__(self) -> None:
-        # The garbage collector may call this in any thread, wherever that is: so the loop does the rest.
+        # The garbage collector may call this in any thread at any time, so the loop does the rest.
         link = self._link
         if link.closed or self._forks != _fork.forks:
             return

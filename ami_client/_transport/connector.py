@@ -1,6 +1,6 @@
 """Connects a socket to a host name, without blocking the loop.
 
-Threads resolve names: see :mod:`.resolver`. Addresses are tried in turn, each with its share of the timeout.
+Names are resolved in threads: see :mod:`.resolver`. Addresses are tried in turn, each with its share of the timeout.
 
 Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 """
@@ -27,10 +27,10 @@ Address = tuple[int, object]
 class Connector:
     """One attempt to connect.
 
-    The loop calls either ``on_connected(sock, host, port)`` or ``on_failed(error)``, once; ``error`` is the OSError of
+    The loop calls either ``on_connected(sock, host, port)`` or ``on_failed(error)``, once. ``error`` is the OSError of
     the last address. After :meth:`cancel` it calls neither. If ``port`` is None, ``host`` is the path of a unix socket.
-    ``timeout`` (seconds, None for no limit) is divided among the addresses; the caller enforces the whole of it.
-    ``local`` is the IP address and port (0 for any) to connect from, over TCP. Only addresses of its family are tried.
+    ``timeout`` (seconds, None for no limit) is divided among the addresses; the caller enforces the total. ``local`` is
+    the IP address and port (0 for any) to connect from, over TCP. Only addresses of its family are tried.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Connector:
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._addresses: list[Address] = []
-        self._query: Optional[Query] = None  # for the host's addresses
+        self._query: Optional[Query] = None  # the lookup of the host's addresses
         self._sock: Optional[socket.socket] = None
         self._timer: Optional[Handle] = None
         self._cancelled = False
         self._forks = _fork.forks
 
     def start(self) -> None:
-        """Start connecting. No callback is called before the loop runs."""
+        """Start connecting. Callbacks are called only while the loop runs."""
         if self._port is None:
             self._loop.call_soon(self._resolved, [(socket.AF_UNIX, self._host)], None)
             return
@@ -70,7 +70,7 @@ class Connector:
             self._ask(self._port)
 
     def cancel(self) -> None:
-        """Give up, and call no callback."""
+        """Give up without calling a callback."""
         self._cancelled = True
         if self._query is not None:
             self._query.cancel()
@@ -82,7 +82,7 @@ class Connector:
 
         try:
             self._query = resolver.ask(self._loop, self._host, answered)
-        except RuntimeError as error:  # the system has no thread left
+        except RuntimeError as error:  # the system has no more threads
             self._loop.call_soon(self._resolved, [], OSError(errno.EAGAIN, str(error)))
 
     def _resolved(self, addresses: list[Address], error: Optional[OSError]) -> None:
@@ -93,7 +93,7 @@ class Connector:
         if addresses and self._local is not None:
             family = socket.AF_INET6 if ":" in self._local[0] else socket.AF_INET
             addresses = [address for address in addresses if address[0] in (family, socket.AF_UNIX)]
-            error = OSError(errno.EADDRNOTAVAIL, f"the host has no address of the family of {self._local_text()}")
+            error = OSError(errno.EADDRNOTAVAIL, f"the host has no address in the family of {self._local_text()}")
         self._addresses = list(addresses)
         self._try_next(error)
 
@@ -124,11 +124,11 @@ class Connector:
     def _bind(self, sock: socket.socket) -> None:
         if self._local is None:
             return
-        if self._local[1]:  # the port may be in use still by a connection that has just ended
+        if self._local[1]:  # a connection that has just ended may still use the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found = literal(*self._local)
         if not found:  # the interface in fe80::1%eth0
-            raise OSError(errno.ENODEV, f"{self._local_text()}: there is no such interface")
+            raise OSError(errno.ENODEV, f"{self._local_text()}: no such interface")
         _family, address = found[0]
         try:
             sock.bind(address)  # type: ignore[arg-type]  # a tuple
@@ -178,9 +178,9 @@ class Connector:
 
 
 def literal(host: str, port: int) -> list[Address]:
-    """The address if ``host`` is one. Empty for a name, which needs a lookup."""
+    """Return the address if ``host`` is one. Empty for a name, which needs a lookup."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, ValueError):  # a name, or not even that: the lookup will tell
+    except (OSError, ValueError):  # a name, or an invalid one: the lookup will report it
         return []
     return [(family, address) for family, _, _, _, address in found]

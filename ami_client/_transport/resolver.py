@@ -1,8 +1,8 @@
 """Resolves host names in threads, with one lookup per host at a time in the whole process.
 
-A hanging lookup cannot be cancelled: it holds its thread for as long as the system's resolver takes. If each attempt to
-connect started its own lookup, reconnects would pile up threads without bound. So all requests for a host share the
-lookup in progress, whatever pool, loop or thread they come from.
+A hanging lookup cannot be cancelled: it occupies its thread as long as the system's resolver takes. If each connection
+attempt started its own lookup, reconnects would accumulate threads without bound. So all requests for a host share one
+lookup, whatever pool, loop or thread they come from.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ class Query:
         self._withdraw(self)
 
     def answer(self, found: Found, error: Optional[OSError]) -> None:
-        """Schedule the callback on the loop, with the answer. May be called from any thread."""
+        """Schedule the callback on the loop, with the answer. May be called in any thread."""
         try:
             self._loop.call_soon_threadsafe(self._tell, found, error)
-        except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
+        except RuntimeError:  # the loop was closed, so nobody waits any more
             pass
         except Exception:  # a faulty loop must not keep the answer from the other queries
-            logger.exception("an event loop did not take the answer to a look-up")
+            logger.exception("an event loop did not accept the result of a host lookup")
 
 
 class Resolver:
-    """Looks up hosts. May be used from any thread."""
+    """Looks up hosts. May be used in any thread."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Start afresh, without the lookups in progress. Their threads do not exist in a forked child."""
+        """Start over without the current lookups. Their threads do not exist in a forked child."""
         self._lock = threading.Lock()
         self._waiting: dict[str, dict[Query, None]] = {}  # by host; ordered sets
 
     def ask(self, loop: Loop, host: str, tell: Callable[[Found, Optional[OSError]], object]) -> Query:
-        """Look up a host; the loop calls ``tell(found, error)`` once. Raises RuntimeError if no thread can start."""
+        """Look up a host. The loop calls ``tell(found, error)`` once. Raises RuntimeError if no thread can start."""
         key = host.lower()
         with self._lock:
             waiting = self._waiting.get(key)
@@ -69,13 +69,13 @@ class Resolver:
                 waiting = {}
                 name = "ami_client-resolver"
                 threading.Thread(target=self._look_up, args=(key, host, waiting), name=name, daemon=True).start()
-                self._waiting[key] = waiting  # not too late: the thread needs the lock to answer
+                self._waiting[key] = waiting  # in time: the thread needs the lock to answer
             query = Query(loop, tell, partial(self._withdraw, waiting))
             waiting[query] = None
         return query
 
     def _withdraw(self, waiting: dict[Query, None], query: Query) -> None:
-        # Otherwise the list would grow for as long as the lookup hangs.
+        # Otherwise the list would grow as long as the lookup hangs.
         with self._lock:
             waiting.pop(query, None)
 
@@ -91,16 +91,16 @@ class Resolver:
 
 
 def look_up(host: str) -> tuple[Found, Optional[OSError]]:
-    """The addresses of a host in the system's order, or why there are none. Blocks."""
+    """Return the addresses of a host in the system's order, or the error. Blocks."""
     try:
-        # Without a port, because lookups are shared by host alone.
+        # Without a port, because lookups are shared per host.
         answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in answers], None
     except OSError as error:
         return [], error
     except UnicodeError as error:  # a label that is empty or too long
         return [], OSError(errno.EINVAL, f"malformed host name: {error}")
-    except Exception as error:  # otherwise the queries would wait for ever
+    except Exception as error:  # otherwise the queries would wait forever
         return [], OSError(errno.EINVAL, f"the host name cannot be looked up: {error!r}")
 
 

@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from .tls import TLSFilter
 
 RECV_SIZE = 65536  # bytes per read
-# Maximum number of reads per wake-up, and seconds after which no other read starts. One busy link must not starve
+# Maximum number of reads per wake-up, and seconds after which no further read starts. One busy link must not starve
 # timers and other links.
 RECV_BUDGET = 4
 TIME_BUDGET = 0.01
-LINGER = 5.0  # seconds that a closing stream waits for a server that does not read
+LINGER = 5.0  # seconds that a closing stream waits for a server that is not reading
 
 
 class Unwatchable(OSError):
     """The loop cannot watch a socket: its descriptor is too high for ``select()``, or the kernel has no room.
 
-    This ends that one connection. ``__cause__`` is the loop's exception.
+    This ends only that connection. ``__cause__`` is the loop's exception.
     """
 
     def __init__(self, cause: Union[OSError, ValueError]) -> None:
         number = getattr(cause, "errno", None) or errno.EMFILE
-        super().__init__(number, f"the event loop takes no more sockets: {cause}")
+        super().__init__(number, f"the event loop cannot watch more sockets: {cause}")
         self.__cause__ = cause.with_traceback(None)  # its frames would keep the connection alive
 
 
 class _Phase(Enum):
     OPEN = "open"
-    CLOSING = "closing"  # reads no more; still sends what is buffered
+    CLOSING = "closing"  # no more reading; still sends what is buffered
     CLOSED = "closed"
 
 
 class Stream:
     """Reads and writes one socket.
 
-    ``on_data(data)`` gets what arrives. The loop calls ``on_lost(error)`` once when the peer closed (``error`` is None)
-    or the socket or TLS failed; no method of the stream calls it directly. After :meth:`close` or :meth:`abort` neither
-    is called. :meth:`start` calls ``on_open()``; with a ``tls`` filter it is called after the handshake.
-    ``on_closed()`` is called once, at once when the socket is closed.
+    ``on_data(data)`` gets what arrives. The loop calls ``on_lost(error)`` once, when the peer closed the connection
+    (``error`` is None) or the socket or TLS failed; no method of the stream calls it directly. After :meth:`close` or
+    :meth:`abort` neither is called. :meth:`start` calls ``on_open()``; with a ``tls`` filter it is called after the
+    handshake. ``on_closed()`` is called once, as soon as the socket is closed.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Stream:
         self._take = on_data if tls is None else self._received
         self._outgoing = bytearray()
         self._phase = _Phase.OPEN
-        self._corked = False  # while data is handled; all writes go out together afterwards
+        self._corked = False  # true while data is handled; all writes go out together afterwards
         self._writing = False  # the loop watches for writability
         self._linger: Optional[Handle] = None  # timer that ends the wait of a closing stream
         self._loss: Optional[Handle] = None  # the scheduled on_lost
@@ -92,15 +92,15 @@ class Stream:
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait for the server to read."""
+        """Bytes that are not sent yet."""
         return len(self._outgoing)
 
     def write(self, data: bytes) -> None:
-        """Send what the socket takes now, and the rest when it has room. No effect after a close."""
+        """Send what the socket accepts now, and the rest when it has room. No effect after a close."""
         if self._phase is not _Phase.OPEN or not data:
             return
         if self._tls is None and not self._outgoing and not self._corked and self._forks == _fork.forks:
-            # What _flush() does, for the usual case that the socket takes all of it (benchmark p).
+            # The same as _flush(), for the usual case that the socket accepts everything (benchmark p).
             try:
                 sent = self._sock.send(data)
             except OSError:
@@ -113,7 +113,7 @@ class Stream:
             self._flush()
 
     def close(self) -> None:
-        """Stop reading, send what is buffered, then close. A server that does not read is waited for 5 seconds."""
+        """Stop reading, send what is buffered, then close. A server that is not reading is waited for 5 seconds."""
         if self._phase is not _Phase.OPEN:
             self._keep_silent()
             return
@@ -125,7 +125,7 @@ class Stream:
             self._flush()
             if self._phase is _Phase.CLOSING:
                 self._linger = self._loop.call_later(LINGER, self.abort)
-        except RuntimeError:  # the loop is closed, so it will not report room for the rest
+        except RuntimeError:  # the loop is closed and will not report room for the rest
             self.abort()
 
     def abort(self) -> None:
@@ -184,12 +184,12 @@ class Stream:
         assert self._tls is not None
         error = self._tls.handshake(data)
         self._outgoing += self._tls.take_outgoing()
-        self._flush()  # at once: after a failure it holds the alert that tells the server why
+        self._flush()  # at once: after a failure it contains the alert that tells the server why
         if error is not None:
             self._lose(error)
         elif self._tls.established:
             self._on_open()
-            self._decrypt(b"")  # the banner may have arrived too
+            self._decrypt(b"")  # the banner may already have arrived
 
     def _decrypt(self, data: bytes) -> None:
         assert self._tls is not None

@@ -10,21 +10,21 @@ from typing import Callable, Optional, SupportsFloat
 
 from ..callbacks import CallbackHandle
 
-#: Cancelled timers stay in the heap until there are more than this, and they are more than half of it.
+#: Cancelled timers stay in the heap until there are more than this, and they are more than half of the heap.
 _MANY_CANCELLED = 100
 
 
 def seconds(value: SupportsFloat) -> float:
-    """Convert a time to a float. A Decimal, for example, cannot be added to one, and would fail in later iterations.
+    """Convert a time to a float. A Decimal, for example, cannot be added to a float and would fail in later iterations.
 
     Raises TypeError if it is not a number (text is not), ValueError for NaN, OverflowError if it is too large.
     """
     if type(value) is not float:
         if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
-            raise TypeError(f"a time is a number of seconds, not {type(value).__name__}")
+            raise TypeError(f"a time must be a number of seconds, not {type(value).__name__}")
         value = float(value)
     if math.isnan(value):
-        raise ValueError("a timer's time is not a number")  # it would disorder all others
+        raise ValueError("a timer's time is NaN, which is not a number")  # it would disorder all others
     return value
 
 
@@ -45,11 +45,11 @@ class TimerHandle(CallbackHandle):
         self._queue: Optional[TimerQueue] = queue  # None once it has left the queue or was cancelled
 
     def when(self) -> float:
-        """Return the time when it is due, in seconds on the reactor's clock."""
+        """Return when the timer is due, in seconds on the reactor's clock."""
         return self._when
 
     def cancel(self) -> None:
-        """Cancel the callback; no effect if it was called already."""
+        """Cancel the callback. No effect if it was already called."""
         queue, self._queue = self._queue, None
         if queue is not None:
             queue._cancelled += 1
@@ -57,7 +57,7 @@ class TimerHandle(CallbackHandle):
 
 
 class TimerQueue:
-    """A queue of timers by time. Timers for the same time keep the order in which they were added."""
+    """A queue of timers, ordered by time. Timers for the same time keep the order in which they were added."""
 
     __slots__ = ("_cancelled", "_heap", "_order")
 
@@ -77,9 +77,9 @@ class TimerQueue:
         return handle
 
     def next_time(self) -> Optional[float]:
-        """Return the time of the next timer, or None if there is none. Forget cancelled timers."""
+        """Return the time of the next timer, or None. Remove cancelled timers."""
         heap = self._heap
-        if not self._cancelled:  # nearly always, and each iteration asks
+        if not self._cancelled:  # nearly always true, and each iteration asks
             return heap[0][0] if heap else None
         if _MANY_CANCELLED < self._cancelled > len(heap) // 2:
             heap[:] = [entry for entry in heap if not entry[2].cancelled()]
@@ -91,7 +91,7 @@ class TimerQueue:
         return heap[0][0] if heap else None
 
     def pop_due(self, now: float) -> Iterator[TimerHandle]:
-        """Remove the timers due at ``now``. Yield them in order, without the cancelled ones."""
+        """Remove the timers that are due at ``now``. Yield them in order, without the cancelled ones."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             handle = heapq.heappop(heap)[2]
@@ -102,6 +102,6 @@ class TimerQueue:
                 yield handle
 
     def clear(self) -> None:
-        """Forget all timers."""
+        """Remove all timers."""
         self._heap.clear()
         self._cancelled = 0

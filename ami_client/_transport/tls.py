@@ -22,7 +22,7 @@ class TLSFilter:
     def __init__(
         self, context: ssl.SSLContext, server_hostname: Optional[str] = None, *, server_side: bool = False
     ) -> None:
-        import ssl  # a slow import (benchmark h): only for those who use TLS
+        import ssl  # a slow import (benchmark h), only needed for TLS
 
         self._ssl = ssl
         self._incoming = ssl.MemoryBIO()
@@ -52,7 +52,7 @@ class TLSFilter:
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> tuple[bytes, bool, Optional[BaseException]]:
-        """Decrypt bytes. Also return whether the peer has ended the session, and the error if that was the reason."""
+        """Decrypt bytes. Also return whether the peer has ended the session, and the error if one ended it."""
         self._incoming.write(data)
         parts: list[bytes] = []
         try:
@@ -69,8 +69,8 @@ class TLSFilter:
             return b"".join(parts), True, error
 
     def goodbye(self) -> bytes:
-        """The bytes that end the session."""
-        with suppress(OSError, ValueError):  # unwrap() waits for the peer's goodbye, or TLS was never established
+        """Return the bytes that end the session."""
+        with suppress(OSError, ValueError):  # unwrap() would wait for the peer, or TLS was never established
             self._object.unwrap()
         return self._outgoing.read()
 
@@ -78,10 +78,10 @@ class TLSFilter:
 @cache
 def default_context(verify: bool, named: bool) -> ssl.SSLContext:
     # All connections share it: a context takes most of a megabyte, and many milliseconds to load its certificates.
-    import ssl  # a slow import (benchmark h): only for those who use TLS
+    import ssl  # a slow import (benchmark h), only needed for TLS
 
     context = ssl.create_default_context()
-    if not (verify and named):  # a unix socket has no name, and Python 3.14 refuses to check none
+    if not (verify and named):  # a unix socket has no name, and Python 3.14 refuses to check an empty one
         context.check_hostname = False
     if not verify:
         context.verify_mode = ssl.CERT_NONE
@@ -90,7 +90,7 @@ def default_context(verify: bool, named: bool) -> ssl.SSLContext:
 
 def tls_hint(said: str) -> str:
     if "WRONG_VERSION_NUMBER" in said:
-        return "; it does not speak TLS: is it the plain port, which wants tcp://?"
+        return "; it does not speak TLS: use tcp:// if this is the port without TLS"
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "; for an authority of your own give Pool(ssl=...) an SSLContext"
+        return "; for a private certificate authority, pass an SSLContext as Pool(ssl=...)"
     return ""

@@ -1,4 +1,4 @@
-"""Opens a byte stream to a URL: name lookup, TCP or unix socket, TLS, within ``connect_timeout``.
+"""Opens a byte stream to a URL: name lookup, TCP or unix socket, TLS, all within ``connect_timeout``.
 
 Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 """
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Transport:
     """The byte stream to one server.
 
-    ``on_open()`` is called once bytes can flow, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at most
-    once, when the connection failed or ended. The loop makes all these calls; none is made after :meth:`close`.
+    ``on_open()`` is called when data can be exchanged, ``on_data(data)`` with what arrives, and ``on_lost(error)`` at
+    most once, when the connection failed or ended. The loop makes all these calls, and none after :meth:`close`.
     ``on_closed()`` is called once after :meth:`close`, as soon as there is no socket any more.
 
     Attributes: ``addr``, the peer as text; ``""`` until it is reached.
@@ -57,12 +57,12 @@ class Transport:
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait for the server to read."""
+        """Bytes that are not sent yet."""
         return 0 if self._stream is None else self._stream.buffered
 
     @property
     def port(self) -> Optional[int]:
-        """The port of the URL, or else of the options; None for a unix socket."""
+        """The port of the URL, or else of the options. None for a unix socket."""
         return None if self._server.scheme == "unix" else self._server.port or self._options.port
 
     def open(self) -> None:
@@ -126,7 +126,7 @@ class Transport:
         if isinstance(wanted, bool):
             wanted = default_context(self._options.ssl_verify, named)
         if not wanted.verify_mode or (named and not wanted.check_hostname):
-            logger.warning("%s: whoever answers is trusted: the certificate or its name is not checked", self._server)
+            logger.warning("%s: the server's certificate or host name is not checked: anybody may answer", self._server)
         return TLSFilter(wanted, self._server.host if named else None)
 
     def _opened(self) -> None:
@@ -144,7 +144,7 @@ class Transport:
         host, port = self._server.host, self.port
         message = f"cannot connect to {format_address(host, port)}: {error.strerror or error}"
         if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, USUAL_PORT):
-            message += f"; the URL names no port: Asterisk usually listens on {format_address(host, USUAL_PORT)}"
+            message += f"; the URL has no port, and Asterisk usually listens on {format_address(host, USUAL_PORT)}"
         self._on_lost(ConnectFailed(message, host, port, error))
 
     def _timed_out(self, timeout: float) -> None:

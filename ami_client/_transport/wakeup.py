@@ -17,12 +17,12 @@ from .. import _fork
 _Previous = Union[Callable[[int, Optional[FrameType]], object], int, None]
 
 
-#: Map from a running loop's wake-up descriptor to the descriptor that it replaced.
+#: Wake-up descriptor of a running loop -> the descriptor that it replaced.
 _replaced: dict[int, int] = {}
 
 
 class Waker:
-    """A socket pair. The loop watches one end, and anybody may write to the other to wake it."""
+    """A socket pair. The loop watches one end. Anybody may write to the other end to wake it."""
 
     __slots__ = ("_forks", "_own", "_poked", "_receiver", "_sender")
 
@@ -35,23 +35,23 @@ class Waker:
         self._forks = _fork.forks
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable to wake the loop."""
+        """Return the descriptor that becomes readable when the loop is woken."""
         return self._receiver.fileno()
 
     def wake(self) -> None:
         """Make the descriptor readable. Never blocks; safe in any thread and in signal handlers.
 
-        Queue the work *before* this call. Only then may a wake-up be skipped while an earlier one is pending, so that a
-        storm of wake-ups sends only one byte.
+        Queue the work *before* this call. Only then can a wake-up be skipped while an earlier one is pending, so many
+        wake-ups send only one byte.
         """
         if self._poked:
             return
         self._poked = True
         try:
             self._sender.send(b"\0")
-        except OSError:  # full (of signal numbers), so the loop wakes anyway; or closed, and there is nobody to wake
+        except OSError:  # full (of signal numbers), so the loop wakes anyway; or closed, so there is nothing to wake
             pass
-        except BaseException:  # raised by a signal's handler: perhaps nothing was sent
+        except BaseException:  # raised by a signal handler: possibly nothing was sent
             self._poked = False
             raise
 
@@ -63,20 +63,20 @@ class Waker:
         except BlockingIOError:
             pass
         finally:
-            # Clear the flag only after reading. If it were cleared first, a byte sent in between would be read here
-            # but leave the flag set, and nobody would ever wake the loop again.
+            # Clear the flag only after reading. If it were cleared first, a byte sent in between would be read here but
+            # leave the flag set. Then nobody would ever wake the loop again.
             self._poked = False
 
     def watch_signals(self) -> None:
         """From now on every signal wakes the loop, until :meth:`leave_signals`. No effect outside the main thread.
 
         Otherwise a signal that arrives after Python's last check, but before the system call of ``select()``, would
-        wait until something else happens: a Ctrl-C that does nothing.
+        have no effect until something else happens: Ctrl-C would seem to do nothing.
         """
         own = self._own
-        try:  # suppress() would double what it costs, and a blocking caller pays for it (benchmark p)
+        try:  # suppress() would double the cost, and a blocking caller pays it each time (benchmark p)
             previous = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
-            _replaced[own] = -1 if previous == own else previous  # ours if a signal's handler that raised left it so
+            _replaced[own] = -1 if previous == own else previous  # ours if a signal handler that raised left it there
         except ValueError:  # not the main thread: the interpreter handles signals elsewhere
             return
 
@@ -96,8 +96,8 @@ class Waker:
 class SignalCallbacks:
     """The signals that a loop handles, with the callback and the previous handler of each.
 
-    The interpreter's signal handler only queues the callback, with ``submit(callback, *args)``. The loop then calls it,
-    so it may do anything.
+    The interpreter's signal handler only queues the callback, with ``submit(callback, *args)``. The loop calls it
+    later, so it may do anything.
     """
 
     __slots__ = ("_callbacks", "_forks", "_previous", "_submit")
@@ -109,7 +109,7 @@ class SignalCallbacks:
         self._previous: dict[int, _Previous] = {}
 
     def add(self, sig: int, callback: Callable[..., object], args: tuple[object, ...]) -> None:
-        """Queue ``callback(*args)`` on each ``sig``. Replaces an earlier callback."""
+        """Queue ``callback(*args)`` on each ``sig``. This replaces an earlier callback."""
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
         if sig not in signal.valid_signals():
@@ -119,7 +119,7 @@ class SignalCallbacks:
         self._callbacks[sig] = (callback, args)
 
     def remove(self, sig: int) -> bool:
-        """Restore the previous handler of ``sig``. Return whether it was handled here."""
+        """Restore the previous handler of ``sig``. Return whether this object handled it."""
         if sig not in self._callbacks:
             return False
         previous = self._previous[sig]
@@ -137,13 +137,13 @@ class SignalCallbacks:
         if self._forks == _fork.forks:
             self._submit(self._run, sig)
             return
-        # Nobody runs the loop in a forked child, so the previous handler applies there. A child thus ends when it is
-        # told to terminate.
+        # Nobody runs the loop in a forked child, so the previous handler applies there. So a child still ends on
+        # SIGTERM.
         self.remove(sig)
         signal.raise_signal(sig)
 
     def _run(self, sig: int) -> None:
-        # Look up the callback only now: it may have been removed since the signal arrived.
+        # Look up the callback only now. It may have been removed since the signal arrived.
         entry = self._callbacks.get(sig)
         if entry is not None:
             callback, args = entry

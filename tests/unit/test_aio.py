@@ -325,7 +325,7 @@ def test_a_client_can_be_made_before_there_is_a_loop(run: Any) -> None:
     [
         ({"url": "tcp://pbx:x"}, ValueError, "port"),
         ({"attempt_timeout": 2}, TypeError, "action_timeout"),
-        ({"pool": Pool(), "reconnect": 2}, TypeError, "pool's already: reconnect"),
+        ({"pool": Pool(), "reconnect": 2}, TypeError, "set these options on the pool: reconnect"),
     ],
 )
 def test_a_mistake_is_told_when_the_client_is_made(arguments: Any, error: type[Exception], text: str) -> None:

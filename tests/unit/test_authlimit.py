@@ -191,7 +191,7 @@ def test_a_close_without_a_word_may_be_either(network: Network) -> None:
     network.pump()
     network.sockets[0].eof()
     network.pump()
-    assert "is it the TLS port, which wants tls://? Or are there as many logins under way as authlimit" in str(
+    assert "use tls:// if this is its TLS port, and check authlimit" in str(
         life.conn.error
     )
 
@@ -212,7 +212,7 @@ def test_a_banner_in_crlf_and_packets_in_lf(network: Network, said: bytes) -> No
     network.say(BANNER + said)
     network.wait(6)
     assert type(life.conn.error) is LoginTimeout
-    assert "it ends in CR LF, and the packets behind it in LF alone" in str(life.conn.error)
+    assert "it ends with CR LF, but the packets end with LF only" in str(life.conn.error)
 
 
 def test_packets_in_crlf_are_nothing_odd(network: Network) -> None:

@@ -385,7 +385,7 @@ def test_a_drip_before_the_login_is_no_life(network: Network) -> None:
         if not life.conn.finished:
             network.say(b"A")
         network.wait(1)
-    assert type(life.conn.error) is SilenceTimeout and "no whole packet for 10 s" in str(life.conn.error)
+    assert type(life.conn.error) is SilenceTimeout and "no complete packet for 10 s" in str(life.conn.error)
 
 
 def test_a_drip_from_a_server_that_does_not_read(network: Network) -> None:

@@ -335,7 +335,7 @@ def test_an_older_server_gets_none_and_they_are_applied_here(network: Network) -
 
 
 def test_a_server_that_refuses_all_filters_is_used_with_ours(network: Network, expect_log: Any) -> None:
-    expect_log("WARNING: .*applies no filter: Permission denied")
+    expect_log("WARNING: .*refused a filter: Permission denied")
     pool, sock, told = begin(network, NEW, filters=[INCLUDE])
     heard = Calls()
     pool.on_event(heard)
@@ -346,7 +346,7 @@ def test_a_server_that_refuses_all_filters_is_used_with_ours(network: Network, e
 
 
 def test_a_server_that_refuses_one_filter_would_keep_events_from_us(network: Network, expect_log: Any) -> None:
-    expect_log("WARNING: .*applies no filter: Odd")
+    expect_log("WARNING: .*refused a filter: Odd")
     _, sock, told = begin(network, NEW, filters=[INCLUDE])
     first, second = ids(sock.take())
     network.say(f"Response: Error\r\nActionID: {first}\r\nMessage: Odd\r\n\r\n".encode(), sock)

@@ -214,7 +214,7 @@ def test_a_list_ends_where_servers_say_so_old_ones_too(peer: Peer, headers: str)
 
 @KINDS
 def test_a_list_that_goes_on_behind_its_end_is_suspect(peer: Peer, kind: str, expect_log: ExpectLog) -> None:
-    expect_log(r"WARNING: .* a list that went on behind its end may have lost parts")
+    expect_log(r"WARNING: .* a list that continued after its end may have lost parts")
     own, calls = ask(peer, kind)
     events = Calls()
     peer.conn.on_event(events)

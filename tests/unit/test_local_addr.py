@@ -78,13 +78,13 @@ def test_a_server_without_an_address_of_the_family(network: Network, local: str,
     (error,) = attempt(network, (local, 0), host)
     assert isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
     shown = f"[{local}]" if ":" in local else local
-    assert error.strerror == f"the host has no address of the family of local_addr {shown}"
+    assert error.strerror == f"the host has no address in the family of local_addr {shown}"
     assert network.sockets == []
 
 
 def test_an_interface_that_is_not_there(network: Network) -> None:
     (error,) = attempt(network, ("fe80::1%nosuch0", 0))
-    assert isinstance(error, OSError) and "local_addr [fe80::1%nosuch0]: there is no such interface" in str(error)
+    assert isinstance(error, OSError) and "local_addr [fe80::1%nosuch0]: no such interface" in str(error)
     assert [sock.closed for sock in network.sockets] == [True]
 
 

@@ -31,7 +31,7 @@ class Whole:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (asyncio, r"reactor=module asyncio is not an event loop \(it has no remove_writer\(\)\): omit it for the default reactor"),
+        (asyncio, r"reactor=module asyncio is not an event loop \(it has no remove_writer\(\)\): omit it"),
         (asyncio.new_event_loop, r"reactor=<function .* is not an event loop"),
         (Reactor, r"reactor=<class '.*Reactor'> is not an event loop \(it is a class\)"),
         (Nearly(), r"reactor=<.*Nearly.*> is not an event loop \(it has no call_later\(\)\)"),

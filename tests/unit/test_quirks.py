@@ -210,8 +210,8 @@ def test_a_quirk_survives_being_sent_again(daemon: Any) -> None:
         (lambda conn: conn.action("X", quirk="ends_with"), ValueError, "unknown quirk"),
         (lambda conn: conn.action("X", quirk=7), TypeError, "not int"),
         (lambda conn: conn.action("X", quirk=True), TypeError, "not bool"),
-        (lambda conn: Quirk(raw_text="yes"), TypeError, "raw_text of a quirk is a bool"),  # type: ignore[arg-type]  # wrong on purpose
-        (lambda conn: Quirk(ends_with=None), TypeError, "ends_with of a quirk is a str"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda conn: Quirk(raw_text="yes"), TypeError, "raw_text of a quirk must be a bool"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda conn: Quirk(ends_with=None), TypeError, "ends_with of a quirk must be a str"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda conn: Quirk(nosuch=True), TypeError, "nosuch"),  # type: ignore[call-arg]  # wrong on purpose
     ],
 )

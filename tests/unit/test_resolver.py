@@ -184,7 +184,7 @@ def test_a_loop_that_raises_harms_nobody_else(network: Network, names: Names, ex
         def call_soon_threadsafe(self, *args: Any) -> Any:
             raise LookupError("an odd loop")
 
-    expect_log("did not take the answer")
+    expect_log("did not accept the result")
     with Odd() as odd:
         resolver.ask(odd, "pbx.test", told_too_much)
         _, got = connect(network)

@@ -1,9 +1,9 @@
-"""What is going on now: channels, bridges, calls, queues and endpoints, kept right by events.
+"""The live model: current channels, bridges, calls, queues and endpoints, updated by events.
 
-From top to bottom: ``model`` has the pictures of all servers together, ``sync`` keeps them right over a pool. A
-``picture`` of one server is made of ``calls``, ``queues`` and ``endpoints``, which apply events; none of these does
-I/O. ``live`` is what ``calls`` keeps, ``reasons`` says why a call ended, ``headers`` reads events, ``records`` are what
-the model tells.
+From top to bottom: ``model`` has the pictures of all servers together. ``sync`` keeps them up to date from a pool. The
+``picture`` of one server consists of ``calls``, ``queues`` and ``endpoints``, which apply events; none of these does
+I/O. ``live`` has the objects that ``calls`` keeps, ``reasons`` finds why a call ended, ``headers`` reads events, and
+``records`` are the objects that users see.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Channels, bridges and calls of one server, and what happens to them. No I/O here.
+"""Channels, bridges and calls of one server, and the changes of them. No I/O here.
 
 Sources: Asterisk main/manager_channels.c, main/manager_bridges.c, main/bridge.c, main/core_local.c, apps/app_dial.c.
 """
@@ -13,22 +13,22 @@ from .headers import as_sent, birth, channel_state, endpoint_of, number, person,
 from .live import MAX_PAST, LiveBridge, LiveCall, LiveChannel
 from .reasons import BY_QUEUE_STATUS, LOST, reason_of, reason_of_merged
 
-# Events about a channel may come after its Hangup: they must not bring it back.
+# Events about a channel may come after its Hangup. They must not bring it back.
 MAX_GONE = 2000
 
-# Characters of an application's arguments that are kept.
+# Maximum number of characters of an application's arguments that are kept.
 MAX_DATA = 100
 
-# Seconds. A call that began before anybody listened may have channels of which nobody has told yet: so long it stays
-# when all that are known have ended. Both halves of a Local channel end at the same time.
+# Seconds. A call that began before anybody listened may have channels that no event has mentioned yet. It stays this
+# long after all known channels have ended. Both halves of a Local channel end at the same time.
 LINGER, LINGER_LOCAL = 3600.0, 10.0
 
-# Seconds. A telephone that transfers takes the other side off hold for a moment; only what lasts is told.
+# Seconds. A phone that transfers takes the other side off hold for a moment. Only a longer change is reported.
 RESUME_AFTER = 0.1
 
 
 class Tell(Protocol):
-    """Passes on what has happened: the name of the model's event, and what its handlers get behind the model."""
+    """Reports a change: the name of the model's event, and the arguments of its handlers after the model."""
 
     def __call__(self, name: str, *args: object) -> None: ...
 
@@ -36,53 +36,53 @@ class Tell(Protocol):
 class Calls:
     """All calls of a server. Methods named after events apply them.
 
-    ``now`` is the time of the event that is being applied, Unix time in seconds.
+    ``now`` is the time of the event that is being applied, as Unix time in seconds.
     """
 
     def __init__(self, server: str, tell: Tell) -> None:
         self.server = server
         self.tell = tell
         self.now = 0.0
-        self.channels: dict[str, LiveChannel] = {}  # by Uniqueid
-        self.names: dict[str, LiveChannel] = {}  # by name
+        self.channels: dict[str, LiveChannel] = {}  # channels by Uniqueid
+        self.names: dict[str, LiveChannel] = {}  # channels by name
         self.bridges: dict[str, LiveBridge] = {}
-        self.calls: dict[str, LiveCall] = {}  # by Linkedid
-        self.resumed: dict[str, float] = {}  # calls whose hold has just ended, and when
-        self.lingering: dict[str, LiveCall] = {}  # calls whose channels all ended, and there must be more
-        self._aliases: dict[str, LiveCall] = {}  # Linkedids of calls that became part of another
-        self._gone: dict[str, None] = {}  # Uniqueids of channels that ended, the latest last
-        self._found: Optional[dict[str, LiveCall]] = None  # calls that a list shows and nobody knew
+        self.calls: dict[str, LiveCall] = {}  # calls by Linkedid
+        self.resumed: dict[str, float] = {}  # calls whose hold has just ended -> when
+        self.lingering: dict[str, LiveCall] = {}  # calls without known channels that must have others
+        self._aliases: dict[str, LiveCall] = {}  # Linkedids of calls that were merged into another
+        self._gone: dict[str, None] = {}  # Uniqueids of ended channels, the latest last
+        self._found: Optional[dict[str, LiveCall]] = None  # unknown calls that a list shows
 
     # -- channels
 
     def channel(self, packet: Packet) -> None:
-        """Newstate, NewCallerid, NewConnectedLine: news of a channel."""
+        """Newstate, NewCallerid, NewConnectedLine: a channel has changed."""
         channel = self.learn(packet)
         if channel is not None:
             self.refresh(channel.call)
 
     def new_channel(self, packet: Packet) -> None:
-        """Newchannel: a channel begins, and with the first one a call."""
+        """Newchannel: a channel begins. The first channel also begins a call."""
         self.channel(packet)
         channel = self.find(packet)
         if channel is not None and channel.key == channel.call.key:
             channel.call.is_whole = True
 
     def new_exten(self, packet: Packet) -> None:
-        """Newexten: a channel goes on in the dialplan."""
+        """Newexten: a channel continues in the dialplan."""
         channel = self.learn(packet)
         if channel is not None:
             sent = as_sent(packet)
             channel.application = _with_data(sent.get("application", ""), sent.get("appdata", ""))
 
     def find(self, packet: Packet, prefix: str = "") -> Optional[LiveChannel]:
-        """The channel that an event is about, if it is known."""
+        """Return the channel of an event, if it is known."""
         return self.channels.get(packet.get(prefix + "uniqueid", "").lower())
 
     def learn(self, packet: Packet, prefix: str = "") -> Optional[LiveChannel]:
-        """The channel that an event is about, with what the event says of it; None if it has ended, or is not named.
+        """Return the channel of an event, updated from the event. None if it has ended, or has no name.
 
-        ``prefix`` stands before the headers' names: ``dest`` and the like.
+        ``prefix`` precedes the headers' names: ``dest`` and the like.
         """
         key = packet.get(prefix + "uniqueid", "").lower()
         channel = self.channels.get(key)
@@ -91,9 +91,9 @@ class Calls:
                 return None
             return self._add(key, as_sent(packet), prefix)
         state = packet.get(prefix + "channelstate")
-        if state is not None and channel.state != "up":  # from there it goes no other way than to its end
+        if state is not None and channel.state != "up":  # after up, only the end can follow
             channel.state = channel_state(state)
-        if not prefix:  # others, as DestCallerIDName, come without their case
+        if not prefix:  # with a prefix, such as DestCallerIDName, the case is lost
             self._set_caller(channel, packet)
         linkedid = packet.get(prefix + "linkedid")
         if linkedid and linkedid != channel.linkedid:
@@ -103,7 +103,7 @@ class Calls:
     def _add(self, key: str, sent: dict[str, str], prefix: str) -> LiveChannel:
         name = sent[prefix + "channel"]
         namesake = self.names.get(name.lower())
-        if namesake is not None:  # names are unique: nobody told us of its end
+        if namesake is not None:  # names are unique, so its end was missed
             self._remove(namesake, LOST)
         uniqueid = sent[prefix + "uniqueid"]
         channel = LiveChannel(self.server, key, uniqueid, name, told(sent.get(prefix + "exten", "")), self.now)
@@ -130,7 +130,7 @@ class Calls:
                 call.is_whole = True
 
     def _name(self, channel: LiveChannel) -> None:
-        """Enter its name, and find the other half of a Local channel."""
+        """Register the channel's name, and find the other half of a Local channel."""
         name = channel.name.lower()
         self.names[name] = channel
         if name.endswith((";1", ";2")):
@@ -153,7 +153,7 @@ class Calls:
             channel.connected = person(name)
 
     def _renamed(self, channel: LiveChannel) -> None:
-        """Have the new name or number wherever the party stands."""
+        """Update the party's name or number wherever it is stored."""
         channel.party = None
         call = getattr(channel, "call", None)
         if call is not None and not channel.is_internal:
@@ -167,7 +167,7 @@ class Calls:
             call.caller = (channel.birth, party)
 
     def rename(self, packet: Packet) -> None:
-        """Rename: a masquerade gives a channel the name of another."""
+        """Rename: a masquerade gives a channel the name of another one."""
         channel = self.find(packet)
         new = as_sent(packet).get("newname")
         if channel is None or not new:
@@ -184,7 +184,7 @@ class Calls:
         """Hangup: the end of a channel."""
         channel = self.find(packet)
         if channel is None and self.call_of(packet) is not None:
-            channel = self.learn(packet)  # it took part in a call that is known
+            channel = self.learn(packet)  # it was part of a known call
         if channel is None:
             self._bury(packet.get("uniqueid", "").lower())
             return
@@ -237,7 +237,7 @@ class Calls:
         return call
 
     def call_of(self, packet: Packet, prefix: str = "") -> Optional[LiveCall]:
-        """The call that an event is about, if it is known."""
+        """Return the call of an event, if it is known."""
         channel = self.find(packet, prefix)
         if channel is not None:
             return channel.call
@@ -254,9 +254,9 @@ class Calls:
             call.queue = channel.queue
 
     def _move(self, channel: LiveChannel, linkedid: str) -> None:
-        """Asterisk says that a channel belongs to another call.
+        """Move a channel to another call, because Asterisk says so.
 
-        It goes over to an elder call and never to a younger one: what says so was made before, and came late.
+        It moves only to an older call. An event that names a younger one was created before, and came late.
         """
         if birth(linkedid) > birth(channel.linkedid):
             return
@@ -273,7 +273,7 @@ class Calls:
             self._end(old, reason_of_merged(old))
 
     def _merge(self, one: LiveCall, other: LiveCall) -> LiveCall:
-        """Two calls become one: the elder, as in Asterisk. Return it."""
+        """Merge two calls into the older one, as Asterisk does. Return it."""
         elder, younger = sorted((one, other), key=lambda call: birth(call.id))
         for channel in younger.channels.values():
             self._join(channel, elder)
@@ -289,7 +289,7 @@ class Calls:
         return elder
 
     def _relate(self, packet: Packet, one: LiveChannel, two: LiveChannel) -> None:
-        """Have two channels in one call. Asterisk 12 does not say which belong together: it has no Linkedid."""
+        """Put two channels into one call. Asterisk 12 does not say which belong together: it has no Linkedid."""
         if one.call is not two.call and not any(name.endswith("linkedid") for name in packet):
             self._merge(one.call, two.call)
 
@@ -305,7 +305,7 @@ class Calls:
             self.tell("call_ended", call.record(self.now, reason))
 
     def refresh(self, call: LiveCall) -> None:
-        """Find out what the state of a call is now, and tell what has changed."""
+        """Compute the current state of a call, and report what has changed."""
         call.touched = self.now
         if call.optimizing or not call.channels:
             return
@@ -345,11 +345,11 @@ class Calls:
         if len(call.heard) < MAX_PAST:
             call.heard.update((one.key, two.key))
         call.has_talked = True
-        if call.answered is None:  # of a call that a list shows nobody knows it: not before both were there
+        if call.answered is None:  # unknown for a call from a list; not before both were there
             call.answered = self.now if self._found is None else max(one.started, two.started)
 
     def _pairs(self, call: LiveCall) -> frozenset[tuple[str, str]]:
-        """Who hears whom, but in conferences: the elder in front."""
+        """Return the pairs of channels that hear each other, except in conferences. The older one is first."""
         pairs: set[tuple[str, str]] = set()
         for channel in call.channels.values():
             if channel.bridge is not None and not channel.is_internal:
@@ -359,13 +359,13 @@ class Calls:
         return frozenset(pairs) if pairs else _NOBODY
 
     def _heard_by(self, channel: LiveChannel) -> Sequence[LiveChannel]:
-        """Who is at the other ends: in its bridge, and in those that Local channels lead to."""
+        """Return the channels at the other ends: in its bridge, and in bridges that Local channels lead to."""
         bridge = channel.bridge
         if bridge is None or not bridge.speaks:
             return ()
         heard: list[LiveChannel] = []
         seen = [bridge]
-        for place in seen:  # grows meanwhile
+        for place in seen:  # grows during the loop
             for one in place.channels.values():
                 if not one.is_internal:
                     if one is not channel:
@@ -397,11 +397,11 @@ class Calls:
         return state
 
     def has_silent(self, since: float) -> bool:
-        """Whether there is a call of which nobody has heard since then."""
+        """Return whether there is a call without an event since then."""
         return any(call.touched <= since for call in self.calls.values())
 
     def flush(self) -> None:
-        """Tell of calls whose hold ended some time ago and that were not transferred; end what lingers too long."""
+        """Report calls whose hold ended some time ago without a transfer. End calls that linger too long."""
         for call in list(self.lingering.values()):
             if self.now - call.touched >= (LINGER_LOCAL if call.awaits.endswith((";1", ";2")) else LINGER):
                 self._end(call, LOST)
@@ -413,7 +413,7 @@ class Calls:
     # -- who calls whom
 
     def dial_begin(self, packet: Packet) -> None:
-        """DialBegin: a channel is called, by another one or by Originate."""
+        """DialBegin: another channel or Originate dials a channel."""
         caller = self.learn(packet) if "uniqueid" in packet else None
         dialled = self.learn(packet, "dest")
         if dialled is None:
@@ -431,7 +431,7 @@ class Calls:
         self.refresh(call)
 
     def dial_end(self, packet: Packet) -> None:
-        """DialEnd: what came of it."""
+        """DialEnd: the result of a dial attempt."""
         if "uniqueid" in packet:
             self.learn(packet)
         dialled = self.learn(packet, "dest")
@@ -444,7 +444,7 @@ class Calls:
         self.refresh(dialled.call)
 
     def var_set(self, packet: Packet) -> None:
-        """VarSet of what Dial and Queue say at their end: they sum up several telephones, and those never reached."""
+        """VarSet of the results of Dial and Queue. They cover several phones, and those that were never reached."""
         variable = packet.get("variable", "").lower()
         if variable not in ("dialstatus", "queuestatus"):
             return
@@ -457,7 +457,7 @@ class Calls:
             channel.call.outcome = BY_QUEUE_STATUS[value]
 
     def hold(self, packet: Packet) -> None:
-        """Hold: this telephone has put the others on hold."""
+        """Hold: this phone has put the others on hold."""
         self._hold(packet, True)
 
     def unhold(self, packet: Packet) -> None:
@@ -473,7 +473,7 @@ class Calls:
     # -- bridges
 
     def _bridge(self, packet: Packet) -> Optional[LiveBridge]:
-        """The bridge that an event is about, with what the event says of it."""
+        """Return the bridge of an event, updated from the event."""
         bridge_id = packet.get("bridgeuniqueid", "")
         if not bridge_id:
             return None
@@ -487,7 +487,7 @@ class Calls:
         return bridge
 
     def bridge_enter(self, packet: Packet) -> None:
-        """BridgeEnter: a channel came into a bridge."""
+        """BridgeEnter: a channel has entered a bridge."""
         channel = self.learn(packet)
         bridge = None if channel is None else self._bridge(packet)
         if channel is None or bridge is None:
@@ -501,7 +501,7 @@ class Calls:
         self.refresh(channel.call)
 
     def _confer_by_local(self, bridge: LiveBridge) -> None:
-        """Who meets a Local channel in a bridge whose other half is in a conference already takes part there now."""
+        """Add to a conference who meets, in a bridge, a Local channel whose other half is in it."""
         if bridge.speaks and len(bridge.channels) == 2:
             for half in bridge.channels.values():
                 beyond = half.other.bridge if half.is_internal and half.other is not None else None
@@ -530,12 +530,13 @@ class Calls:
             self.refresh(last.call)
 
     def _drop_if_empty(self, bridge: LiveBridge) -> None:
-        # Nobody asks for an empty bridge, and its BridgeDestroy may be lost. If it fills again, events tell all of it.
+        # Nobody needs an empty bridge, and its BridgeDestroy may be lost. If channels enter it again, events describe
+        # it fully.
         if not bridge.channels:
             self.bridges.pop(bridge.id.lower(), None)
 
     def _confer(self, channel: LiveChannel, bridge: LiveBridge) -> None:
-        """A channel comes into a conference: each of those there is a pair with it. They stay calls of their own."""
+        """Add a channel to a conference. It forms a pair with each of the others. They remain separate calls."""
         newcomer = self._end_of(channel)
         if newcomer is None:
             return
@@ -551,7 +552,7 @@ class Calls:
                 self.tell("call_up", newcomer.call.record())
 
     def _end_of(self, channel: LiveChannel) -> Optional[LiveChannel]:
-        """The telephone at the end of a channel: its own, or the first beyond a Local channel."""
+        """Return the phone at the end of a channel: the channel itself, or the first one beyond a Local channel."""
         if not channel.is_internal:
             return channel
         beyond = channel.other.bridge if channel.other is not None else None
@@ -559,7 +560,7 @@ class Calls:
         return next((one for one in channels if not one.is_internal), None)
 
     def bridge_leave(self, packet: Packet) -> None:
-        """BridgeLeave: a channel went out of a bridge."""
+        """BridgeLeave: a channel has left a bridge."""
         was_known = self.find(packet) is not None
         channel = self.learn(packet)
         bridge = None if channel is None else self._bridge(packet)
@@ -567,7 +568,7 @@ class Calls:
             return
         if channel.bridge is bridge:
             self._take_out(channel)
-        elif not was_known and bridge.speaks:  # they talked before anybody told us
+        elif not was_known and bridge.speaks:  # they talked before the model knew of it
             channel.call.heard.add(channel.key)
             channel.call.has_talked |= number(packet.get("bridgenumchannels", "")) > 0
         self._await_others(channel.call, bridge, number(packet.get("bridgenumchannels", "")))
@@ -575,7 +576,7 @@ class Calls:
         self.refresh(channel.call)
 
     def _await_others(self, call: LiveCall, bridge: LiveBridge, count: int) -> None:
-        """So many are left in a bridge; if some are unknown, the call goes on when those who are known have ended."""
+        """Note that ``count`` channels remain. If some are unknown, the call outlives all known ones."""
         if count > len(bridge.channels) and bridge.unites:
             call.awaits = bridge.id
         elif call.awaits == bridge.id:
@@ -596,18 +597,18 @@ class Calls:
     # -- transfers, Local channels
 
     def _mention(self, packet: Packet, *prefixes: str) -> None:
-        """Learn the channels that an event names: some began before anybody listened."""
+        """Learn the channels that an event names. Some may have begun before anybody listened."""
         for prefix in prefixes:
             channel = self.learn(packet, prefix)
             if channel is not None:
                 self.refresh(channel.call)
 
     def parked_call(self, packet: Packet) -> None:
-        """ParkedCall and UnParkedCall. What is done by it bridges tell."""
+        """ParkedCall and UnParkedCall. Bridge events report the effects."""
         self._mention(packet, "parkee", "retriever")
 
     def agent(self, packet: Packet) -> None:
-        """AgentConnect and AgentComplete. What is done by it bridges tell."""
+        """AgentConnect and AgentComplete. Bridge events report the effects."""
         self._mention(packet, "", "dest")
 
     def blind_transfer(self, packet: Packet) -> None:
@@ -619,7 +620,7 @@ class Calls:
             self.tell("call_transferred", call.record(), "blind")
 
     def attended_transfer(self, packet: Packet) -> None:
-        """AttendedTransfer: both calls of the one who transfers become one."""
+        """AttendedTransfer: both calls of the transferring party become one."""
         self._mention(packet, "origtransferer", "secondtransferer", "transferee", "transfertarget")
         first, second = self.call_of(packet, "origtransferer"), self.call_of(packet, "secondtransferer")
         call = first or second or self.call_of(packet, "transferee")
@@ -632,14 +633,14 @@ class Calls:
         self.refresh(call)
 
     def local_bridge(self, packet: Packet) -> None:
-        """LocalBridge: the halves of a Local channel know each other."""
+        """LocalBridge: links the halves of a Local channel."""
         one, two = self.learn(packet, "localone"), self.learn(packet, "localtwo")
         if one is not None and two is not None and one is not two:
             _pair(one, two)
             self._relate(packet, one, two)
 
     def local_optimization_begin(self, packet: Packet) -> None:
-        """LocalOptimizationBegin: until its end, those who leave a bridge have not left each other."""
+        """LocalOptimizationBegin: until its end, channels that leave a bridge have not left each other."""
         self.local_bridge(packet)
         one = self.find(packet, "localone")
         if one is not None:
@@ -656,14 +657,14 @@ class Calls:
     # -- queues
 
     def wait_in(self, channel: LiveChannel, queue: str) -> None:
-        """A channel waits in a queue."""
+        """Note that a channel waits in a queue."""
         channel.queue = channel.call.queue = queue
         self.refresh(channel.call)
         if self._found is None or channel.call.key not in self._found:
             self.tell("call_queued", channel.call.record())
 
     def stop_waiting(self, channel: LiveChannel, outcome: str = "") -> None:
-        """A channel waits no longer; ``outcome`` is why its call ends if nothing else happens to it."""
+        """Note that a channel no longer waits. ``outcome`` is why its call ends if nothing else happens to it."""
         channel.queue = ""
         if outcome:
             channel.call.outcome = outcome
@@ -672,19 +673,19 @@ class Calls:
     # -- lists
 
     def begin_list(self) -> None:
-        """From now until :meth:`end_list`, a list says what is there; calls that nobody knew are told at its end."""
+        """From now until :meth:`end_list`, lists report what exists. Unknown calls are reported at the end."""
         self._found = {}
 
     def list_bridges(self, entries: Iterable[Packet]) -> None:
-        """BridgeList: what bridges there are."""
+        """BridgeList: the existing bridges."""
         present = {bridge.id.lower() for bridge in map(self._bridge, entries) if bridge is not None}
         for key in [key for key in self.bridges if key not in present]:
             del self.bridges[key]
 
     def list_channels(self, entries: Iterable[Packet], on_hold: Container[str]) -> None:
-        """CoreShowChannels: what channels there are. Those that are missing are gone, and nobody saw how.
+        """CoreShowChannels: the existing channels. Missing ones have ended, for unknown reasons.
 
-        ``on_hold`` are the endpoints, in lower case, whose calls are on hold: no list of channels says that.
+        ``on_hold`` are the endpoints, in lower case, whose calls are on hold. Lists of channels do not say that.
         """
         entries = list(entries)
         present = {packet.get("uniqueid", "").lower() for packet in entries}
@@ -713,7 +714,7 @@ class Calls:
                 channel.on_hold |= endpoint_of(channel.name).lower() in on_hold
 
     def end_list(self) -> None:
-        """The lists are complete."""
+        """Note that the lists are complete."""
         for bridge in list(self.bridges.values()):
             self._drop_if_empty(bridge)
         found = self._found or {}
@@ -727,13 +728,13 @@ class Calls:
             self.tell("call_new", call.record())
 
     def fully_booted(self, packet: Packet) -> None:
-        """FullyBooted, at each login and at the boot's end: what began before the server did is lost."""
+        """FullyBooted, at each login and at the end of the boot: calls from before the server's start are lost."""
         uptime = packet.get("uptime")
         if uptime is not None:
             self.end_all(before=self.now - number(uptime) - 1)
 
     def end_all(self, before: float = float("inf")) -> None:
-        """The server is gone: all calls that began before that time are lost."""
+        """End all calls that began before that time, because the server is gone."""
         for channel in [one for one in self.channels.values() if one.started < before]:
             self._remove(channel, LOST)
         for call in [one for one in self.lingering.values() if one.started < before]:
@@ -745,7 +746,7 @@ def _with_data(application: str, data: str) -> str:
 
 
 def _other_half(name: str) -> str:
-    """The name of the other half of a Local channel."""
+    """Return the name of the other half of a Local channel."""
     return name[:-1] + ("2" if name[-1] == "1" else "1")
 
 
@@ -753,18 +754,18 @@ _NOBODY: frozenset[tuple[str, str]] = frozenset()
 
 
 def _pair(one: LiveChannel, two: LiveChannel) -> None:
-    """Note that these are the halves of a Local channel."""
+    """Link the halves of a Local channel."""
     one.other, two.other = two, one
     one.paired = two.paired = True
 
 
 def _rings(call: LiveCall) -> bool:
-    """Whether a telephone rings for it."""
+    """Return whether a phone rings for the call."""
     return any(one.state == "ringing" and not one.is_internal for one in call.channels.values())
 
 
 def _in_conference(call: LiveCall) -> bool:
-    """Whether one of its channels is in a conference with others."""
+    """Return whether one of the call's channels is in a conference with others."""
     return any(
         one.bridge is not None and one.bridge.is_conference and len(one.bridge.channels) > 1
         for one in call.channels.values()

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """Something happened: the name of the model's event, and what its handlers get behind the model.
+    """One change: the name of the model's event, and the arguments of its handlers after the model.
 
-    ``Change("gap", (count,))``: so many changes did not fit, because the loop that takes them was too slow.
+    ``Change("gap", (count,))`` means that ``count`` changes were dropped, because their reader was too slow.
     """
 
     event: str
@@ -21,10 +21,10 @@ class Change(NamedTuple):
 
 
 class Changes:
-    """An asynchronous iterator of :class:`Change`: all that is told after it was made.
+    """An asynchronous iterator of :class:`Change`. It yields everything that happens after it was created.
 
-    It keeps ``limit`` of them at most for a loop that is slow. It is bound to the model until :meth:`close`, the end of
-    an ``async with``, or until nobody has it any more.
+    It keeps at most ``limit`` changes for a slow reader. It is bound to the model until :meth:`close`, the end of an
+    ``async with``, or until it is garbage-collected.
     """
 
     def __init__(self, limit: int) -> None:
@@ -33,14 +33,14 @@ class Changes:
         self._waiter: Optional[asyncio.Future[None]] = None
 
     def put(self, change: Change) -> None:
-        """Add one. The model calls this, in the thread of the loop."""
+        """Add a change. The model calls this, in the loop's thread."""
         if self._closed:
             return
         self._buffer.put(change)
         self._wake()
 
     def close(self) -> None:
-        """End the iteration once what is there has been taken."""
+        """End the iteration after the changes that are still waiting."""
         self._closed = True
         self._wake()
 

@@ -1,4 +1,4 @@
-"""Telephones and trunks of one server. No I/O here.
+"""Phones and trunks of one server. No I/O here.
 
 Sources: Asterisk main/devicestate.c, res/res_pjsip/pjsip_options.c, channels/chan_sip.c.
 """
@@ -13,12 +13,12 @@ from .calls import Tell
 from .headers import as_sent, device_state, is_internal, told
 from .records import Endpoint
 
-# A server that takes calls from anybody makes a device of each address that calls it.
+# A server that accepts calls from anybody creates a device for each calling address.
 MAX_UNLISTED = 2000
 
 _CONTACT_STATES = {
     "reachable": "reachable",
-    "avail": "reachable",  # of PJSIPShowContacts
+    "avail": "reachable",  # from PJSIPShowContacts
     "unreachable": "unreachable",
     "unavail": "unreachable",
     "removed": "unregistered",
@@ -36,14 +36,14 @@ class Endpoints:
         self.server = server
         self.tell = tell
         self.endpoints: dict[str, Endpoint] = {}  # by name
-        self._unlisted: dict[str, None] = {}  # those that no list has shown, the latest last
+        self._unlisted: dict[str, None] = {}  # endpoints that no list has shown, the latest last
         self._listing = False
 
     def device_state_change(self, packet: Packet) -> None:
         """DeviceStateChange."""
         device = packet.get("device", "")
         technology, slash, _ = device.partition("/")
-        if not slash or ":" in technology or is_internal(device):  # Queue:support_pause_PJSIP/alice is no telephone
+        if not slash or ":" in technology or is_internal(device):  # Queue:support_pause_PJSIP/alice is not a phone
             return
         key = device.lower()
         if key not in self.endpoints:
@@ -60,7 +60,7 @@ class Endpoints:
             self._set(sent["peer"], **changes)
 
     def contact_status(self, packet: Packet) -> None:
-        """ContactStatus: where an endpoint of PJSIP can be reached."""
+        """ContactStatus: whether and where a PJSIP endpoint can be reached."""
         sent = as_sent(packet)
         name, status = told(sent.get("endpointname", "")), packet.get("contactstatus", "").lower()
         if name and status in _CONTACT_STATES:
@@ -87,7 +87,7 @@ class Endpoints:
             self.device_state_change(packet)
 
     def list_all(self, entries: Iterable[Packet]) -> None:
-        """The lists together: what they do not show is gone."""
+        """All lists together. Endpoints that they do not show are gone."""
         entries = list(entries)
         self._listing = True
         for packet in entries:
@@ -102,7 +102,7 @@ class Endpoints:
             self._unlisted.pop(key, None)
 
     def on_hold(self) -> set[str]:
-        """The names, in lower case, of those whose calls are all on hold."""
+        """Return the lower-case names of endpoints whose calls are all on hold."""
         return {key for key, one in self.endpoints.items() if one.state == "onhold"}
 
     def _set(self, name: str, **changes: str) -> None:
@@ -132,14 +132,14 @@ def _name_in_list(packet: Packet) -> str:
 
 
 def _peer(headers: dict[str, str]) -> str:
-    """The device of an entry of SIPpeers or IAXpeerlist, which may have the user's name behind that of the peer."""
+    """Return the device of an entry of SIPpeers or IAXpeerlist. The user's name may follow that of the peer."""
     driver = headers.get("channeltype", "")
     name = headers.get("objectname", "").partition("/")[0]
     return f"{'IAX2' if driver.upper() == 'IAX' else driver}/{name}"
 
 
 def _host(uri: str) -> str:
-    """Host and port of a SIP URI: ``sip:alice@192.0.2.7:5060;transport=udp``."""
+    """Return host and port of a SIP URI: ``sip:alice@192.0.2.7:5060;transport=udp``."""
     return uri.rpartition("@")[2].partition(";")[0].partition(">")[0].replace("sips:", "").replace("sip:", "")
 
 
@@ -151,6 +151,6 @@ def _address(sent: dict[str, str]) -> str:
 
 
 def _peer_state(status: str) -> str:
-    """The state in a list of peers: ``OK (5 ms)``, ``UNREACHABLE``, ``LAGGED (3000 ms)``, ``Unmonitored``..."""
+    """Return the state in a list of peers: ``OK (5 ms)``, ``UNREACHABLE``, ``LAGGED (3000 ms)``, ``Unmonitored``..."""
     word = status.partition(" ")[0].lower()
     return {"ok": "reachable", "unreachable": "unreachable", "lagged": "lagged"}.get(word, "")

@@ -1,4 +1,4 @@
-"""Reading events: what a header says, whatever the pool's ``fold_case`` and the release are. No I/O here."""
+"""Reads headers of events, whatever the pool's ``fold_case`` and Asterisk's version are. No I/O here."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .._engine.packet import Packet, unescape
 #: An event in any form: a packet, a mapping of headers, or pairs.
 Event = Union[Packet, Mapping[str, str], Iterable[tuple[str, str]]]
 
-# What servers send where there is nothing.
+# What servers send for a missing value.
 _NOTHING = {"<unknown>", "unknown", "<none>", "none", "(null)", "-none-", "n/a"}
 
-# Channels that lead to nobody: both halves of Local, and what Asterisk makes for its own ends.
+# Channels without a person behind them: both halves of Local, and channels that Asterisk creates for its own use.
 _INTERNAL = (
     "local/",
     "cbann/",  # a conference's announcer and recorder
@@ -33,7 +33,7 @@ _INTERNAL = (
     "oldchan/",
 )
 
-# Asterisk's device states, in its words (devicestate.h), by their numbers, and in the words of CLI and lists.
+# Asterisk's device states, in its own words (devicestate.h), by number, and in the words of the CLI and of lists.
 DEVICE_STATES = (
     "unknown",
     "not_inuse",
@@ -71,7 +71,7 @@ _CHANNEL_STATES = {
 
 
 def as_packet(event: Event) -> Packet:
-    """An event as a packet: header names in lower case."""
+    """Return an event as a packet: header names in lower case."""
     if isinstance(event, Packet):
         return event
     pairs = event.items() if isinstance(event, Mapping) else event
@@ -79,7 +79,7 @@ def as_packet(event: Event) -> Packet:
 
 
 def as_sent(packet: Packet) -> dict[str, str]:
-    """The headers with their values as the server sent them. Of a repeated header the first counts."""
+    """Return the headers with their values as the server sent them. The first of a repeated header counts."""
     sent: dict[str, str] = {}
     for name, value in packet.headers:
         sent.setdefault(name.strip().lower(), value.strip())
@@ -87,18 +87,18 @@ def as_sent(packet: Packet) -> dict[str, str]:
 
 
 def told(value: str) -> str:
-    """A value, or ``""`` where the server says that there is none."""
+    """Return a value, or ``""`` if it is a placeholder for a missing one."""
     return "" if value.lower() in _NOTHING else value
 
 
 def person(value: str) -> str:
-    """The name in a channel's event, which Asterisk escapes."""
+    """Return the name in a channel's event, which Asterisk escapes."""
     name = told(value)
     return unescape(name) if "\\" in name else name
 
 
 def number(value: str, default: int = 0) -> int:
-    """A whole number, or the default for anything else."""
+    """Return a whole number, or the default for anything else."""
     try:
         return int(value) if len(value) <= 18 and value.isascii() else default
     except ValueError:
@@ -106,18 +106,18 @@ def number(value: str, default: int = 0) -> int:
 
 
 def decimal(value: str) -> float:
-    """A number such as ``33.3``; 0 for anything else."""
+    """Return a number such as ``33.3``, or 0 for anything else."""
     whole, _, part = value[:40].partition(".")
     return number(whole) + (number(part) / 10 ** len(part) if part else 0.0)
 
 
 def truth(value: str) -> bool:
-    """Whether a value says yes."""
+    """Return whether a value says yes."""
     return value.lower() in ("1", "yes", "true", "on")
 
 
 def seconds(duration: str) -> int:
-    """``HH:MM:SS`` in seconds; 0 for anything else."""
+    """Convert ``HH:MM:SS`` to seconds. 0 for anything else."""
     total = 0
     for part in duration.split(":", 3):
         total = total * 60 + max(number(part), 0)
@@ -125,27 +125,27 @@ def seconds(duration: str) -> int:
 
 
 def channel_state(value: str) -> str:
-    """The word for a ChannelState."""
+    """Return the word for a ChannelState."""
     return _CHANNEL_STATES.get(value, "unknown")
 
 
 def device_state(value: str) -> str:
-    """The word for a device's state, however it is written."""
+    """Return the word for a device state, in whatever form it was sent."""
     return _DEVICE_STATES.get(value.strip().lower().replace(" ", "_"), "unknown")
 
 
 def endpoint_of(channel: str) -> str:
-    """The device that a channel belongs to: ``PJSIP/alice`` of ``PJSIP/alice-0000002a``."""
+    """Return the device of a channel: ``PJSIP/alice`` for ``PJSIP/alice-0000002a``."""
     head, dash, _ = channel.rpartition("-")
     return head if dash else channel
 
 
 def is_internal(channel: str) -> bool:
-    """Whether a channel of that name leads to nobody."""
+    """Return whether a channel of that name has no person behind it."""
     return channel.lower().startswith(_INTERNAL)
 
 
 def birth(uniqueid: str) -> tuple[int, int]:
-    """What to sort channels by: when they were made. A Uniqueid that a program chose sorts first, as in Asterisk."""
+    """Return the sort key of channels by creation. A Uniqueid that a program chose comes first, as in Asterisk."""
     second, _, serial = uniqueid.rpartition("-")[2].partition(".")
     return number(second), number(serial)

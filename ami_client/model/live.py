@@ -1,6 +1,6 @@
-"""Channels, bridges and calls as the model keeps them: mutable, and linked to each other. No I/O here.
+"""Channels, bridges and calls as the model stores them: mutable, and linked to each other. No I/O here.
 
-Each makes its frozen record when somebody asks for it: far fewer are asked for than events come.
+Frozen records are made on request, because far fewer are requested than events come.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Optional
 from .headers import birth, endpoint_of, is_internal
 from .records import Bridge, Call, Channel, Party
 
-# How many parties of a call, and other things of its past, are remembered: a queue may ring hundreds of telephones in
+# How many parties of a call, and other items of its history, are remembered. A queue may ring hundreds of phones in
 # turn, and some calls last for weeks.
 MAX_PAST = 100
 
 
 class LiveChannel:
-    """A channel. ``other`` is the other half of a Local channel, ``dialled`` says whether it was called."""
+    """A channel. ``other`` is the other half of a Local channel. ``dialled`` says whether the channel was called."""
 
     __slots__ = (
         "application",
@@ -46,7 +46,7 @@ class LiveChannel:
 
     def __init__(self, server: str, key: str, uniqueid: str, name: str, exten: str, started: float) -> None:
         self.server = server
-        self.key = key  # of the model's tables: the Uniqueid in lower case
+        self.key = key  # key in the model's tables: the Uniqueid in lower case
         self.uniqueid = uniqueid
         self.birth = birth(uniqueid)
         self.rename(name)
@@ -60,17 +60,17 @@ class LiveChannel:
         self.call: LiveCall
         self.other: Optional[LiveChannel] = None
         self.on_hold = self.dialled = False
-        self.paired = False  # the other half is known, or was
+        self.paired = False  # the other half is or was known
         self.queue = ""
 
     def rename(self, name: str) -> None:
-        """Give it another name: a masquerade, or a Local channel that became another."""
+        """Change the name: after a masquerade, or when a Local channel became another channel."""
         self.name = name
         self.is_internal = is_internal(name)
         self.party: Optional[Party] = None
 
     def as_party(self) -> Party:
-        """Who is at its other end."""
+        """Return the party at the channel's other end."""
         if self.party is None:
             self.party = Party(self.name, endpoint_of(self.name), self.number, self.caller)
         return self.party
@@ -95,7 +95,7 @@ class LiveChannel:
 
 
 class LiveBridge:
-    """A bridge. In a holding one nobody hears anybody."""
+    """A bridge. In a holding bridge nobody hears anybody."""
 
     __slots__ = ("channels", "creator", "id", "name", "server", "technology", "type")
 
@@ -111,12 +111,12 @@ class LiveBridge:
 
     @property
     def speaks(self) -> bool:
-        """Whether those in it hear each other and become one call, as far as anybody said what it is."""
+        """Whether its channels hear each other and become one call, as far as the bridge's type is known."""
         return not self.is_holding and not self.is_conference
 
     @property
     def is_conference(self) -> bool:
-        """Whether those in it hear each other, and stay calls of their own."""
+        """Whether its channels hear each other but remain separate calls."""
         return self.type not in ("", "basic", "stasis") and not self.is_holding
 
     @property
@@ -125,7 +125,7 @@ class LiveBridge:
 
     @property
     def unites(self) -> bool:
-        """Whether those in it become one call: what Asterisk calls a smart bridge."""
+        """Whether its channels become one call: Asterisk's smart bridge."""
         return self.type in ("basic", "stasis") and not self.is_holding
 
     def record(self) -> Bridge:
@@ -134,7 +134,7 @@ class LiveBridge:
 
 
 class LiveCall:
-    """A call. ``pairs`` are the keys of those who hear each other now, ``seen`` all that took part."""
+    """A call. ``pairs`` are the keys of channels that hear each other now, ``seen`` are all that took part."""
 
     __slots__ = (
         "aliases",
@@ -175,22 +175,22 @@ class LiveCall:
         self.state = "new"
         self.queue = ""
         self.channels: dict[str, LiveChannel] = {}
-        self.aliases: list[str] = []  # Linkedids of calls that became part of this one
+        self.aliases: list[str] = []  # Linkedids of calls that were merged into this one
         self.caller: Optional[tuple[tuple[int, int], Party]] = None
         self.seen: dict[str, Party] = {}
         self.talking: Optional[tuple[Party, Party]] = None
         self.pairs: frozenset[tuple[str, str]] = frozenset()
         self.heard: set[str] = set()  # keys of channels that heard somebody
-        self.optimizing: set[str] = set()  # keys of Local channels that are being taken out
+        self.optimizing: set[str] = set()  # keys of Local channels that are being optimised away
         self.rings = self.has_talked = self.was_up = self.was_optimized = self.is_told = False
-        self.is_whole = False  # it was seen from its beginning, or in a list: all its channels are known
-        self.awaits = ""  # where channels must be of which nobody has told: a bridge's id, or a Local half's name
+        self.is_whole = False  # seen from its beginning, or in a list: all its channels are known
+        self.awaits = ""  # where unknown channels must be: a bridge's id, or a Local half's name
         self.dial_status = self.outcome = ""
         self.causes: list[int] = []  # why dialled channels ended
-        self.cause = 0  # why the last other one ended
+        self.cause = 0  # why the last other channel ended
 
     def parties(self) -> tuple[Party, ...]:
-        """Those that take part now, the eldest first; of an ended call, those who heard somebody, else all."""
+        """Return the current parties, the oldest first. For an ended call: those who heard somebody, else all."""
         if self.state == "ended":
             if self.has_talked:
                 first = self.caller[1].channel if self.caller else ""
@@ -199,7 +199,7 @@ class LiveCall:
         return tuple(one.as_party() for one in self.by_age() if not one.is_internal)
 
     def by_age(self) -> list[LiveChannel]:
-        """Its channels, the eldest first: not as they were heard of."""
+        """Return its channels, the oldest first, whatever the order in which they were seen."""
         channels = list(self.channels.values())
         if len(channels) > 1:
             channels.sort(key=lambda one: one.birth)

@@ -1,4 +1,4 @@
-"""What the model shows of all servers together, as mappings. No I/O here."""
+"""The model's records of all servers together, as mappings. No I/O here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .picture import Picture
 Live = TypeVar("Live")
 Record = TypeVar("Record")
 
-#: The name of a record; with several servers, or to be sure, the server's and the record's.
+#: The name of a record. With several servers, a pair of the server's name and the record's.
 Key = Union[str, tuple[str, str]]
 
 
 class Shown(Mapping[Key, Record], Generic[Live, Record]):
-    """The records of one kind, made of the pictures whenever somebody looks.
+    """The records of one kind, made from the pictures at each access.
 
-    ``table(picture)`` has what is kept, by the name in lower case: so a packet of a pool that folds may have it.
+    ``table(picture)`` has the stored objects by name in lower case, because a pool that folds case delivers names so.
     ``name(live)`` is the name as the server sent it, ``record(live)`` the record.
     """
 
@@ -43,7 +43,7 @@ class Shown(Mapping[Key, Record], Generic[Live, Record]):
             raise KeyError(key)
         found = [live for live in (self._table(picture).get(name.lower()) for picture in pictures) if live is not None]
         if len(found) > 1:
-            raise KeyError(f"{name!r} is there at several servers: ask for (server, {name!r})")
+            raise KeyError(f"{name!r} exists on several servers: use (server, {name!r})")
         if not found:
             raise KeyError(key)
         return self._record(found[0])
@@ -61,6 +61,6 @@ class Shown(Mapping[Key, Record], Generic[Live, Record]):
         return f"<{len(self)} records>"
 
     def all(self) -> list[Record]:
-        """All records. Unlike ``values()``, it may be called from any thread."""
+        """Return all records. Unlike ``values()``, this may be called from any thread."""
         tables = [list(self._table(picture).values()) for picture in list(self._pictures.values())]
         return [self._record(live) for table in tables for live in table]

@@ -1,4 +1,4 @@
-"""The model: what is going on now, at all servers of a pool."""
+"""The live model: the current state of all servers of a pool."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SERVER = ("model", "server")
 _CALL = ("model", "call")
 _CALLER = ("model", "queue", "caller")
 
-#: What the model tells, and what handlers get.
+#: The model's events, and the arguments of their handlers.
 EVENTS: dict[str, Arguments] = {
     "ready": _SERVER,
     "stale": _SERVER,
@@ -67,14 +67,14 @@ class Recorded(Protocol):
 
 
 class Model(EventHandlers):
-    """What is going on now: channels, bridges, calls, queues and endpoints, at every server.
+    """The current channels, bridges, calls, queues and endpoints of every server.
 
-    ``source`` is a pool, or anything with ``on`` and ``unbind`` whose handlers get ``(source, packet)``; None for a
-    model that is fed by hand. ``calls``, ``queues`` and ``endpoints`` say what is wanted: events that only the others
-    need are not even read. ``clock`` gives Unix time in seconds.
+    ``source`` is a pool, or an object with ``on`` and ``unbind`` whose handlers get ``(source, packet)``. With None,
+    the model is fed by hand. ``calls``, ``queues`` and ``endpoints`` select the parts that you want; events that only
+    the other parts need are not even parsed. ``clock`` returns Unix time in seconds.
 
-    The model does not connect: :meth:`Pool.get_connection` does. The user who logs in needs the classes call, agent,
-    dialplan and system to read, and system and reporting to write.
+    The model does not connect; call :meth:`Pool.get_connection` for that. The user that logs in needs the classes call,
+    agent, dialplan and system for reading, and system and reporting for writing.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class Model(EventHandlers):
         self._tasks = None if self._pool is None else self._pool._tasks  # so handlers may be coroutine functions too
         self._sync = self._bind_to(source)
         pictures = self._pictures
-        #: By name.
+        #: Channels by name.
         self.channels = Shown(pictures, lambda one: one.calls.names, lambda one: one.name, LiveChannel.record)
-        #: By id.
+        #: Bridges by id.
         self.bridges = Shown(pictures, lambda one: one.calls.bridges, lambda one: one.id, LiveBridge.record)
-        #: By id, which is Asterisk's Linkedid.
+        #: Calls by id, which is Asterisk's Linkedid.
         self.calls = Shown(pictures, lambda one: one.calls.calls, lambda one: one.id, LiveCall.record)
-        #: By name.
+        #: Queues by name.
         self.queues = Shown(pictures, lambda one: one.queues.queues, lambda one: one.name, LiveQueue.record)
-        #: By device: ``PJSIP/alice``.
+        #: Endpoints by device: ``PJSIP/alice``.
         self.endpoints = Shown(pictures, lambda one: one.endpoints.endpoints, lambda one: one.name, _as_it_is)
 
     def __repr__(self) -> str:
@@ -118,15 +118,15 @@ class Model(EventHandlers):
         lists = [actions for wanted, actions in zip(self._wanted, (OF_CALLS, OF_QUEUES, OF_ENDPOINTS)) if wanted]
         return PoolSync(self, source, events, [action for actions in lists for action in actions])
 
-    # -- what there is
+    # -- state
 
     @property
     def servers(self) -> Mapping[str, Server]:
-        """The servers that it has heard of, and whether what it has of them is true, by URL without the secret."""
+        """The servers that the model knows, by URL without the secret, and whether its data of each is up to date."""
         return {name: picture.server for name, picture in self._pictures.items()}
 
     def snapshot(self) -> dict[str, Any]:
-        """All of it as plain data, for JSON: see :doc:`the page on the model <model>`."""
+        """Return everything as plain data, for JSON: see :doc:`the page on the model <model>`."""
         return {
             "version": SNAPSHOT_VERSION,
             "time": self._clock(),
@@ -138,7 +138,7 @@ class Model(EventHandlers):
             "bridges": [as_data(one) for one in self.bridges.all()],
         }
 
-    # -- what happens
+    # -- changes
 
     def _resolve(self, names: Names) -> list[str]:
         return [one for name in super()._resolve(names) for one in _known(name)]
@@ -147,10 +147,10 @@ class Model(EventHandlers):
         return EVENTS[name]
 
     def changes(self, limit: int = 10_000) -> Changes:
-        """All that is told from now on, for ``async for``: see :class:`~ami_client.model.Change`.
+        """Return an iterator over all changes from now on, for ``async for``: see :class:`~ami_client.model.Change`.
 
-        ``limit`` is how many wait for a loop that is slow; what does not fit is counted and told as a ``gap``. It works
-        where the pool's loop is asyncio's or uvloop's. Raises RuntimeError on a :class:`Reactor`.
+        ``limit`` is how many changes wait for a slow reader. Further ones are counted and reported as a ``gap``. It
+        works if the pool's loop is asyncio's or uvloop's. Raises RuntimeError on a :class:`Reactor`.
         """
         from .changes import Changes
 
@@ -161,7 +161,7 @@ class Model(EventHandlers):
         return changes
 
     def tell(self, name: str, *args: object) -> None:
-        """Tell handlers and iterators. The model calls this itself."""
+        """Call handlers and feed iterators. The model calls this itself."""
         if self.listeners(name):
             self.event(name, *args)
         if self._changes:
@@ -171,7 +171,7 @@ class Model(EventHandlers):
                 changes.put(Change(name, args))
 
     def close(self) -> None:
-        """Listen to the source no more. What is known stays as it is, and iterators end."""
+        """Stop listening to the source. The data stays as it is, and iterators end."""
         if self._sync is not None:
             self._sync.close()
         for changes in list(self._changes):
@@ -181,45 +181,45 @@ class Model(EventHandlers):
     # -- by hand
 
     def follow(self, conn: Connection) -> None:
-        """Ask for the lists of a connection that was logged in before the model was made; others come by themselves.
+        """Fetch the lists of a connection that logged in before the model was created. Later ones need no call.
 
         Raises RuntimeError for a model that is not bound to a pool.
         """
         if not isinstance(self._sync, PoolSync):
-            raise RuntimeError("a model without a pool has no connections: Model(pool)")
+            raise RuntimeError("this model has no pool, so it cannot follow a connection: use Model(pool)")
         self._sync.follow(conn)
 
     def feed(self, server: str, event: Event, when: Optional[float] = None) -> None:
-        """Apply an event of a server: a packet, a mapping of headers, or pairs. What is no event of use is ignored.
+        """Apply an event of a server: a packet, a mapping of headers, or pairs. Irrelevant events are ignored.
 
-        ``when`` is when it came, Unix time; the default is now. Recordings may begin anywhere: what events say of
-        channels that began before is believed.
+        ``when`` is the event's Unix time; the default is now. Events may begin in the middle of calls, as recordings
+        do: what they say of channels that began earlier is accepted.
         """
         self.picture(server).feed(as_packet(event), self.now() if when is None else when)
 
     def play(self, records: Iterable[Recorded], server: str = "recording", start: float = 0.0) -> None:
         """Feed the events of a recording: ``model.play(Recording.load(path).records)``.
 
-        ``start`` is the Unix time of its beginning.
+        ``start`` is the Unix time of the recording's beginning.
         """
         for record in records:
             if record.source == "server" and record.data:
                 self.feed(server, Packet.parse(record.data.rstrip(b"\r\n"), fold_case=False), start + record.time)
 
     def lose(self, server: str, when: Optional[float] = None) -> None:
-        """Note that the link to a server that is fed by hand is lost: it is stale."""
+        """Mark a server that is fed by hand as stale, because its link is lost."""
         self.picture(server).set_state(STALE, self.now() if when is None else when)
         self.tell("stale", server)
 
     def forget(self, server: str, when: Optional[float] = None) -> None:
-        """Forget a server: its calls end, with the reason ``lost``."""
+        """Remove a server. Its calls end with the reason ``lost``."""
         picture = self._pictures.get(server)
         if picture is not None:
             picture.end_all(self.now() if when is None else when)
             self._pictures.pop(server, None)
 
     def picture(self, server: str) -> Picture:
-        """The picture of a server, made at first use. The model calls this itself."""
+        """Return the picture of a server. It is created at first use. The model calls this itself."""
         picture = self._pictures.get(server)
         if picture is None:
             picture = self._pictures[server] = self._new_picture(server)
@@ -229,15 +229,15 @@ class Model(EventHandlers):
         return Picture(server, self.tell, self.now(), *self._wanted)
 
     def now(self) -> float:
-        """The clock's time. The model calls this itself."""
+        """Return the clock's time. The model calls this itself."""
         return self._clock()
 
 
 def _known(name: str) -> list[str]:
-    """The events of that name, or that a glob means."""
+    """Return the model's events with that name, or that match a glob."""
     found = fnmatch.filter(EVENTS, name)
     if not found:
-        raise ValueError(f"the model has no event {name!r}; it has {', '.join(EVENTS)}")
+        raise ValueError(f"the model has no event {name!r}; its events are {', '.join(EVENTS)}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""All that goes on at one server, drawn from its lists and events. No I/O here."""
+"""The state of one server, built from its lists and events. No I/O here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SYNCING, READY, STALE = "syncing", "ready", "stale"
 
 
 class Picture:
-    """One server. ``calls``, ``queues`` and ``endpoints`` say which parts are wanted."""
+    """One server. ``calls``, ``queues`` and ``endpoints`` say which parts to keep."""
 
     def __init__(self, name: str, tell: Tell, now: float, calls: bool, queues: bool, endpoints: bool) -> None:
         self.server = Server(name, READY, now, ())
@@ -28,7 +28,7 @@ class Picture:
         self._apply = self._handlers(calls, queues, endpoints)
 
     def _handlers(self, with_calls: bool, with_queues: bool, with_endpoints: bool) -> Mapping[str, Sequence[Apply]]:
-        """By event, what applies it, in order."""
+        """Return the methods that apply each event, in order."""
         calls, queues, endpoints = self.calls, self.queues, self.endpoints
         of_calls: dict[str, Apply] = {
             "newchannel": calls.new_channel,
@@ -69,7 +69,7 @@ class Picture:
             "queuememberadded": queues.member,
             "queuememberstatus": queues.member,
             "queuememberpause": queues.member,
-            "queuememberpaused": queues.member,  # up to 12
+            "queuememberpaused": queues.member,  # up to Asterisk 12
             "queuememberpenalty": queues.member,
             "queuememberringinuse": queues.member,
             "queuememberremoved": queues.member_removed,
@@ -80,7 +80,7 @@ class Picture:
             "contactstatus": endpoints.contact_status,
         }
         handlers: dict[str, list[Apply]] = {}
-        # Who hangs up leaves his queue first, while his channel is still known.
+        # A caller who hangs up leaves the queue first, while the channel is still known.
         first: dict[str, Apply] = {"hangup": queues.hangup}
         order = ((with_queues, first), (with_calls, of_calls), (with_queues, of_queues), (with_endpoints, of_endpoints))
         for wanted, applies in order:
@@ -90,11 +90,11 @@ class Picture:
 
     @property
     def events(self) -> Iterable[str]:
-        """The names of the events that change it, in lower case."""
+        """The names of the events that change the picture, in lower case."""
         return self._apply.keys()
 
     def set_state(self, state: str, now: float, missing: tuple[str, ...] = ()) -> None:
-        """Note how far it can be trusted; ``missing`` are the lists that were refused."""
+        """Set how far the picture can be trusted. ``missing`` are the lists that were refused."""
         self.server = Server(self.server.name, state, now, missing)
 
     def feed(self, packet: Packet, now: float) -> None:
@@ -104,7 +104,7 @@ class Picture:
             apply(packet)
 
     def tick(self, now: float) -> None:
-        """Time goes on."""
+        """Note that time has passed."""
         self.calls.now = self.queues.now = now
         if self.calls.resumed or self.calls.lingering:
             self.calls.flush()
@@ -117,7 +117,7 @@ class Picture:
         queues: Optional[Iterable[Packet]],
         endpoints: Optional[Iterable[Packet]],
     ) -> None:
-        """Take the entries of lists for what is there now; None for a list that nobody has."""
+        """Replace the state with the entries of lists. None stands for a list that is missing."""
         self.tick(now)
         if endpoints is not None:
             self.endpoints.list_all(endpoints)
@@ -131,7 +131,7 @@ class Picture:
             self.queues.list_queues(queues)
 
     def end_all(self, now: float) -> None:
-        """The server is gone for good."""
+        """End everything, because the server is gone for good."""
         self.tick(now)
         self.queues.end_all()
         self.calls.end_all()

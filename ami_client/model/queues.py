@@ -1,4 +1,4 @@
-"""Queues of one server, with those who wait and those who answer. No I/O here.
+"""Queues of one server, with their callers and members. No I/O here.
 
 Source: Asterisk apps/app_queue.c.
 """
@@ -20,7 +20,7 @@ WAITING, ANSWERED, LEFT = "waiting", "answered", "left"
 
 
 class LiveCaller:
-    """Somebody who waits. ``member`` is the interface that has answered, before he leaves the queue."""
+    """A caller who waits. ``member`` is the interface that has answered, until the caller leaves the queue."""
 
     __slots__ = ("call", "channel", "joined", "key", "member", "name", "number", "queue")
 
@@ -34,7 +34,7 @@ class LiveCaller:
 
 
 class LiveQueue:
-    """A queue. ``callers`` are in the order of their positions, ``members`` by interface."""
+    """A queue. ``callers`` are in the order of their positions, ``members`` are by interface."""
 
     __slots__ = (
         "abandoned",
@@ -57,7 +57,7 @@ class LiveQueue:
         self.members: dict[str, Member] = {}
 
     def caller(self, caller: LiveCaller, position: int, left: Optional[float] = None, outcome: str = WAITING) -> Caller:
-        """The record of one who waits, or waited until now."""
+        """Return the record of a caller who waits, or waited until now."""
         return Caller(
             self.server,
             self.name,
@@ -87,7 +87,7 @@ class LiveQueue:
         )
 
     def place(self, caller: LiveCaller) -> int:
-        """The position of one who waits."""
+        """Return the position of a waiting caller."""
         return self.callers.index(caller) + 1
 
 
@@ -98,9 +98,9 @@ class Queues:
         self.server = server
         self.tell = tell
         self.now = 0.0
-        self.queues: dict[str, LiveQueue] = {}  # by name; Asterisk compares them without case
+        self.queues: dict[str, LiveQueue] = {}  # queues by name; Asterisk ignores their case
         self._calls = calls
-        self._waiting: dict[str, LiveCaller] = {}  # by Uniqueid
+        self._waiting: dict[str, LiveCaller] = {}  # callers by Uniqueid
 
     def _queue(self, packet: Packet) -> LiveQueue:
         name = packet.get("queue", "")
@@ -115,11 +115,11 @@ class Queues:
     # -- callers
 
     def caller_join(self, packet: Packet) -> None:
-        """QueueCallerJoin: somebody begins to wait."""
+        """QueueCallerJoin: a caller begins to wait."""
         if not packet.get("uniqueid"):
             return
         if self._calls is not None and self._calls.learn(packet) is None:
-            return  # he has hung up
+            return  # the caller has hung up
         sent = as_sent(packet)
         self._join(self._queue(packet), sent, self.now, person(sent.get("calleridname", "")))
 
@@ -142,13 +142,13 @@ class Queues:
             self._calls.wait_in(channel, queue.name)
 
     def dial_end(self, packet: Packet) -> None:
-        """DialEnd: a member may have answered. That he leaves the queue comes next, and does not say so."""
+        """DialEnd: a member may have answered. QueueCallerLeave comes next, and does not say why."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None and packet.get("dialstatus", "").upper() == "ANSWER":
             caller.member = self._interface(caller.queue, packet, "dest")
 
     def pickup(self, packet: Packet) -> None:
-        """Pickup: somebody answers in place of a member, and Asterisk counts it as that one's call."""
+        """Pickup: somebody answers instead of a member. Asterisk counts it as that member's call."""
         target = self._channel(packet.get("targetuniqueid", "").lower())
         for caller in self._waiting.values():
             channel = self._channel(caller.key)
@@ -156,7 +156,7 @@ class Queues:
                 caller.member = self._interface(caller.queue, packet, "target")
 
     def _interface(self, queue: LiveQueue, packet: Packet, prefix: str) -> str:
-        """The member whose telephone an event is about."""
+        """Return the member whose phone an event is about."""
         device = endpoint_of(packet.get(f"{prefix}channel", "")).lower()
         for interface, member in queue.members.items():
             if interface == device or interface.startswith(device + "/"):  # a Local channel's options follow
@@ -164,30 +164,30 @@ class Queues:
         return endpoint_of(as_sent(packet).get(f"{prefix}channel", ""))
 
     def agent_connect(self, packet: Packet) -> None:
-        """AgentConnect: a member speaks with a caller, who may still stand in the queue."""
+        """AgentConnect: a member talks to a caller, who may still be in the queue."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None:
             caller.member = as_sent(packet).get("interface", caller.member)
 
     def caller_leave(self, packet: Packet) -> None:
-        """QueueCallerLeave: he waits no longer, for one reason or another."""
+        """QueueCallerLeave: the caller no longer waits, for whatever reason."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None:
             self._leave(caller, ANSWERED if caller.member else LEFT)
 
     def caller_abandon(self, packet: Packet) -> None:
-        """QueueCallerAbandon: he hung up."""
+        """QueueCallerAbandon: the caller hung up."""
         caller = self._waiting.get(packet.get("uniqueid", "").lower())
         if caller is not None:
             caller.queue.abandoned += 1
             self._leave(caller, ABANDONED)
 
     def hangup(self, packet: Packet) -> None:
-        """Hangup, of one who waited: what came between was lost."""
+        """Hangup of a waiting caller: the events in between were lost."""
         self.caller_abandon(packet)
 
     def agent_complete(self, packet: Packet) -> None:
-        """AgentComplete: a call that a member took is over. Asterisk counts it only now."""
+        """AgentComplete: a member's call is over. Asterisk counts it only now."""
         queue = self._queue(packet)
         queue.completed += 1
         queue.in_time += number(packet.get("holdtime", "")) <= queue.service_level
@@ -203,7 +203,7 @@ class Queues:
             self._calls.stop_waiting(channel, ABANDONED if outcome == ABANDONED else "")
 
     def attended_transfer(self, packet: Packet) -> None:
-        """AttendedTransfer: of one who waited in a queue in place of another, who waits there now himself."""
+        """AttendedTransfer of a party that waited in a queue for another one, who now waits there."""
         caller = self._waiting.get(packet.get("secondtransfereruniqueid", "").lower())
         key = packet.get("transfereeuniqueid", "").lower()
         if caller is None or not key or key in self._waiting:
@@ -227,7 +227,7 @@ class Queues:
     # -- members
 
     def member(self, packet: Packet) -> None:
-        """QueueMemberStatus, QueueMemberPause and others: all that is to know of a member."""
+        """QueueMemberStatus, QueueMemberPause and others: the full state of a member."""
         self._set_member(self._queue(packet), packet, "interface", "membername", tell=True)
 
     def _set_member(self, queue: LiveQueue, packet: Packet, place: str, name: str, tell: bool) -> None:
@@ -281,7 +281,7 @@ class Queues:
     # -- lists
 
     def list_queues(self, entries: Iterable[Packet]) -> None:
-        """QueueStatus: all queues, their members and callers. What was missed is told."""
+        """QueueStatus: all queues, their members and callers. Missed changes are reported."""
         entries = list(entries)
         known = set(self.queues)
         present = {one.get("queue", "").lower() for one in entries if one.event_name == "queueparams"}
@@ -316,7 +316,7 @@ class Queues:
                 self._join(self._queue(packet), sent, joined, told(sent.get("calleridname", "")))
 
     def end_all(self) -> None:
-        """The server is gone for good."""
+        """End all, because the server is gone for good."""
         for caller in list(self._waiting.values()):
             self._leave(caller, LEFT)
         self.queues.clear()

@@ -1,4 +1,4 @@
-"""Why a call ended, in people's words. No I/O here.
+"""Why a call ended, in words for people. No I/O here.
 
 Sources: Asterisk apps/app_dial.c (DIALSTATUS), apps/app_queue.c (QUEUESTATUS), include/asterisk/causes.h.
 """
@@ -47,7 +47,7 @@ _BY_STATUS = {
     "TORTURE": "rejected",
 }
 
-# What a queue said of a caller whom it let go.
+# What a queue reported of a caller that left it.
 BY_QUEUE_STATUS = {
     "TIMEOUT": "no-answer",
     "FULL": "congestion",
@@ -57,12 +57,12 @@ BY_QUEUE_STATUS = {
     "LEAVEUNAVAIL": "unavailable",
 }
 
-# What these say is that nobody came to the phone; the telephone's own words tell more.
+# These only mean that nobody answered; the phones' own results say more.
 _VAGUE = ("NOANSWER", "CHANUNAVAIL")
 
 
 def reason_of(call: LiveCall) -> str:
-    """Why a call has ended of which every channel was seen to end."""
+    """Return why a call has ended. All its channels were seen to end."""
     if call.has_talked:
         return COMPLETED
     if call.outcome:
@@ -72,7 +72,7 @@ def reason_of(call: LiveCall) -> str:
     status = call.dial_status
     if status in _VAGUE or (not status and not call.was_up):
         for cause in reversed(call.causes):
-            # A telephone that stopped ringing because another one was answered tells nothing here.
+            # A phone that stopped ringing because another one was answered says nothing here.
             if cause in _BY_CAUSE and cause != _ELSEWHERE:
                 return _BY_CAUSE[cause]
     if status in _BY_STATUS:
@@ -83,8 +83,8 @@ def reason_of(call: LiveCall) -> str:
 
 
 def reason_of_merged(call: LiveCall) -> str:
-    """Why a call has ended whose channels are part of another one now.
+    """Return why a call has ended whose channels are now part of another one.
 
-    Who lets go while the third telephone rings has cancelled his own call, whatever becomes of the other one.
+    Somebody who lets go while the third phone rings has cancelled their own call, whatever happens to the other one.
     """
     return COMPLETED if call.has_talked or call.was_up else "cancelled"

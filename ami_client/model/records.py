@@ -1,7 +1,7 @@
-"""What the model tells: frozen dataclasses, and their form in JSON. No I/O here.
+"""The model's records: frozen dataclasses, and their JSON form. No I/O here.
 
-A record does not change. When something has happened the model has a new one in its place, so one that was kept shows
-what was true then. All times are Unix time in seconds. ``server`` is the URL without the secret.
+A record never changes. After a change the model has a new one, so a record that you keep shows an earlier state. All
+times are Unix time in seconds. ``server`` is the URL without the secret.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import sys
 from dataclasses import dataclass, fields
 from typing import Any, Optional
 
-# Ten thousand calls have fifty thousand records. Python 3.9 knows no slots, and takes the memory.
+# Ten thousand calls have fifty thousand records. Python 3.9 does not support slots, so it needs the memory.
 _SLOTS: dict[str, bool] = {"slots": True} if sys.version_info >= (3, 10) else {}
 
 
 @dataclass(frozen=True, **_SLOTS)
 class Server:
-    """A server that the model has heard of.
+    """A server that the model knows.
 
-    ``state`` is ``syncing`` (logged in, the lists are on their way), ``ready``, or ``stale`` (the link is lost: what
-    the model has of this server is what was true at ``since``). ``since`` is when the state began. ``missing`` are the
-    lists that were refused, or did not come in time: what they would tell is known only as far as events tell it.
+    ``state`` is ``syncing`` (logged in, the lists are being fetched), ``ready``, or ``stale`` (the link is lost, so the
+    model shows the state at ``since``). ``since`` is when the state began. ``missing`` are the lists that were refused
+    or did not come in time. Their content is known only from events.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Server:
 
 @dataclass(frozen=True, **_SLOTS)
 class Channel:
-    """A channel, as Asterisk has it.
+    """A channel, as Asterisk sees it.
 
     ``state`` is Asterisk's word in lower case: ``down``, ``ring`` (it calls), ``ringing`` (it is called), ``up``, and
-    the rarer ones. ``number`` and ``caller`` are its own caller id, ``connected_number`` and ``connected`` that of the
-    other side. ``exten`` is the extension it was in when it was first heard of: the number that a caller dialled.
-    ``application`` is what it does in the dialplan now, or did last, with its arguments: ``Dial(PJSIP/alice,20)``.
-    ``bridge`` is the id of the bridge it is in, or ``""``.
+    rarer ones. ``number`` and ``caller`` are the channel's own caller id, ``connected_number`` and ``connected`` that
+    of the other side. ``exten`` is the extension in which the channel was first seen: the number that a caller dialled.
+    ``application`` is the current or last application in the dialplan, with its arguments: ``Dial(PJSIP/alice,20)``.
+    ``bridge`` is the id of its bridge, or ``""``.
     """
 
     server: str
@@ -58,10 +58,10 @@ class Channel:
 
 @dataclass(frozen=True, **_SLOTS)
 class Bridge:
-    """A bridge with somebody in it. ``channels`` are the names of those, in the order in which they came.
+    """A bridge with channels. ``channels`` are their names, in the order in which they entered.
 
-    ``type``, ``technology``, ``creator`` and ``name`` are Asterisk's words: a conference has the creator ``ConfBridge``
-    and the room as its name.
+    ``type``, ``technology``, ``creator`` and ``name`` are Asterisk's words. A conference has the creator
+    ``ConfBridge``, and its room is the name.
     """
 
     server: str
@@ -75,9 +75,9 @@ class Bridge:
 
 @dataclass(frozen=True, **_SLOTS)
 class Party:
-    """Who takes part in a call: a channel that leads to a telephone or a trunk.
+    """A participant of a call: a channel that leads to a phone or a trunk.
 
-    ``channel`` is its name, ``endpoint`` the device (``PJSIP/alice``), ``number`` and ``name`` its caller id.
+    ``channel`` is the channel's name, ``endpoint`` the device (``PJSIP/alice``), ``number`` and ``name`` its caller id.
     """
 
     channel: str
@@ -90,13 +90,13 @@ class Party:
 class Call:
     """A call: all channels with the same Linkedid.
 
-    ``caller`` is the party that came first; None as long as only internal channels are known. ``parties`` are those
-    that take part now, in the order in which they came; of an ended call, all that ever did. ``talking`` are the two
-    that began to hear each other last, the one who came first in front; None while nobody hears anybody.
+    ``caller`` is the first party. It is None while only internal channels are known. ``parties`` are the current
+    participants, in the order in which they joined; for an ended call, all that ever took part. ``talking`` are the two
+    parties that most recently began to hear each other, the earlier one first. It is None while nobody hears anybody.
 
     ``state`` is ``new``, ``ringing``, ``queued``, ``up``, ``held`` or ``ended``. ``answered`` is when two parties first
-    heard each other. ``queue`` is the queue that the call is in or was in last. ``reason``
-    says why it ended, ``""`` until then. ``channels`` are names, ``bridges`` ids: the keys of the model's mappings.
+    heard each other. ``queue`` is the current or last queue of the call. ``reason`` says why the call ended; until then
+    it is ``""``. ``channels`` are names and ``bridges`` are ids: the keys of the model's mappings.
     """
 
     server: str
@@ -118,9 +118,9 @@ class Call:
 class Caller:
     """A call that waits in a queue, or that has left it.
 
-    ``call`` is the id of the call, ``position`` counts from 1. ``outcome`` is ``waiting``, ``answered`` (``member`` is
-    the interface that took it), ``abandoned`` (hung up), or ``left`` (timeout, a key, no agents, a redirect). ``left``
-    is when that was.
+    ``call`` is the call's id. ``position`` counts from 1. ``outcome`` is ``waiting``, ``answered`` (``member`` is the
+    interface that answered), ``abandoned`` (hung up), or ``left`` (timeout, a key, no agents, a redirect). ``left`` is
+    when the call left the queue.
     """
 
     server: str
@@ -140,8 +140,8 @@ class Caller:
 class Member:
     """A member of a queue.
 
-    ``state`` is that of its device, as of :class:`Endpoint`. ``calls`` is how many calls it took, ``last_call`` when
-    the last one ended, 0 for never.
+    ``state`` is the device's, as in :class:`Endpoint`. ``calls`` is how many calls the member took. ``last_call`` is
+    when the last one ended, or 0.
     """
 
     server: str
@@ -160,11 +160,11 @@ class Member:
 
 @dataclass(frozen=True, **_SLOTS)
 class Queue:
-    """A queue. ``callers`` wait, the first in front. ``members`` are in the order in which they were told.
+    """A queue. ``callers`` wait, the first one first. ``members`` are in the order in which they were reported.
 
-    ``service_level`` is in seconds: within so many a caller ought to be answered. ``completed`` calls had an answer and
-    are over, ``in_time`` of them within the service level; ``abandoned`` is how many callers hung up. Asterisk counts
-    them from its start, or from the last reset.
+    ``service_level`` is in seconds: the time within which a caller should be answered. ``completed`` is the number of
+    answered calls that are over, ``in_time`` how many of them were answered within the service level, ``abandoned`` how
+    many callers hung up. Asterisk counts them from its start, or from the last reset.
     """
 
     server: str
@@ -180,12 +180,12 @@ class Queue:
 
 @dataclass(frozen=True, **_SLOTS)
 class Endpoint:
-    """A telephone or a trunk. ``name`` is the device: ``PJSIP/alice``.
+    """A phone or a trunk. ``name`` is the device: ``PJSIP/alice``.
 
     ``state`` is the device's, in Asterisk's words: ``unknown``, ``not_inuse``, ``inuse``, ``busy``, ``invalid``,
     ``unavailable``, ``ringing``, ``ringinuse`` or ``onhold``. ``status`` says whether it can be reached:
-    ``registered``, ``unregistered``, ``reachable``, ``lagged``, ``unreachable``, or ``""`` if nobody has said.
-    ``address`` is where it is, or ``""``.
+    ``registered``, ``unregistered``, ``reachable``, ``lagged``, ``unreachable``, or ``""`` if unknown. ``address`` is
+    its network address, or ``""``.
     """
 
     server: str
@@ -196,7 +196,7 @@ class Endpoint:
 
 
 def as_data(record: object) -> Any:
-    """A record as plain data: dicts, lists, str, int, float, bool and None, with the names of its fields as keys."""
+    """Return a record as plain data: dicts, lists, str, int, float, bool and None. Field names are the keys."""
     if isinstance(record, tuple):
         return [as_data(one) for one in record]
     names = _NAMES.get(type(record))

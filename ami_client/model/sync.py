@@ -1,8 +1,8 @@
-"""Keeps the pictures of servers right: asks for lists after each login, and hands events on.
+"""Keeps the pictures of servers up to date: fetches lists after each login, and forwards events.
 
-The lists of a server and its events come over one connection, in one order. What comes between the login and the end of
-the last list waits, and is applied behind the lists. To apply an event twice, or one that a list has in it already,
-changes nothing.
+The lists of a server and its events come over one connection, in one order. Events between the login and the end of the
+last list wait, and are applied after the lists. Applying an event twice, or one that a list already includes, changes
+nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .calls import RESUME_AFTER
 from .headers import number
 from .picture import READY, STALE, SYNCING, Picture
 
-# Seconds. A call of which nobody has heard for so long is looked for: its end may have been missed.
+# Seconds. A call without events for this long is checked: its end may have been missed.
 CHECK_AFTER = 300.0
-# Seconds. A reload of everything is told module by module.
+# Seconds. A full reload is reported module by module.
 RELOAD_PAUSE = 0.5
-# Seconds. A server that booted so lately may have had no modules yet when it was asked.
+# Seconds. A server that booted this recently may not have had all modules when it was asked.
 YOUNG = 30
 
 OF_CALLS = ("BridgeList", "CoreShowChannels")
@@ -35,32 +35,32 @@ Later = Callable[[float, Callable[[], object]], object]
 
 
 class Handlers(Protocol):
-    """A pool, or whatever else events come from: handlers get ``(source, packet)``."""
+    """A pool, or another source of events. Handlers get ``(source, packet)``."""
 
     def on(self, names: str, cb: Callable[..., object], /) -> object:
         """Call ``cb(source, packet)`` for each event of that name."""
 
     def unbind(self, names: str, cb: Callable[..., object], /) -> object:
-        """Stop that."""
+        """Remove that handler."""
 
 
 class Host(Protocol):
-    """What a sync needs of the model."""
+    """The part of the model that a sync needs."""
 
     def picture(self, server: str) -> Picture:
-        """The picture of a server, made at first use."""
+        """Return the picture of a server. It is created at first use."""
 
     def tell(self, name: str, *args: object) -> None:
-        """Tell the model's handlers."""
+        """Call the model's handlers."""
 
     def now(self) -> float:
-        """Unix time."""
+        """Return Unix time."""
 
 
 class PoolSync:
     """Binds a model to a pool.
 
-    A pool may have several connections to one server, and each gets all events: one of them is followed, the others
+    A pool may have several connections to one server, and each gets all events. One of them is followed, the others
     stand by.
     """
 
@@ -76,14 +76,14 @@ class PoolSync:
             ("disconnect", self._disconnect),
             ("event_reload", self._reload),
             ("event_fullybooted", self._booted),
-            # After a restart the lists say what is left, and say it better.
+            # After a restart the lists say what is left, and they say it better.
             *((f"event_{name}", self._event) for name in events if name != "fullybooted"),
         ]
         for name, cb in self._bound:
             pool.on(name, cb)
 
     def close(self) -> None:
-        """Follow nobody any more."""
+        """Stop following all connections."""
         for name, cb in self._bound:
             self._pool.unbind(name, cb)
         for followed in self._followed.values():
@@ -92,7 +92,7 @@ class PoolSync:
         self._by_conn.clear()
 
     def follow(self, conn: Connection) -> None:
-        """Follow the events of a connection, unless another one to the same server is."""
+        """Follow the events of a connection, unless another one to the same server is followed."""
         server = str(conn)
         if server in self._followed:
             if conn not in self._by_conn:
@@ -124,7 +124,7 @@ class PoolSync:
         if followed is None:
             if str(conn) in self._followed or not conn.connected:
                 return
-            self.follow(conn)  # it was logged in before the model was made
+            self.follow(conn)  # it was logged in before the model was created
             followed = self._by_conn[conn]
         followed.feed(packet)
 
@@ -133,7 +133,7 @@ class PoolSync:
             self._by_conn[conn].sync_soon()
 
     def _booted(self, conn: Connection, packet: Packet) -> None:
-        # It comes right behind a login, and later if the server was still booting then.
+        # It comes right after a login, and later if the server was still booting then.
         followed = self._by_conn.get(conn)
         if followed is not None and (not followed.is_syncing or number(packet.get("uptime", ""), YOUNG) < YOUNG):
             followed.sync_soon()
@@ -151,18 +151,18 @@ class _Followed:
         self._actions = actions
         self._lists: dict[str, Optional[list[Packet]]] = {}
         self._missing: list[str] = []
-        self._waiting: Optional[list[tuple[Packet, float]]] = None  # events, while lists are on their way
+        self._waiting: Optional[list[tuple[Packet, float]]] = None  # events that wait for the lists
         self._is_soon = self._is_watching = self._is_flushing = False
 
     @property
     def is_syncing(self) -> bool:
-        """Whether lists are on their way."""
+        """Whether lists are being fetched."""
         return self._waiting is not None
 
     # -- lists
 
     def sync_soon(self) -> None:
-        """Ask for all lists once more, in a moment."""
+        """Fetch all lists again, in a moment."""
         if not self._is_soon:
             self._is_soon = True
             self._later(RELOAD_PAUSE, self._sync_now)
@@ -177,7 +177,7 @@ class _Followed:
         self.sync(self._picture.server.state)
 
     def sync(self, state: str) -> None:
-        """Ask for all lists. Until they have come the state is as given."""
+        """Fetch all lists. Until they have arrived, the state is as given."""
         self._waiting = []
         self._picture.set_state(state, self._host.now())
         self._ask_all()
@@ -186,7 +186,7 @@ class _Followed:
         self._lists, self._missing = {}, []
         for action in self._actions:
             self._ask(action)
-        # Answers come in the order of the questions: this is the last one.
+        # Answers come in the order of the actions, so this one is the last.
         self._conn.ping(self._synced)
 
     def _ask(self, action: str) -> None:
@@ -203,7 +203,7 @@ class _Followed:
     def _synced(self, conn: Connection, packet: Packet) -> None:
         if self.is_over or not conn.connected:
             return
-        if packet.error is not None:  # it is too busy to answer in time
+        if packet.error is not None:  # the server is too busy to answer in time
             self._ask_all()
             return
         lists, waiting = self._lists, self._waiting or []
@@ -220,7 +220,7 @@ class _Followed:
         )
         picture.set_state(READY, now, tuple(self._missing))
         if self._missing:
-            logger.warning("the model of %s lacks the lists %s", conn, ", ".join(self._missing))
+            logger.warning("the model of %s is incomplete; missing lists: %s", conn, ", ".join(self._missing))
         if not was_ready:
             self._host.tell("ready", picture.server.name)
         for event, when in waiting:
@@ -230,7 +230,7 @@ class _Followed:
     # -- events
 
     def feed(self, packet: Packet) -> None:
-        """Apply an event, or keep it until the lists have come."""
+        """Apply an event, or keep it until the lists have arrived."""
         if self._waiting is not None:
             self._waiting.append((packet, self._host.now()))
             return
@@ -238,7 +238,7 @@ class _Followed:
         self._watch()
 
     def _watch(self) -> None:
-        """While there are calls, look now and then whether one is forgotten."""
+        """While there are calls, check regularly whether the end of one was missed."""
         calls = self._picture.calls
         if calls.calls and not self._is_watching:
             self._is_watching = True
@@ -262,7 +262,7 @@ class _Followed:
             self._watch()
 
     def lose(self) -> None:
-        """The connection is lost."""
+        """Note that the connection is lost."""
         self.is_over = True
         self._waiting = None
         self._picture.set_state(STALE, self._host.now())
@@ -270,17 +270,17 @@ class _Followed:
 
 
 def _is_empty(packet: Packet) -> bool:
-    """Whether a server says in its own way that a list has no entries: "No endpoints found"."""
+    """Return whether the server says that a list has no entries: "No endpoints found"."""
     return isinstance(packet.error, ActionFailed) and packet.get("message", "").lower().startswith("no ")
 
 
 def _is_unknown(packet: Packet) -> bool:
-    """Whether a server says that it has no such action: the module that has it is not loaded."""
+    """Return whether the server does not know the action, because its module is not loaded."""
     return isinstance(packet.error, ActionFailed) and "unknown command" in packet.get("message", "").lower()
 
 
 class EventSync:
-    """Binds a model to something that has events but no lists: all it knows is what events tell."""
+    """Binds a model to a source that has events but no lists. The model knows only what events say."""
 
     def __init__(self, host: Host, source: Handlers, events: Iterable[str]) -> None:
         self._host = host
@@ -291,7 +291,7 @@ class EventSync:
             source.on(name, self._event)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         for name in self._names:
             self._source.unbind(name, self._event)
 

@@ -94,7 +94,7 @@ def test_calls_whose_end_nobody_saw_are_lost(pbx: Pbx, ami: Ami, expect_log: Exp
 
 
 def test_without_the_right_to_ask_it_is_an_error(pbx: Pbx, ami: Ami, expect_log: ExpectLog) -> None:
-    expect_log("lacks the lists CoreShowChannels")
+    expect_log("missing lists: CoreShowChannels")
     pbx.do(pbx.server.on, "CoreShowChannels", refuse)
     for args in (["calls"], ["calls", "--follow"]):
         said = ami(*args)

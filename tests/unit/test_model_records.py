@@ -201,7 +201,7 @@ def test_parts_that_are_not_wanted_stay_empty() -> None:
 
 def test_handlers_are_checked_when_they_are_bound() -> None:
     model = Model()
-    with pytest.raises(ValueError, match="no event 'call_answered'; it has ready, stale, call_new"):
+    with pytest.raises(ValueError, match="no event 'call_answered'; its events are ready, stale, call_new"):
         model.on("call_answered", print)
     with pytest.raises(TypeError, match=r"a handler of 'call_up' must take \(model, call\)"):
         model.on("call_up", lambda model: None)

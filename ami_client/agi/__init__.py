@@ -1,4 +1,4 @@
-"""AGI: the call is yours. AsyncAGI over AMI, and a FastAGI server, with one class of calls for both."""
+"""AGI: your program controls the call. AsyncAGI over AMI, and a FastAGI server, with one class of calls for both."""
 
 from .async_agi import AsyncAGI
 from .call import Call

@@ -1,4 +1,4 @@
-"""What a command's arguments become before they are quoted."""
+"""Converts arguments of commands, before they are quoted."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from .protocol import Argument
 
 
 def milliseconds(seconds: Optional[float]) -> Optional[int]:
-    """A time in seconds as the server wants it; None stays None."""
+    """Convert a time in seconds to the server's milliseconds. None stays None."""
     if seconds is None:
         return None
     if not seconds >= 0:
-        raise ValueError(f"a timeout is a number of seconds from 0, not {seconds!r}; None means no limit")
+        raise ValueError(f"a timeout must be a number of seconds, at least 0, not {seconds!r}; None means no limit")
     return round(seconds * 1000)
 
 
 def limit(seconds: Optional[float], unlimited: int) -> int:
-    """As :func:`milliseconds`, with the server's number for no limit in place of None."""
+    """Like :func:`milliseconds`, but None becomes the server's number for no limit."""
     found = milliseconds(seconds)
     return unlimited if found is None else found
 
 
 def on_off(enabled: bool) -> str:
-    """The words of commands that turn something on and off."""
+    """Return the word of commands that turn something on or off."""
     return "on" if enabled else "off"
 
 
 def flag(enabled: bool, word: str) -> Optional[str]:
-    """A word that is either there or not."""
+    """Return a word, or None to leave it out."""
     return word if enabled else None
 
 
 def silence_of(seconds: Optional[int]) -> Optional[str]:
-    """RECORD FILE's limit of silence."""
+    """Return RECORD FILE's limit of silence."""
     return None if seconds is None else f"s={seconds}"
 
 
 def trailing(*given: tuple[Optional[Argument], Optional[Argument]]) -> list[Argument]:
-    """Optional arguments, as (value, stand-in). A stand-in is sent for one that is missing before one that is not.
+    """Return optional arguments, given as (value, placeholder).
 
-    Without a stand-in nothing is sent for it.
+    If a value is missing and others follow, its placeholder is sent, or nothing if there is none.
     """
     last = max((number for number, (value, _) in enumerate(given, 1) if value is not None), default=0)
     sent = (stand_in if value is None else value for value, stand_in in given[:last])

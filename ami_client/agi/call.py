@@ -1,4 +1,4 @@
-"""A call as its handler sees it."""
+"""The call object that handlers get."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _RETURN_VALUES = (["get", "variable"], ["get", "full"], ["database", "get"], ["r
 
 
 class Host(Protocol):
-    """What calls need of the server that they came in by.
+    """The part of a server that its calls use.
 
-    Attributes: ``command_timeout``, the time limit of commands without one of their own, in seconds.
+    Attributes: ``command_timeout``, the timeout of commands that have none of their own, in seconds.
     """
 
     command_timeout: Optional[float]
 
     def call_replied(self, call: Call, command: Command, reply: Reply) -> None:
-        """A command of a call was answered, or has failed."""
+        """Note that a command of a call was answered or has failed."""
 
     def call_hung_up(self, call: Call) -> None:
-        """A call hung up."""
+        """Note that a call hung up."""
 
     def call_ended(self, call: Call) -> None:
-        """A call's session is over."""
+        """Note that a call's session is over."""
 
 
 class Facts:
-    """What a call is, from what the server told at its start.
+    """Facts about a call, from what the server sent at its start.
 
     Attributes: ``env``, all of it, with the server's names; ``params``, the parts of the path that the route names.
     """
@@ -66,7 +66,7 @@ class Facts:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of the dialplan's AGI application, without the first."""
+        """The arguments of the dialplan's AGI application, without the first one."""
         return self.env.arguments
 
     @property
@@ -76,19 +76,19 @@ class Facts:
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters behind the path's question mark."""
+        """The parameters after the path's question mark."""
         return self.env.query
 
 
 class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
-    """A call that the dialplan gave to us, by AsyncAGI or FastAGI.
+    """A call that the dialplan has passed to AsyncAGI or FastAGI.
 
-    Every command of AGI is a method. Each returns what can be awaited, and takes a callback ``cb(call, reply)``, which
-    is called exactly once: with the server's reply, or one whose ``error`` says why there is none. Commands are carried
-    out in the order in which they were given, and need not wait for each other.
+    Every AGI command is a method. Each method returns an awaitable, and accepts a callback ``cb(call, reply)``. The
+    callback is called exactly once: with the server's reply, or with one whose ``error`` says why there is none.
+    Commands are executed in the order of the calls; you need not wait for one before the next.
 
-    Events: ``hangup`` and ``end`` call ``handler(call)``. After ``hangup`` FastAGI still takes commands that need no
-    channel, such as SET VARIABLE, until all are answered.
+    Events: ``hangup`` and ``end`` call ``handler(call)``. After ``hangup``, FastAGI still executes commands that need
+    no channel, such as SET VARIABLE, until all are answered.
     """
 
     def __init__(self, loop: Loop, link: Link, env: Environment, host: Host) -> None:
@@ -107,7 +107,7 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         """The channel's name, safe for a log."""
         return printable(self.channel)
 
-    # -- what it is
+    # -- properties
 
     @property
     def hung_up(self) -> bool:
@@ -116,15 +116,15 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
 
     @property
     def ended(self) -> bool:
-        """Whether the session is over. Every command fails from then on."""
+        """Whether the session is over. After that every command fails."""
         return self._session.is_over
 
     @property
     def error(self) -> Optional[AMIError]:
-        """Why the session ended; None while it lives, and if we handed the call back."""
+        """Why the session ended. None while it is open, and if the call was returned to the dialplan."""
         return self._session.error
 
-    # -- what can be done
+    # -- commands
 
     def command(
         self,
@@ -133,18 +133,18 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         *,
         time_limit: Optional[float] = None,
     ) -> Pending[Reply]:
-        """Send a command as text, its arguments quoted by you: ``GET VARIABLE "CALLERID(num)"``.
+        """Send a command as text, with the arguments already quoted: ``GET VARIABLE "CALLERID(num)"``.
 
-        Raises ValueError for a line feed, and for a text that is longer than the server reads.
+        Raises ValueError for a line feed, and for a text that is too long for the server.
         """
         return self._submit(*self._prepare(text, cb, time_limit))
 
     def finish(self) -> None:
-        """Hand the call back behind the commands that were given: the dialplan goes on. Again is no error."""
+        """Return the call to the dialplan after the commands that were sent. Calling it again has no effect."""
         self._session.finish()
 
     def close(self) -> None:
-        """As :meth:`finish`, but at once: commands on their way fail."""
+        """Like :meth:`finish`, but at once: commands in flight fail."""
         self._session.close(CallEnded("the call was closed"))
 
     # -- required by the base classes
@@ -168,7 +168,7 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         time_limit: Optional[float],
         returns_value: Optional[bool] = None,
     ) -> tuple[Command, Optional[float]]:
-        """Check a command, and its time limit. Any thread may do so. ``returns_value`` of None: its text tells."""
+        """Check a command and its timeout. Any thread may do so. If ``returns_value`` is None, the text decides."""
         if cb is not None:
             require_callable(cb, "callback", _CALL_REPLY)
         if returns_value is None:
@@ -208,23 +208,23 @@ class Call(Facts, Menus["Pending[Reply]", "Pending[Entry]"], CallEvents):
         step(self, None)
         return entry
 
-    # -- for the server that has it
+    # -- for its server
 
     @property
     def _idle_since(self) -> Optional[float]:
-        """Since when nothing was asked of it and no handler is at work; None if that is not so."""
+        """Since when the call has had no command and no running handler. None if it has one."""
         session = self._session
         return session.idle_since if session.is_idle and session.is_open and not session.held else None
 
     def _hold(self) -> None:
-        """A handler is at work, which will release it."""
+        """Note that a handler is running. It will release the call."""
         self._session.held = True
 
     def _release(self) -> None:
         self._session.held = False
         self._session.finish()
 
-    # -- what becomes of the session
+    # -- called by the session
 
     def _hung_up(self) -> None:
         self._emit("hangup", self)

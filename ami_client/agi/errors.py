@@ -3,13 +3,13 @@
 ::
 
     AMIError
-    +-- CommandFailed       the server refused a command: unknown (510), wrong arguments (520)
-    +-- CallEnded           the session is over: nothing more can be asked of the call
-    |   +-- HungUp          the call hung up
-    +-- CommandTimeout      no reply within the command's time limit (also a Timeout)
+        +-- CommandFailed       the server refused a command: unknown (510), wrong arguments (520)
+        +-- CallEnded           the session is over: no command can be sent any more
+        |   +-- HungUp          the call hung up
+        +-- CommandTimeout      no reply within the command's timeout (also a Timeout)
 
-Besides these, a command may fail with :class:`~ami_client.ConnectionLost`, when the link to the server is lost, and
-over AMI with :class:`~ami_client.ActionFailed`, when the server refuses the action AGI itself.
+Besides these, a command may fail with :class:`~ami_client.ConnectionLost` when the connection is lost and, over AMI,
+with :class:`~ami_client.ActionFailed` when the server refuses the action AGI itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..errors import AMIError, Timeout
 
 
 class CommandFailed(AMIError):
-    """The server refused a command; the message is the server's.
+    """The server refused a command. The message is the server's.
 
     Attributes: ``code``, 510 for an unknown command, 520 for wrong arguments.
     """
@@ -29,9 +29,9 @@ class CommandFailed(AMIError):
 
 
 class CallEnded(AMIError):
-    """The session is over, so the command was not carried out, or nobody will tell its result.
+    """The session is over. The command was not executed, or its result will not be known.
 
-    Attributes: ``code``, 511 if the server said so in a reply, else 0.
+    Attributes: ``code``, 511 if the server's reply said so, else 0.
     """
 
     def __init__(self, message: str, code: int = 0) -> None:
@@ -44,4 +44,4 @@ class HungUp(CallEnded):
 
 
 class CommandTimeout(Timeout):
-    """No reply within the command's time limit. The server may still be busy with it."""
+    """No reply within the command's timeout. The server may still be executing it."""

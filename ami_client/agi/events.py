@@ -1,4 +1,4 @@
-"""Handlers of what happens to calls: ``start``, ``hangup`` and ``end``."""
+"""Handlers of calls' events: ``start``, ``hangup`` and ``end``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SomeHandler = TypeVar("SomeHandler", bound=Handler)
 class CallEvents:
     """Named events of one call, or of all calls of a server. Handlers run in the order in which they were bound."""
 
-    #: The names that there are, and the arguments of their handlers.
+    #: The event names, and the arguments of their handlers.
     events: ClassVar[Mapping[str, Arguments]] = {"hangup": CALL, "end": CALL}
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class CallEvents:
     def on(
         self, name: str, cb: Optional[SomeHandler] = None
     ) -> Union[SomeHandler, Callable[[SomeHandler], SomeHandler]]:
-        """Call ``cb`` for each event ``name``. Return it; without it this is a decorator.
+        """Call ``cb`` for each event ``name``. Return ``cb``. Without it this is a decorator.
 
-        Raises ValueError for a name that there is not, TypeError for a handler that cannot be called.
+        Raises ValueError for an unknown name, TypeError for a handler that cannot be called.
         """
         if name not in self.events:
             near = get_close_matches(str(name), self.events, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(self.events)}"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; the events are {', '.join(self.events)}"
             raise ValueError(f"calls have no event {name!r}{hint}")
         if cb is None:
             return lambda handler: self.on(name, handler)

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 START_TIMEOUT = 10.0  # seconds
 MAX_CALLS = 10_000
-# Asterisk 16 reads a command of up to 2,046 bytes and its line feed, and takes the rest for another one.
+# Asterisk 16 reads a command of up to 2,046 bytes and its line feed, and treats the rest as another command.
 MAX_COMMAND = 2046
 MAX_ENVIRONMENT = 65_536  # bytes
 MAX_REPLY = 1_048_576
-MAX_UNASKED = 65_536  # bytes that may come while no command is on its way
+MAX_UNASKED = 65_536  # bytes that may arrive while no command is in flight
 _NOTHING = b"200 result=0\n"
 _ACCEPT_AT_ONCE = 64
 _PAUSE = 1.0  # seconds without accepting when there are no descriptors left
@@ -42,19 +42,20 @@ _UNIX = "unix:"
 
 
 class FastAGI(CallServer):
-    """A FastAGI server. It listens once it is made, and takes calls while its loop runs.
+    """A FastAGI server. It listens as soon as it is created, and handles calls while its loop runs.
 
     Arguments:
-        host, port: where to listen: port 0 is any free one. ``unix:/path`` as the host is a unix socket. With a
-            host of None it listens nowhere, and serves the sockets that :meth:`take` is given.
-        reactor: the loop, ours, asyncio's or uvloop's; by default :meth:`Reactor.instance`.
-        ssl: an ``ssl.SSLContext`` for servers. Asterisk itself does not speak TLS here, but a tunnel may.
-        threads: run plain handlers in at most so many threads, each with a :class:`BlockingCall`.
-        command_timeout: how long to wait for a reply, in seconds; None means no limit. Commands such as EXEC last.
-        idle_timeout: after so many seconds without a command a call is handed back and logged, unless its handler is a
-            coroutine or in a thread; None means never.
-        start_timeout: seconds within which a connection must have told all of its call.
-        max_calls: connections beyond this number are closed at once.
+        host, port: the address to listen on. Port 0 is any free port. ``unix:/path`` as the host is a unix socket. With
+            the host None it does not listen, and serves the sockets that are passed to :meth:`take`.
+        reactor: the event loop: ours, asyncio's or uvloop's; by default :meth:`Reactor.instance`.
+        ssl: a server-side ``ssl.SSLContext``. Asterisk itself does not use TLS here, but a tunnel may.
+        threads: run plain handlers in at most this many threads, each with a :class:`BlockingCall`.
+        command_timeout: how long to wait for a reply, in seconds. None means no limit. Commands such as EXEC may take
+            long.
+        idle_timeout: after this many seconds without a command, a call is returned to the dialplan and logged, unless
+            its handler is a coroutine or runs in a thread. None means never.
+        start_timeout: seconds within which a connection must have sent the facts of its call.
+        max_calls: connections above this number are closed at once.
 
     Raises OSError if it cannot listen there, ValueError or TypeError for a bad argument.
     """
@@ -81,7 +82,7 @@ class FastAGI(CallServer):
         self._full = False
         self._forks = _fork.forks
         self._resume: Optional[Handle] = None
-        self._starting: dict[FastLink, float] = {}  # those that have not told of a call, and until when they may
+        self._starting: dict[FastLink, float] = {}  # connections without the facts of their call -> deadline
         self._timer: Optional[Handle] = None
         self._path = host[len(_UNIX) :] if host is not None and host.startswith(_UNIX) else None
         self._sock = None if host is None else _listening(host, port, self._path)
@@ -106,9 +107,9 @@ class FastAGI(CallServer):
         return self.reactor
 
     def close(self) -> None:
-        """Stop listening and close all calls. Again is no error."""
+        """Stop listening and close all calls. Closing again has no effect."""
         sock, self._sock = self._sock, None
-        if self._forks != _fork.forks:  # in a forked child the parent goes on
+        if self._forks != _fork.forks:  # a forked child must not disturb the parent
             if sock is not None:
                 sock.close()
             return
@@ -122,7 +123,7 @@ class FastAGI(CallServer):
             if timer is not None:
                 timer.cancel()
         self._close_calls()
-        for link in list(self._links):  # of those that have not told of a call yet
+        for link in list(self._links):  # those that have no call yet
             link.cut()
 
     def take(self, sock: socket.socket) -> None:
@@ -130,7 +131,7 @@ class FastAGI(CallServer):
         sock.setblocking(False)
         if len(self._links) >= self.max_calls:
             if not self._full:
-                logger.error("%r has %d calls, which is max_calls: more are refused", self, self.max_calls)
+                logger.error("%r has %d calls, the maximum (max_calls); refusing more", self, self.max_calls)
             self._full = True
             sock.close()
             return
@@ -138,23 +139,23 @@ class FastAGI(CallServer):
         link = FastLink(self, sock)
         self._links.add(link)
         if self.start_timeout is not None:
-            # All have the same limit, so they fall due in the order in which they came, and one timer is enough.
+            # All have the same limit, so they expire in the order in which they came, and one timer is enough.
             self._starting[link] = self.reactor.time() + self.start_timeout
             if self._timer is None:
                 self._timer = self.reactor.call_later(self.start_timeout, self._due, self.start_timeout)
         link.start()
 
     def told(self, link: FastLink) -> None:
-        """A link has told all of its call."""
+        """Note that a link has received all facts of its call."""
         self._starting.pop(link, None)
 
     def forget(self, link: FastLink) -> None:
-        """A link is closed."""
+        """Remove a closed link."""
         self._links.discard(link)
         self._starting.pop(link, None)
 
     def begin(self, call: Call) -> None:
-        """A call has told all of itself."""
+        """Start a call whose facts are complete."""
         self._begin(call)
 
     def _due(self, limit: float) -> None:
@@ -177,7 +178,7 @@ class FastAGI(CallServer):
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     raise
-                logger.error("%r accepts no call for %g s: %s", self, _PAUSE, error.strerror)
+                logger.error("%r accepts no calls for %g s: %s", self, _PAUSE, error.strerror)
                 self.reactor.remove_reader(self._sock.fileno())
                 self._resume = self.reactor.call_later(_PAUSE, self._accept_again)
                 return
@@ -192,7 +193,7 @@ class FastLink:
     """One connection of a FastAGI server: first the environment, then replies."""
 
     limit = MAX_COMMAND
-    # Asterisk 16 and 22 do not look at a second command before something else arrives, so one goes after the other.
+    # Asterisk 16 and 22 do not read a second command before something else arrives, so commands are sent one by one.
     ahead = False
 
     def __init__(self, server: FastAGI, sock: socket.socket) -> None:
@@ -206,13 +207,13 @@ class FastLink:
         self._stream = Stream(loop, sock, on_open=_nothing, on_data=self._told, on_lost=self._lost, tls=tls)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._stream.start()
 
-    # -- the session's way out
+    # -- called by the session
 
     def attach(self, session: Session) -> None:
-        """Be the way of a session."""
+        """Use this link for a session."""
         self._session = session
 
     def send(self, command: Command) -> None:
@@ -220,7 +221,7 @@ class FastLink:
         self._stream.write(command.data + b"\n")
 
     def hand_back(self) -> None:
-        """Close the connection: the dialplan goes on."""
+        """Close the connection. The dialplan continues."""
         self.cut()
         session = self._session
         if session is not None:
@@ -231,7 +232,7 @@ class FastLink:
         self._server.forget(self)
         self._stream.close()
 
-    # -- the server's way in
+    # -- called for data of the server
 
     def _told(self, data: bytes) -> None:
         session = self._session
@@ -240,7 +241,7 @@ class FastLink:
         else:
             reader = self._reader
             command = session.oldest
-            # The usual case: one reply, whole and of one line. It is what :meth:`_read` makes of it too.
+            # The usual case: one complete reply of one line. :meth:`_read` has the same result.
             if (
                 command is not None
                 and not len(reader)
@@ -257,10 +258,10 @@ class FastLink:
         head = self._head = self._head + data
         end = head.find(b"\n\n", max(0, len(head) - len(data) - 1))
         if not head.startswith(b"agi_"[: len(head)]):
-            self._refuse(f"does not speak AGI: it began with {head[:20]!r}")
+            self._refuse(f"does not speak AGI: it sent {head[:20]!r} first")
         elif end < 0:
             if len(head) > MAX_ENVIRONMENT:
-                self._refuse(f"told more than {MAX_ENVIRONMENT:,} bytes of its call")
+                self._refuse(f"sent more than {MAX_ENVIRONMENT:,} bytes about its call")
         else:
             self._server.told(self)
             self._head = b""
@@ -279,7 +280,7 @@ class FastLink:
                 if reader.drop():
                     session.told_of_hangup()
                 if self._unasked > MAX_UNASKED:
-                    self._fail(session, ProtocolError(f"more than {MAX_UNASKED:,} bytes that nobody asked for"))
+                    self._fail(session, ProtocolError(f"more than {MAX_UNASKED:,} bytes without a command"))
                 return
             reply = reader.next(command.returns_value)
             if reply is None:
@@ -289,15 +290,15 @@ class FastLink:
             if reply.startswith(b"HANGUP"):
                 session.told_of_hangup()
                 continue
-            # One command was sent, so this was its reply. What else came was not asked for: it may be the rest of a
-            # value that looks like a reply, and must not answer the next command.
+            # One command was sent, so this was its reply. Nobody asked for the rest. It may be the end of a value that
+            # looks like a reply, and must not answer the next command.
             session.answer(command, reply, reader.drop())
             return
 
     def _lost(self, error: Optional[BaseException]) -> None:
         self._server.forget(self)
         if self._session is None:
-            logger.debug("a connection to %r ended before it told of a call: %s", self._server, error)
+            logger.debug("a connection to %r ended before its call began: %s", self._server, error)
         elif self._session.hung_up:
             self._session.end(HungUp("the call hung up"))
         else:
@@ -314,8 +315,8 @@ class FastLink:
         self.cut()
 
     def late(self, limit: float) -> None:
-        """The time in which it should have told of its call is over."""
-        self._refuse(f"did not tell of its call within {limit:g} s")
+        """Handle the end of the time within which the call's facts must have come."""
+        self._refuse(f"did not describe its call within {limit:g} s")
 
 
 def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
@@ -327,7 +328,7 @@ def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
         family, _, _, _, address = found[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # What is accepted inherits these.
+        # Accepted sockets inherit these.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
@@ -341,4 +342,4 @@ def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
 
 
 def _nothing() -> None:
-    """Nothing is sent before the server has told of its call."""
+    """Send nothing: the server has not described its call yet."""

@@ -1,6 +1,6 @@
-"""What callers are asked again and again: a choice, a number, a recording. Written once for all kinds of calls.
+"""Questions to callers: a choice, a number, a recording. Written once for all kinds of calls.
 
-Each is a script: a generator that yields what a command returns and gets the command's reply.
+Each is a script: a generator that yields what a command returns, and gets the command's reply.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ KEYS = "0123456789*#"
 
 
 class Entry:
-    """What the caller entered.
+    """The caller's input.
 
     Attributes:
-        digits: the keys that were pressed last; ``""`` if none were.
-        value: the chosen value of a menu, the number that was read; None if the caller entered nothing that counts.
-        error: why the call could not be asked, else None.
+            digits: the keys that were pressed last, or ``""``.
+            value: the chosen value of a menu, or the number that was read. None if the caller entered nothing valid.
+            error: why the question could not be asked, else None.
     """
 
     __slots__ = ("digits", "error", "value")
@@ -49,16 +49,16 @@ Keys = Generator[Answer, Reply, str]
 
 
 class Menus(Commands[Answer], Generic[Answer, Entered]):
-    """Questions that take more than one command.
+    """Questions that need more than one command.
 
     ``cb(call, entry)`` is called once. A prompt is a sound file or several, and any key interrupts it. Times are in
-    seconds. A question is repeated ``retries`` times when the caller enters nothing, or what does not count; then
-    ``invalid`` is played first.
+    seconds. If the caller enters nothing or something invalid, ``invalid`` is played and the question is repeated, up
+    to ``retries`` times.
     """
 
     @abstractmethod
     def _run(self, script: Script[Answer], cb: Optional[Callable[[Self, Entry], object]]) -> Entered:
-        """Run a script to its end."""
+        """Run a script until its end."""
 
     def menu(
         self,
@@ -70,16 +70,16 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
         retries: int = 2,
         invalid: Prompt = (),
     ) -> Entered:
-        """Let the caller choose: ``entry.value`` is the value of the keys pressed, None if the caller made no choice.
+        """Let the caller choose. ``entry.value`` is the value for the pressed keys, or None if there was no choice.
 
         ``choices`` maps keys, one or several, to values. ``timeout`` is the wait for each key. Raises ValueError for
         choices that cannot be pressed.
         """
         if not choices:
-            raise ValueError("a menu needs choices")
+            raise ValueError("a menu needs at least one choice")
         wrong = [keys for keys in choices if not keys or set(keys) - set(KEYS)]
         if wrong:
-            raise ValueError(f"a choice is made with keys of {KEYS}, not {wrong[0]!r}")
+            raise ValueError(f"a choice must consist of the keys {KEYS}, unlike {wrong[0]!r}")
 
         def accept(digits: str) -> Optional[object]:
             return choices.get(digits)
@@ -102,10 +102,10 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
         retries: int = 2,
         invalid: Prompt = (),
     ) -> Entered:
-        """Read a number: ``entry.value`` is the int, ``entry.digits`` its digits with leading zeros.
+        """Read a number. ``entry.value`` is the int, ``entry.digits`` its digits with leading zeros.
 
-        It ends with the key ``terminator``, with ``max_digits`` digits, or ``timeout`` seconds after the last key. A
-        number below ``minimum`` or above ``maximum`` does not count.
+        The input ends with the key ``terminator``, after ``max_digits`` digits, or ``timeout`` seconds after the last
+        key. A number below ``minimum`` or above ``maximum`` is invalid.
         """
 
         def accept(digits: str) -> Optional[object]:
@@ -133,10 +133,10 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
         beep: bool = True,
         time_limit: Optional[float] = None,
     ) -> Answer:
-        """Record what the caller says, to a file of the server: RECORD FILE with the usual arguments.
+        """Record what the caller says to a file on the server: RECORD FILE with the usual arguments.
 
-        It ends with a key of ``escape_digits``, after ``timeout`` seconds or ``silence`` seconds of silence. The
-        reply's ``data`` says by which (``dtmf``, ``timeout``, ``hangup``), ``endpos`` how long it is, in samples.
+        It ends with a key of ``escape_digits``, after ``timeout`` seconds, or after ``silence`` seconds of silence. The
+        reply's ``data`` says which (``dtmf``, ``timeout``, ``hangup``); ``endpos`` is the length in samples.
         """
         return self.record_file(
             file,
@@ -157,9 +157,9 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
         escape_digits: str = KEYS,
         timeout: Optional[float] = None,
     ) -> Entered:
-        """Play files one after the other until a key is pressed: ``entry.digits``, ``""`` if none was.
+        """Play files one after the other until a key is pressed. ``entry.digits`` is that key, or ``""``.
 
-        With ``timeout``, wait so many seconds for a key behind them.
+        With ``timeout``, wait this many seconds for a key after the files.
         """
         return self._run(self._play(prompt, escape_digits, timeout), cb)
 
@@ -205,7 +205,7 @@ class Menus(Commands[Answer], Generic[Answer, Entered]):
 
     def _wait(self, timeout: float) -> Keys[Answer]:
         reply = yield self.wait_for_digit(timeout=timeout)
-        if reply.result == "-1":  # of STREAM FILE it may mean a missing file, but here only this
+        if reply.result == "-1":  # for STREAM FILE it may mean a missing file, but not here
             raise HungUp("the call hung up")
         return reply.digit
 

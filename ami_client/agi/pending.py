@@ -1,4 +1,4 @@
-"""What is on its way: a command whose reply is to come. No I/O here, and no loop but the one that awaits."""
+"""A command in flight, and its reply. No I/O here, and no event loop except for the one that awaits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Protocol):
-    """How something ended: ``error`` says why it failed."""
+    """The end of something. ``error`` says why it failed, or is None."""
 
     @property
     def error(self) -> Optional[AMIError]: ...
@@ -26,28 +26,29 @@ Result = TypeVar("Result", bound=Outcome)
 
 
 class Pending(Generic[Result]):
-    """The result that a method of a call will have, such as a command's :class:`~ami_client.agi.Reply`.
+    """The future result of a method of a call, such as a command's :class:`~ami_client.agi.Reply`.
 
-    In a coroutine, ``await`` it: that returns the result, or raises its ``error``. Elsewhere give the method a
-    callback; who needs no result needs neither. Cancelling the ``await`` gives up a command that was not sent yet.
+    In a coroutine, ``await`` it: that returns the result, or raises its ``error``. Elsewhere, pass a callback to the
+    method. If you do not need the result, do neither. Cancelling the ``await`` gives up a command that was not sent
+    yet.
 
-    Attributes: ``result``, None until it is there.
+    Attributes: ``result``, None until there is one.
     """
 
     __slots__ = ("_futures", "callback", "given_up", "result")
 
     def __init__(self, callback: Optional[Callable[..., object]]) -> None:
         self.callback = callback
-        self.given_up = False  # whoever awaited it was cancelled, and there is no callback
+        self.given_up = False  # its await was cancelled, and there is no callback
         self.result: Optional[Result] = None
-        self._futures: Optional[list[Future[None]]] = None  # of those who await it
+        self._futures: Optional[list[Future[None]]] = None  # futures of those who await it
 
     def done(self) -> bool:
-        """Whether the result is there."""
+        """Whether there is a result."""
         return self.result is not None
 
     def settle(self, result: Result) -> Optional[Callable[..., object]]:
-        """Keep the result and wake those who await it. Return the callback, which the caller calls."""
+        """Store the result and wake those who await it. Return the callback, which the caller must call."""
         self.result = result
         if self._futures is not None:
             for future in self._futures:
@@ -58,7 +59,7 @@ class Pending(Generic[Result]):
 
     def __await__(self) -> Generator[Any, None, Result]:
         if self.result is None:
-            # Whoever awaits has imported it; for all others it is a slow import.
+            # A program that awaits has already imported it. For all others the import is slow.
             future = sys.modules["asyncio"].get_running_loop().create_future()
             self._futures = [*(self._futures or ()), future]
             try:
@@ -72,10 +73,10 @@ class Pending(Generic[Result]):
 
 
 class Command(Pending[Reply]):
-    """One command: ``data`` is what is sent, without the line end.
+    """One command. ``data`` are its bytes, without the line end.
 
-    Attributes: ``returns_value``, whether its reply may hold any text in parentheses; ``key``, by which the link finds
-    it; ``timer`` of its time limit.
+    Attributes: ``returns_value``, whether its reply may have any text in parentheses; ``key``, the link's key for it;
+    ``timer``, the timer of its timeout.
     """
 
     __slots__ = ("data", "key", "returns_value", "timer")

@@ -1,4 +1,4 @@
-"""The words of AGI: a call's environment, quoted arguments, and replies. No I/O here.
+"""AGI's syntax: a call's environment, quoted arguments, and replies. No I/O here.
 
 Source: Asterisk res_agi.c (parse_args, run_agi, agi_handle_command), and what Asterisk 16 and 22 send.
 """
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ..errors import AMIError, ProtocolError
 from .errors import CommandFailed, HungUp
 
-#: What an argument of a command may be. Numbers are sent as decimal text.
+#: The types of a command's arguments. Numbers are sent as decimal text.
 Argument = Union[str, int, float]
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
@@ -24,7 +24,7 @@ _USAGE_END = b"520 End"  # the last line of a usage text
 
 
 def quote(argument: Argument) -> str:
-    """Quote an argument in the way that the server's parse_args undoes."""
+    """Quote an argument so that the server's parse_args restores it."""
     text = str(argument)
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -32,7 +32,7 @@ def quote(argument: Argument) -> str:
 
 
 def command_line(name: str, arguments: Iterable[Argument]) -> str:
-    """The text of a command: its name, then each argument quoted."""
+    """Return the text of a command: its name, then each argument quoted."""
     return " ".join([name, *[quote(argument) for argument in arguments]])
 
 
@@ -40,29 +40,29 @@ def encode_line(text: str, limit: int) -> bytes:
     """Encode a command's text, without the line end.
 
     Raises ValueError for a CR, LF or NUL, which would end the command early, for an empty text, and for a text of more
-    than ``limit`` bytes: the server would cut it, and read the rest as another command.
+    than ``limit`` bytes: the server would truncate it, and read the rest as another command.
     """
     if _FORBIDDEN.search(text):
-        raise ValueError("CR, LF or NUL in an AGI command: the server would take the rest for another command")
+        raise ValueError("CR, LF or NUL in an AGI command: the server would read the rest as another command")
     data = text.encode("utf-8", "surrogateescape")
     if not data or data.isspace():
         raise ValueError("an AGI command needs a name")
     if len(data) > limit:
-        raise ValueError(f"an AGI command of {len(data):,} bytes: the server reads no more than {limit:,}")
+        raise ValueError(f"the AGI command has {len(data):,} bytes, but the server reads at most {limit:,}")
     return data
 
 
 class Reply:
-    """A server's reply to one command.
+    """The server's reply to one command.
 
     Attributes:
-        code: 200; 510 for an unknown command, 511 for one that a hung-up call does not take, 520 for wrong arguments.
-            0 if there is no reply.
-        result: what follows ``result=``, as text: a number, or the digits that GET DATA read. ``""`` if there is none.
-        data: the text in parentheses, such as a variable's value or ``timeout``; None if there is none.
-        text: the whole reply as sent. Several lines are separated by line feeds.
-        error: why the command failed, else None. A ``result`` of -1 is no error here: what it means depends on the
-            command.
+            code: 200; 510 for an unknown command, 511 for one that a hung-up call does not accept, 520 for wrong
+                arguments. 0 if there is no reply.
+            result: the text after ``result=``: a number, or the digits that GET DATA read. ``""`` if there is none.
+            data: the text in parentheses, such as a variable's value or ``timeout``. None if there is none.
+            text: the whole reply as sent. Several lines are separated by line feeds.
+            error: why the command failed, else None. A ``result`` of -1 is not an error here: its meaning depends on
+                the command.
     """
 
     __slots__ = ("code", "data", "error", "result", "text")
@@ -81,7 +81,7 @@ class Reply:
 
     @property
     def number(self) -> Optional[int]:
-        """``result`` as a number; None if it is not one."""
+        """``result`` as a number. None if it is not one."""
         try:
             return int(self.result)
         except ValueError:
@@ -89,44 +89,44 @@ class Reply:
 
     @property
     def digit(self) -> str:
-        """The key that was pressed, for commands whose result is its ASCII code; ``""`` if none was."""
+        """The pressed key, for commands whose result is its ASCII code. ``""`` if there was none."""
         number = self.number
         return chr(number) if number is not None and 0 < number < 128 else ""
 
     @property
     def digits(self) -> str:
-        """The digits that GET DATA read; ``""`` if there were none, or the call hung up."""
+        """The digits that GET DATA read. ``""`` if there were none, or the call hung up."""
         return "" if self.error is not None or self.result == "-1" else self.result
 
     @property
     def timed_out(self) -> bool:
-        """Whether the server says that its time limit ended the command."""
+        """Whether the server says that a timeout ended the command."""
         return self.data == "timeout"
 
     @property
     def endpos(self) -> Optional[int]:
-        """The position, in samples, at which playing or recording ended; None if the reply has none."""
+        """The position, in samples, at which playing or recording ended. None if the reply has none."""
         found = _ENDPOS.search(self.text)
         return int(found[1]) if found else None
 
 
 def failure(error: AMIError) -> Reply:
-    """The reply of a command that the server did not answer."""
+    """Return the reply for a command that the server did not answer."""
     return Reply(0, error=error)
 
 
 def read_reply(data: bytes) -> Reply:
-    """Read one whole reply. Line ends at its end are not part of it."""
+    """Parse one complete reply. Line ends at its end are not part of it."""
     text = data.decode("utf-8", "surrogateescape").rstrip("\n")
     if text.startswith("100 "):  # "100 result=0 Trying...", before the reply of GOSUB
         text = text.partition("\n")[2]
-    # Nearly all replies are of this kind, and there are many (benchmark agi).
+    # Nearly all replies have this form, and there are many (benchmark agi).
     if text.startswith("200 result="):
         result, _, more = text[11:].partition(" ")
         return Reply(200, result, _parenthesised(more) if more else None, text)
     found = _REPLY.match(text)
     if found is None:
-        return Reply(0, text=text, error=ProtocolError(f"no reply to an AGI command: {text[:60]!a}"))
+        return Reply(0, text=text, error=ProtocolError(f"not a reply to an AGI command: {text[:60]!a}"))
     code = int(found[1])
     if code == 200:
         return Reply(code, text=text)
@@ -136,21 +136,21 @@ def read_reply(data: bytes) -> Reply:
 def _parenthesised(text: str) -> Optional[str]:
     if not text.startswith("("):
         return None
-    # A value may contain parentheses. Then it is all that follows; with "endpos=" behind it, it is a word.
+    # A value may contain parentheses. Then it is everything that follows. With "endpos=" after it, it is a single word.
     end = len(text) - 1 if text.endswith(")") else text.find(")")
     return text[1:end] if end >= 0 else text[1:]
 
 
 class ReplyReader:
-    """Cuts what a server sends into replies. :meth:`feed` bytes, then call :meth:`next` until it returns None.
+    """Cuts the server's bytes into replies. :meth:`feed` bytes, then call :meth:`next` until it returns None.
 
-    A value may contain line feeds, which the server does not escape. So the caller says whether the command is one that
-    returns a value: then a reply that opens a parenthesis ends with the first line that closes one.
+    A value may contain line feeds, which the server does not escape. So the caller says whether the command returns a
+    value. Then a reply that opens a parenthesis ends with the first line that closes one.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        # How far the reply at the buffer's beginning was looked through: a peer that drips must not cost ever more.
+        # How much of the reply at the buffer's beginning was scanned, so that small chunks do not cost more and more.
         self._seen = 0
 
     def __len__(self) -> int:
@@ -161,9 +161,9 @@ class ReplyReader:
         self._buffer += data
 
     def next(self, returns_value: bool) -> Optional[bytes]:
-        """Remove and return the next reply; None if it is not complete yet.
+        """Remove and return the next reply. None if it is not complete yet.
 
-        Lines in front of it that are no reply are dropped, except ``HANGUP``, which is returned by itself.
+        Lines before it that are not part of a reply are dropped, except ``HANGUP``, which is returned on its own.
         """
         buffer = self._buffer
         while (end := buffer.find(b"\n", self._seen)) >= 0:
@@ -179,7 +179,7 @@ class ReplyReader:
         return None
 
     def _is_end(self, end: int, returns_value: bool) -> bool:
-        """Whether the line that ends there is the last one of the reply."""
+        """Return whether the line that ends there is the last one of the reply."""
         buffer = self._buffer
         if buffer.startswith(b"520-"):
             return buffer.startswith(_USAGE_END, self._seen)
@@ -193,17 +193,17 @@ class ReplyReader:
         return reply
 
     def drop(self) -> bool:
-        """Drop what is left: nobody asked for it. Return whether the server told of the hang-up in it."""
+        """Drop the rest, which nobody asked for. Return whether the server reported a hangup in it."""
         lines = bytes(self._buffer).split(b"\n")
         self._buffer.clear()
         self._seen = 0
-        if b"HANGUP".startswith(lines[-1]):  # the rest of the line is on its way
+        if b"HANGUP".startswith(lines[-1]):  # the rest of the line has not arrived yet
             self._buffer += lines[-1]
         return b"HANGUP" in lines[:-1]
 
 
 class Environment(dict[str, str]):
-    """What the server tells of a call at its start: ``agi_channel``, ``agi_callerid``, ... with its own names."""
+    """The facts that the server sends at the start of a call: ``agi_channel``, ``agi_callerid`` and so on."""
 
     @property
     def arguments(self) -> list[str]:
@@ -227,14 +227,14 @@ class Environment(dict[str, str]):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters behind the path's question mark, decoded. The last of a repeated name wins."""
+        """The parameters after the path's question mark, decoded. The last value of a repeated name counts."""
         request = self.get("agi_request", "")
         text = request if "://" in request else self.get("agi_arg_1", "")
         return dict(parse_qsl(text.partition("?")[2], keep_blank_values=True))
 
 
 def read_environment(data: bytes) -> Environment:
-    """Read the lines of an environment. Lines that are none are ignored."""
+    """Parse the lines of an environment. Invalid lines are ignored."""
     lines = data.decode("utf-8", "surrogateescape").replace("\r", "").split("\n")
     pairs = [line.split(": ", 1) for line in lines if ": " in line]
     return Environment(cast("list[tuple[str, str]]", pairs))

@@ -1,4 +1,4 @@
-"""What AsyncAGI and FastAGI have in common: handlers, and the calls that they have."""
+"""The common base of AsyncAGI and FastAGI: handlers, and calls."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ IDLE_TIMEOUT = 300.0  # seconds
 
 
 class CallServer(CallEvents):
-    """Takes calls and gives each to its handler.
+    """Accepts calls and passes each to its handler.
 
-    ``on("start", handler)`` binds the handler of all calls that have no route. The other events are told of every call:
+    ``on("start", handler)`` binds the handler of all calls without a route. The other events come for every call:
     ``hangup`` and ``end`` call ``handler(call)``, ``reply`` calls ``handler(call, command, reply)`` for each reply.
 
-    Where the loop is asyncio's, the handler of a call may be a coroutine function. It runs as a task, which is
-    cancelled when the call hangs up. The call is handed back when it ends. With ``threads`` plain handlers run in
-    threads, with a :class:`BlockingCall`.
+    On asyncio's loop, the handler of a call may be a coroutine function. It runs as a task, which is cancelled when the
+    call hangs up. When it ends, the call is returned to the dialplan. With ``threads``, plain handlers run in threads,
+    with a :class:`BlockingCall`.
     """
 
     events: ClassVar[Mapping[str, Arguments]] = {
@@ -54,7 +54,7 @@ class CallServer(CallEvents):
     ) -> None:
         super().__init__()
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise ValueError(f"threads is a number from 1, or None for no threads, not {threads!r}")
+            raise ValueError(f"threads must be a number of at least 1, or None for no threads, not {threads!r}")
         self.command_timeout = seconds("command_timeout", command_timeout)
         self._idle_timeout = seconds("idle_timeout", idle_timeout)
         self._threads = None if threads is None else Threads(threads)
@@ -62,12 +62,12 @@ class CallServer(CallEvents):
         self._start: Optional[Callable[[Call], object]] = None
         self._calls: set[Call] = set()
         self._tasks: dict[Call, asyncio.Task[None]] = {}
-        self._cancelled: set[asyncio.Task[None]] = set()  # and not done yet
+        self._cancelled: set[asyncio.Task[None]] = set()  # cancelled tasks that are not done yet
         self._sweeper: Optional[Handle] = None
 
     @property
     def calls(self) -> frozenset[Call]:
-        """The calls whose session is not over."""
+        """The calls whose session is open."""
         return frozenset(self._calls)
 
     @property
@@ -81,14 +81,14 @@ class CallServer(CallEvents):
     @overload
     def route(self, path: str, handler: None = None) -> Callable[[SomeHandler], SomeHandler]: ...
     def route(self, path: str, handler: Optional[SomeHandler] = None) -> Any:
-        """Give calls of a path to ``handler(call)``. Return it; without it this is a decorator.
+        """Pass calls with this path to ``handler(call)``. Return the handler. Without it this is a decorator.
 
-        In ``/ivr/<lang>`` the name stands for one part of the path: ``call.params["lang"]``. The first route that fits
-        takes the call, and the handler of ``start`` a call that fits none. Raises ValueError for a malformed path,
-        TypeError for a handler that cannot be called.
+        In ``/ivr/<lang>`` the name stands for one part of the path: ``call.params["lang"]``. The first route that
+        matches gets the call. The handler of ``start`` gets calls that match none. Raises ValueError for a malformed
+        path, TypeError for a handler that cannot be called.
         """
         if handler is None:
-            Route(path, self.route)  # a malformed path raises in its own line
+            Route(path, self.route)  # a malformed path raises at the decorator's line
             return partial(self.route, path)
         self._routes.append(Route(path, self._taker(handler)))
         return handler
@@ -97,17 +97,17 @@ class CallServer(CallEvents):
         if name != "start":
             super()._bind(name, cb)
         elif self._start is not None:
-            raise ValueError("there is a handler of 'start' already; routes give calls to different ones")
+            raise ValueError("'start' already has a handler; use route() to give calls to different handlers")
         else:
             self._start = self._taker(cb)
 
     def _taker(self, handler: Handler) -> Callable[[Call], object]:
-        """What gives a call to a handler. Raises TypeError if it cannot be called."""
+        """Return the function that passes a call to a handler. Raises TypeError if the handler cannot be called."""
         if _is_coroutine_function(handler):
             if not _is_asyncio(self._loop):
                 raise TypeError(
-                    f"{callback_name(handler)} is a coroutine function, and this loop cannot run one: "
-                    "give an asyncio loop as the reactor"
+                        f"{callback_name(handler)} is a coroutine function, which this loop cannot run: "
+                        "pass an asyncio loop as reactor"
                 )
             inspect.signature(handler).bind(None)  # raises TypeError
             return partial(self._run_task, handler)
@@ -127,12 +127,12 @@ class CallServer(CallEvents):
     # -- a call's life
 
     def _begin(self, call: Call) -> None:
-        """Give a call to its handler, or back to the dialplan."""
+        """Pass a call to its handler, or return it to the dialplan."""
         self._calls.add(call)
         take = self._taker_of(call)
         if take is None:
             path = printable(call.path)
-            logger.warning("nobody takes the call of %s, path %s: it is handed back", call, path)
+            logger.warning("no handler for the call of %s, path %s; returning it to the dialplan", call, path)
             call.finish()
             return
         if self._sweeper is None and self._idle_timeout is not None:
@@ -142,7 +142,7 @@ class CallServer(CallEvents):
     def _run_task(self, handler: Handler, call: Call) -> None:
         call._hold()
         loop = cast("asyncio.AbstractEventLoop", self._loop)
-        # The task is kept until it is done: asyncio itself does not keep it.
+        # The task is kept until it is done, because asyncio does not keep it.
         self._tasks[call] = loop.create_task(self._await(handler, call))
 
     def _run_thread(self, handler: Handler, call: Call) -> None:
@@ -177,37 +177,37 @@ class CallServer(CallEvents):
 
     def _run_in_thread(self, handler: Handler, call: Call) -> None:
         try:
-            if not call.ended:  # it may have waited for a thread
+            if not call.ended:  # it may have ended while it waited for a thread
                 handler(BlockingCall(self._loop, call))
         except CallEnded:
             logger.debug("handler %s of %s ended with its call", callback_name(handler), call)
         except BaseException:
             _log_raised(handler, call)
         finally:
-            with suppress(RuntimeError):  # the loop is closed, and with it the call
+            with suppress(RuntimeError):  # the loop is closed, and so is the call
                 self._loop.call_soon_threadsafe(self._release, call)
 
     def _release(self, call: Call) -> None:
         call._release()
 
     def call_replied(self, call: Call, command: Command, reply: Reply) -> None:
-        """Tell the handlers of a reply."""
+        """Call the handlers of ``reply``."""
         if "reply" in self._handlers:
             self._emit("reply", call, command.data.decode("utf-8", "surrogateescape"), reply)
 
     def call_hung_up(self, call: Call) -> None:
-        """Tell the handlers, and cancel the task of a coroutine."""
+        """Call the handlers, and cancel the task of a coroutine."""
         self._emit("hangup", call)
         self._cancel(call)
 
     def call_ended(self, call: Call) -> None:
-        """Tell the handlers, and forget the call."""
+        """Call the handlers, and remove the call."""
         self._calls.discard(call)
         self._emit("end", call)
         self._cancel(call)
 
     def _cancel(self, call: Call) -> None:
-        task = self._tasks.pop(call, None)  # once: what it does on being cancelled is not cancelled too
+        task = self._tasks.pop(call, None)  # once only, so that its cleanup is not cancelled
         if task is not None:
             self._cancelled.add(task)
             task.add_done_callback(self._cancelled.discard)
@@ -222,7 +222,7 @@ class CallServer(CallEvents):
             self._sweeper.cancel()
             self._sweeper = None
 
-    # -- calls that were forgotten
+    # -- idle calls
 
     def _sweep_later(self, idle_timeout: float) -> None:
         self._sweeper = self._loop.call_later(idle_timeout / 2, self._sweep, idle_timeout)
@@ -231,14 +231,14 @@ class CallServer(CallEvents):
         self._sweeper = None
         oldest = self._loop.time() - idle_timeout
         for call in [one for one in self._calls if one._idle_since is not None and one._idle_since <= oldest]:
-            logger.warning("%s: nothing was asked of the call for %g s: it is handed back", call, idle_timeout)
+            logger.warning("%s: no command for %g s; returning the call to the dialplan", call, idle_timeout)
             call.close()
         if self._calls:
             self._sweep_later(idle_timeout)
 
 
 def _log_raised(handler: Handler, call: Call) -> None:
-    logger.exception("handler %s raised; the call of %s is handed back", callback_name(handler), call)
+    logger.exception("handler %s raised; returning the call of %s to the dialplan", callback_name(handler), call)
 
 
 def _is_coroutine_function(cb: Handler) -> bool:

@@ -1,4 +1,4 @@
-"""A call's session: commands in order, each answered exactly once, whichever way they travel."""
+"""A call's session: commands in order, each answered exactly once, on any link."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ReplyHook = Callable[[Any, Command, Reply], object]
 
 
 class Link(Protocol):
-    """The way to the server, for one call.
+    """The link to the server, for one call.
 
-    Attributes: ``limit``, the length in bytes of the longest command; ``ahead``, whether commands may be sent before
+    Attributes: ``limit``, the maximum length of a command in bytes; ``ahead``, whether commands may be sent before
     earlier ones are answered.
     """
 
@@ -32,23 +32,23 @@ class Link(Protocol):
     ahead: bool
 
     def attach(self, session: Session) -> None:
-        """Be the way of a session."""
+        """Use this link for a session."""
 
     def send(self, command: Command) -> None:
         """Send a command. The link answers it by :meth:`Session.answer` or :meth:`Session.settle`."""
 
     def hand_back(self) -> None:
-        """Have the server go on with the dialplan. The link calls :meth:`Session.end` once it is so."""
+        """Return the call to the dialplan. The link calls :meth:`Session.end` when that is done."""
 
     def cut(self) -> None:
-        """Stop caring for the call, at once."""
+        """Drop the call at once."""
 
 
 class Phase(Enum):
-    """Where a session is in its life."""
+    """The phase of a session."""
 
     OPEN = "open"
-    FINISHING = "finishing"  # takes no more commands; the call is handed back behind those that it has
+    FINISHING = "finishing"  # accepts no more commands; the call is returned after those that it has
     OVER = "over"
 
 
@@ -63,11 +63,11 @@ class Session:
     """The commands of one call.
 
     ``caller`` is the first argument of all callbacks. ``on_reply(caller, command, reply)`` is called before a command's
-    own callback, ``on_hangup()`` when the call hangs up, ``on_end()`` when the session is over and all commands were
-    told.
+    own callback, ``on_hangup()`` when the call hangs up, ``on_end()`` when the session is over and all commands have
+    their replies.
 
-    Attributes: ``hung_up``; ``error``, why the session ended, None if it was handed back; ``held``, whether a handler
-    is at work that will finish it.
+    Attributes: ``hung_up``; ``error``, why the session ended, None if the call was returned; ``held``, whether a
+    running handler will finish it.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes commands."""
+        """Whether it accepts commands."""
         return self._phase is Phase.OPEN
 
     @property
     def is_idle(self) -> bool:
-        """Whether no command is on its way."""
+        """Whether no command is in flight."""
         return not self._sent and not self._unsent
 
     @property
@@ -115,7 +115,7 @@ class Session:
         return self._sent.get(key)
 
     def submit(self, command: Command, time_limit: Optional[float]) -> None:
-        """Send a command, now or when its turn comes."""
+        """Send a command, now or in its turn."""
         if self._phase is not Phase.OPEN:
             self._loop.call_soon(self._tell, command, failure(self.error or CallEnded("the call was handed back")))
             return
@@ -130,13 +130,13 @@ class Session:
             self._link.send(command)
 
     def answer(self, command: Command, data: bytes, hung_up: bool = False) -> None:
-        """Take the server's reply to a command, and with it that the call hung up."""
+        """Handle the server's reply to a command. It may also tell that the call hung up."""
         reply = read_reply(data)
-        # The dialplan may have asked not to be told of the hangup (AGISIGHUP): then a refusal tells.
+        # The dialplan may have turned off hangup notices (AGISIGHUP). Then a refusal reports the hangup.
         self.settle(command, reply, hung_up or reply.code == 511)
 
     def settle(self, command: Command, reply: Reply, hung_up: bool = False) -> None:
-        """Give a command that was sent its reply."""
+        """Deliver the reply of a command that was sent."""
         if self._sent.pop(command.key, None) is None:
             return
         try:
@@ -147,7 +147,7 @@ class Session:
             self._next()
 
     def told_of_hangup(self) -> None:
-        """The call hung up. What is not sent yet fails. The server still answers what was sent."""
+        """Handle a hangup. Unsent commands fail. The server still answers those that were sent."""
         if self.hung_up or self.is_over:
             return
         self.hung_up = True
@@ -157,20 +157,20 @@ class Session:
         self._next()
 
     def finish(self) -> None:
-        """Hand the call back behind the commands that were given."""
+        """Return the call to the dialplan after the commands that were submitted."""
         if self._phase is Phase.OPEN:
             self._move(Phase.FINISHING)
             if self._link.ahead or self.is_idle:
                 self._link.hand_back()
 
     def close(self, error: AMIError) -> None:
-        """Hand the call back at once. Commands on their way fail."""
+        """Return the call to the dialplan at once. Commands in flight fail."""
         if not self.is_over:
             self._link.cut()
             self.end(error)
 
     def end(self, error: Optional[AMIError]) -> None:
-        """The session is over. All that is on its way fails."""
+        """End the session. All commands in flight fail."""
         if self.is_over:
             return
         self._move(Phase.OVER)
@@ -187,7 +187,7 @@ class Session:
             self._on_end()
 
     def _drain(self, error: AMIError) -> None:
-        """Fail what is not sent yet."""
+        """Fail all unsent commands."""
         unsent, self._unsent = self._unsent, deque()  # callbacks may submit more
         self._fail_all(unsent, error)
 
@@ -206,7 +206,7 @@ class Session:
         while self._unsent:
             command = self._unsent.popleft()
             if command.given_up:
-                self._tell(command, failure(CallEnded("nobody waits for the command any more")))
+                self._tell(command, failure(CallEnded("the command was given up")))
             else:
                 self._send(command)
                 return
@@ -219,7 +219,7 @@ class Session:
     def _tell(self, command: Command, reply: Reply) -> None:
         if command.timer is not None:
             command.timer.cancel()
-        if command.result is None:  # it may have passed its time limit
+        if command.result is None:  # it may have timed out
             self._on_reply(self._caller, command, reply)
             callback = command.settle(reply)
             if callback is not None:
@@ -233,5 +233,5 @@ class Session:
 
     def _move(self, phase: Phase) -> None:
         if phase not in _MOVES[self._phase]:
-            raise RuntimeError(f"a session does not go from {self._phase.value} to {phase.value}")
+            raise RuntimeError(f"a session cannot go from {self._phase.value} to {phase.value}")
         self._phase = phase

@@ -1,4 +1,4 @@
-"""Blocking handlers: a bounded pool of threads, and the call as it looks from one of them."""
+"""Blocking handlers: a bounded pool of threads, and the call object for them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BlockingCall(Facts, Menus[Reply, Entry]):
-    """A call for a handler that runs in a thread of its own: each method waits, and returns the reply.
+    """A call for a handler that runs in its own thread. Each method waits, and returns the reply.
 
     A method raises the reply's error: :class:`~ami_client.agi.HungUp`, :class:`~ami_client.agi.CommandFailed`, ... It
-    takes no callback.
+    accepts no callback.
     """
 
     def __init__(self, loop: Loop, call: Call) -> None:
@@ -39,20 +39,20 @@ class BlockingCall(Facts, Menus[Reply, Entry]):
 
     @property
     def ended(self) -> bool:
-        """Whether the session is over. Every command raises from then on."""
+        """Whether the session is over. After that every command raises."""
         return self._call.ended
 
     @property
     def error(self) -> Optional[AMIError]:
-        """Why the session ended; None while it lives, and if we handed the call back."""
+        """Why the session ended. None while it is open, and if the call was returned to the dialplan."""
         return self._call.error
 
     def command(self, text: str, *, time_limit: Optional[float] = None) -> Reply:
-        """As :meth:`Call.command <ami_client.agi.Call.command>`, and wait."""
+        """Like :meth:`Call.command <ami_client.agi.Call.command>`, but wait for the reply."""
         return self._wait_for(text, time_limit, None)
 
     def finish(self) -> None:
-        """Hand the call back to the dialplan; returning from the handler does so too."""
+        """Return the call to the dialplan. Returning from the handler does the same."""
         self._loop.call_soon_threadsafe(self._call.finish)
 
     def _command(
@@ -73,7 +73,7 @@ class BlockingCall(Facts, Menus[Reply, Entry]):
             try:
                 reply = next(script) if reply is None else script.send(reply)
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # a generator's value has no type of its own here
+                return end.value  # type: ignore[no-any-return]  # a generator's value has no type here
 
     def _wait_for(self, text: str, time_limit: Optional[float], returns_value: Optional[bool]) -> Reply:
         came = threading.Event()
@@ -87,7 +87,7 @@ class BlockingCall(Facts, Menus[Reply, Entry]):
         try:
             self._loop.call_soon_threadsafe(self._call._submit, command, limit)
         except RuntimeError:
-            raise CallEnded("the loop is closed, and with it the call") from None
+            raise CallEnded("the event loop is closed, and so is the call") from None
         came.wait()
         error = replies[0].error
         if error is not None:
@@ -97,21 +97,21 @@ class BlockingCall(Facts, Menus[Reply, Entry]):
 
 def _refuse_callback(cb: Optional[Callable[..., object]]) -> None:
     if cb is not None:
-        raise TypeError("a blocking call takes no callback: its methods return the reply")
+        raise TypeError("a blocking call accepts no callback: its methods return the reply")
 
 
 class Threads:
-    """At most ``limit`` daemon threads, made when they are needed. What finds none free waits for one."""
+    """At most ``limit`` daemon threads, started on demand. If none is free, work waits for one."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._work: SimpleQueue[Optional[Callable[[], object]]] = SimpleQueue()
         self._made = 0
-        self._free = 0  # threads that wait, less the work that is to wake them
+        self._free = 0  # idle threads, minus the work that will wake them
         self._lock = threading.Lock()
 
     def run(self, work: Callable[[], object]) -> None:
-        """Have a thread call ``work()``."""
+        """Call ``work()`` in a thread."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -123,7 +123,7 @@ class Threads:
         self._work.put(work)
 
     def close(self) -> None:
-        """Let the threads end once the work that they have is done."""
+        """Let the threads end after their current work."""
         for _ in range(self._made):
             self._work.put(None)
 

@@ -171,7 +171,7 @@ def test_a_blocking_handler_is_told_of_the_hangup_by_an_error(loop: AnyLoop) -> 
 
 
 def test_a_blocking_handler_that_raises_is_logged(loop: AnyLoop, expect_log: ExpectLog) -> None:
-    expect_log("handler .*start raised; the call of PJSIP/100-.* is handed back")
+    expect_log("handler .*start raised; returning the call of PJSIP/100-.* to the dialplan")
 
     def start(call: BlockingCall) -> None:
         with pytest.raises(TypeError, match="takes no callback"):
@@ -248,7 +248,7 @@ def test_the_task_is_cancelled_at_the_hangup_and_may_still_tidy_up(asyncio_loop:
 def test_what_a_coroutine_raises_is_logged_with_its_name(
     asyncio_loop: asyncio.AbstractEventLoop, expect_log: ExpectLog
 ) -> None:
-    expect_log("handler .*broken_dialplan raised; the call of PJSIP/100-.* is handed back")
+    expect_log("handler .*broken_dialplan raised; returning the call of PJSIP/100-.* to the dialplan")
 
     async def broken_dialplan(call: Call) -> None:
         await call.answer()

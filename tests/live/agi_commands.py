@@ -103,24 +103,24 @@ BY_HAND = {"exec"}
 
 SUMMARIES = {
     "answer": "Answer the call.",
-    "asyncagi break": "End the session of AsyncAGI; ``finish()`` does so. The dialplan goes on.",
-    "channel status": "Ask for the state of a channel, by default the call's: ``reply.number``, 6 if it is up.",
+    "asyncagi break": "End the AsyncAGI session. The dialplan continues. ``finish()`` does the same.",
+    "channel status": "Get the state of a channel, by default the call's: ``reply.number``, 6 if it is up.",
     "control stream file": (
-        "Play a file that the caller can control with keys: wind on and back by ``skipms`` milliseconds, pause."
+        "Play a file that the caller controls with keys: skip forward and back by ``skipms`` milliseconds, pause."
     ),
-    "database del": "Remove a key of the server's database.",
-    "database deltree": "Remove a family of the server's database, or what is below ``keytree`` in it.",
-    "database get": "Read a key of the server's database: ``reply.data``, None if there is none.",
-    "database put": "Write a key of the server's database.",
-    "get data": ("Play a file and read digits: ``reply.digits``. ``timeout`` seconds for each digit."),
+    "database del": "Remove a key from the server's database.",
+    "database deltree": "Remove a family from the server's database, or only the keys below ``keytree``.",
+    "database get": "Read a key from the server's database: ``reply.data``, or None if it is missing.",
+    "database put": "Write a key to the server's database.",
+    "get data": ("Play a file and read digits: ``reply.digits``. ``timeout`` is in seconds, for each digit."),
     "get full variable": "Evaluate an expression such as ``${CALLERID(num)}``: ``reply.data``.",
-    "get option": "Play a file, then wait ``timeout`` seconds for one of ``escape_digits``: ``reply.digit``.",
-    "get variable": "Read a variable of the channel: ``reply.data``, None if it is not set.",
-    "gosub": "Run a subroutine of the dialplan, to its Return.",
+    "get option": "Play a file, then wait up to ``timeout`` seconds for one of ``escape_digits``: ``reply.digit``.",
+    "get variable": "Read a channel variable: ``reply.data``, or None if it is not set.",
+    "gosub": "Run a subroutine of the dialplan until its Return.",
     "hangup": "Hang up a channel, by default the call's.",
     "noop": "Do nothing, and get a reply.",
-    "receive char": "Receive a character, for ``timeout`` seconds: ``reply.number``. None means no limit.",
-    "receive text": "Receive a text, for ``timeout`` seconds: ``reply.data``. None means no limit.",
+    "receive char": "Wait up to ``timeout`` seconds for a character: ``reply.number``. None means no limit.",
+    "receive text": "Wait up to ``timeout`` seconds for a text: ``reply.data``. None means no limit.",
     "record file": (
         "Record to a file until a key of ``escape_digits``, ``timeout`` seconds, or ``silence`` seconds of silence."
     ),
@@ -131,15 +131,15 @@ SUMMARIES = {
     "say number": "Say a number.",
     "say phonetic": "Spell a text in the phonetic alphabet.",
     "say time": "Say a time of day, in seconds since 1970.",
-    "send image": "Send an image, where the channel can.",
-    "send text": "Send a text, where the channel can.",
-    "set autohangup": "Hang up the call in ``time`` seconds; 0 means never.",
+    "send image": "Send an image, if the channel supports it.",
+    "send text": "Send a text, if the channel supports it.",
+    "set autohangup": "Hang up the call after ``time`` seconds. 0 means never.",
     "set callerid": 'Set the caller\'s number, or ``"name" <number>``.',
-    "set context": "Set the context in which the dialplan goes on.",
-    "set extension": "Set the extension in which the dialplan goes on.",
+    "set context": "Set the context where the dialplan continues.",
+    "set extension": "Set the extension where the dialplan continues.",
     "set music": "Turn music on hold on or off.",
-    "set priority": "Set the priority, or label, at which the dialplan goes on.",
-    "set variable": "Set a variable of the channel.",
+    "set priority": "Set the priority, or label, where the dialplan continues.",
+    "set variable": "Set a channel variable.",
     "speech activate grammar": "Activate a grammar.",
     "speech create": "Create the call's speech object.",
     "speech deactivate grammar": "Deactivate a grammar.",
@@ -149,14 +149,14 @@ SUMMARIES = {
     "speech set": "Change a setting of the speech engine.",
     "speech unload grammar": "Unload a grammar.",
     "stream file": "Play a file until a key of ``escape_digits``: ``reply.digit``.",
-    "tdd mode": "Turn transmission for the deaf on or off, where the channel can.",
+    "tdd mode": "Turn transmission for the deaf (TDD) on or off, if the channel supports it.",
     "verbose": "Write a line to the server's console.",
-    "wait for digit": "Wait for a key, for ``timeout`` seconds: ``reply.digit``. None means no limit.",
+    "wait for digit": "Wait up to ``timeout`` seconds for a key: ``reply.digit``. None means no limit.",
 }
 
 HEAD = '''"""The commands of AGI, as Asterisk {versions} document them.
 
-Made by tests/live/agi_commands.py of the servers' documentation: change that, not this.
+Generated by tests/live/agi_commands.py from the servers' documentation: do not edit.
 """
 
 from __future__ import annotations
@@ -177,9 +177,9 @@ Answer = TypeVar("Answer")
 class Commands(ABC, Generic[Answer]):
     """The commands.
 
-    ``cb(call, reply)`` is called once, with the server's reply or one whose ``error`` says why there is none.
-    ``time_limit`` is how long to wait for the reply, in seconds; None means the server's option ``command_timeout``.
-    Arguments are quoted. ValueError is raised for what the server would misread: a line feed, or too long a command.
+    ``cb(call, reply)`` is called once, with the server's reply, or with one whose ``error`` says why there is none.
+    ``time_limit`` is how long to wait for the reply, in seconds. None means the server's option ``command_timeout``.
+    Arguments are quoted. Raises ValueError for a line feed, and for a command that is too long for the server.
     """
 
     @abstractmethod
@@ -200,10 +200,10 @@ class Commands(ABC, Generic[Answer]):
         cb: Optional[Callable[[Self, Reply], object]] = None,
         time_limit: Optional[float] = None,
     ) -> Answer:
-        """Run an application of the dialplan: ``reply.result`` is the application's, -2 if there is none.
+        """Run a dialplan application: ``reply.result`` is its result, or -2 if there is no such application.
 
-        The arguments are joined by commas, as in the dialplan. A comma in an argument separates, unless it is quoted
-        as that application wants it.
+        The arguments are joined with commas, as in the dialplan. A comma in an argument also separates, unless it is
+        quoted as the application requires.
         """
         joined = ",".join(map(str, arguments))
         return self._command("EXEC", [application, *([joined] if arguments else [])], cb, time_limit)

@@ -242,7 +242,7 @@ def test_the_longest_command(desk: Desk) -> None:
     text = "y" * (limit - len('SET VARIABLE "TEXT" ""'))
     assert desk.ask(lambda cb: call.set_variable("TEXT", text, cb)).result == "1"
     assert desk.ask(lambda cb: call.get_full_variable("${LEN(${TEXT})}", cb)).data == str(len(text))
-    with pytest.raises(ValueError, match=f"reads no more than {limit:,}"):
+    with pytest.raises(ValueError, match=f"reads at most {limit:,}"):
         call.set_variable("TEXT", text + "y")
     assert desk.ask(call.noop).result == "0"
 
@@ -299,7 +299,7 @@ def test_the_call_is_handed_back_to_the_dialplan(desk: Desk) -> None:
 
 
 def test_a_call_that_nobody_takes_is_handed_back(client: Client, expect_log: Callable[[str], None]) -> None:
-    expect_log("nobody takes the call of Local/140@default.*: it is handed back")
+    expect_log("no handler for the call of Local/140@default.*; returning it to the dialplan")
     assert client.conn.connected
     with AsyncAGI(client.pool):
         variables = {"AGIURL": "agi:async,/nowhere"}
@@ -411,7 +411,7 @@ def test_a_call_lost_with_its_link_is_handed_back(
     own_asterisk: AsteriskServer, expect_log: Callable[[str], None]
 ) -> None:
     expect_log("connecting again")
-    expect_log("was lost with its connection: it is handed back")
+    expect_log("was lost with its connection; returning it to the dialplan")
     with Client(own_asterisk, reconnect=0.05) as client:
         assert client.conn.connected
         desk = Desk(client, "async")

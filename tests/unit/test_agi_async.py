@@ -228,7 +228,7 @@ def test_a_call_that_is_lost_with_its_link_is_handed_back_after_the_next_login(
     sim: SimulatedReactor, expect_log: ExpectLog
 ) -> None:
     expect_log("connecting again")
-    expect_log("call .* was lost with its connection: it is handed back")
+    expect_log("call .* was lost with its connection; returning it to the dialplan")
     switch = Switch(sim, reconnect=1)
     call = switch.start()
     switch.caller.on("EXEC", None)

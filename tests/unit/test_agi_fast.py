@@ -92,7 +92,7 @@ def test_a_connection_that_drips_may_tell_of_its_call_within_the_limit(line: Lin
 
 
 def test_one_that_drips_for_longer_is_closed(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("refuses a connection that did not tell of its call within 10 s")
+    expect_log("refuses a connection that did not describe its call within 10 s")
     sock = line.connect()
     for number in range(20):
         line.wait(0.6)
@@ -102,7 +102,7 @@ def test_one_that_drips_for_longer_is_closed(line: Line, expect_log: ExpectLog) 
 
 
 def test_one_that_says_nothing_is_closed(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("did not tell of its call within 10 s")
+    expect_log("did not describe its call within 10 s")
     sock = line.connect()
     line.wait(9.9)
     assert line.received(sock) == b"<open>"
@@ -111,7 +111,7 @@ def test_one_that_says_nothing_is_closed(line: Line, expect_log: ExpectLog) -> N
 
 
 def test_one_that_tells_too_much_is_closed(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("refuses a connection that told more than 65,536 bytes of its call")
+    expect_log("refuses a connection that sent more than 65,536 bytes about its call")
     sock = line.connect(b"agi_x: y\n" * 10_000)
     with suppress(ConnectionResetError):
         assert line.received(sock) == b""
@@ -119,7 +119,7 @@ def test_one_that_tells_too_much_is_closed(line: Line, expect_log: ExpectLog) ->
 
 
 def test_one_that_speaks_something_else_is_closed_at_once(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("does not speak AGI: it began with b'GET / HTTP/1.1")
+    expect_log("does not speak AGI: it sent b'GET / HTTP/1.1")
     assert line.received(line.connect(b"GET / HTTP/1.1\r\n")) == b""
 
 
@@ -131,7 +131,7 @@ def test_one_that_goes_away_before_it_told_of_a_call_is_nothing(line: Line) -> N
 
 
 def test_one_that_floods_while_nothing_is_asked_is_closed(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("more than 65,536 bytes that nobody asked for")
+    expect_log("more than 65,536 bytes without a command")
     line.connect(ENVIRONMENT + b"200 result=0\n" * 10_000)
     assert line.ends == line.calls
     assert isinstance(line.calls[0].error, ProtocolError)
@@ -193,7 +193,7 @@ def test_an_environment_and_its_hangup_at_once(line: Line) -> None:
 
 
 def test_more_calls_than_allowed_are_refused(line: Line, expect_log: ExpectLog) -> None:
-    expect_log("has 2 calls, which is max_calls: more are refused")
+    expect_log("has 2 calls, the maximum \\(max_calls\\); refusing more")
     line.agi = line.make(max_calls=2)
     first, _, third, fourth = (line.connect(ENVIRONMENT) for _ in range(4))
     assert line.received(third) == line.received(fourth) == b""
@@ -219,7 +219,7 @@ def test_a_port_that_is_taken_raises(line: Line) -> None:
 def test_running_out_of_descriptors_makes_a_pause(
     line: Line, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expect_log("accepts no call for 1 s: Too many open files")
+    expect_log("accepts no calls for 1 s: Too many open files")
     agi = FastAGI("127.0.0.1", 0, reactor=line.reactor)
     agi.on("start", line.calls.append)
 

@@ -302,7 +302,7 @@ def test_closing_the_server_hands_all_calls_back(desk: Desk) -> None:
 
 
 def test_a_call_that_nobody_takes_is_handed_back_and_logged(desk: Desk, expect_log: ExpectLog) -> None:
-    expect_log(r"nobody takes the call of PJSIP/\\x1b\[1-1, path /no\\nwhere: it is handed back")
+    expect_log(r"no handler for the call of PJSIP/\\x1b\[1-1, path /no\\nwhere; returning it to the dialplan")
     caller = desk.dial(FakeCaller(channel="PJSIP/\x1b[1-1", path="/no%0Awhere"))
     assert caller.ended
     assert desk.agi.calls == frozenset()
@@ -340,12 +340,12 @@ def test_a_wrong_handler_raises_at_once(name: str, handler: object, kind: type[E
 
 def test_a_call_has_one_handler(desk: Desk) -> None:
     desk.serve()
-    with pytest.raises(ValueError, match="a handler of 'start' already"):
+    with pytest.raises(ValueError, match="already has a handler"):
         desk.serve()
 
 
 def test_a_handler_that_raises_is_logged_and_the_call_handed_back(desk: Desk, expect_log: ExpectLog) -> None:
-    expect_log("handler .*broken raised; the call of PJSIP/100-.* is handed back")
+    expect_log("handler .*broken raised; returning the call of PJSIP/100-.* to the dialplan")
 
     def broken(call: Call) -> None:
         call.answer()
@@ -376,7 +376,7 @@ def test_every_reply_is_told_to_those_who_ask(desk: Desk) -> None:
 
 
 def test_a_call_that_was_forgotten_is_handed_back(sim: SimulatedReactor, expect_log: ExpectLog) -> None:
-    expect_log("nothing was asked of the call for 60 s: it is handed back")
+    expect_log("no command for 60 s; returning the call to the dialplan")
     for way in WAYS:
         desk = Desk(way, sim, idle_timeout=60)
         call, caller = desk.take()

@@ -71,7 +71,7 @@ def test_errors_of_the_handler_are_logged(commands: Commands, folder: Path) -> N
     assert call(port) == ""
     server.send_signal(signal.SIGINT)
     errors = server.communicate()[1]
-    assert "handler calls_of_mine.broken raised; the call of PJSIP/100-" in errors
+    assert "handler calls_of_mine.broken raised; returning the call of PJSIP/100-" in errors
     assert "ZeroDivisionError" in errors
 
 

@@ -1,4 +1,4 @@
-"""Who may look at the wallboard: this machine, or whoever has the token."""
+"""Access to the wallboard: from this machine, or with the token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 COOKIE = "ami_wallboard"
 NEVER_KEPT = {"Cache-Control": "no-store"}
-YEAR = 365 * 86_400  # seconds: nobody types a token into a television twice
+YEAR = 365 * 86_400  # seconds: nobody wants to type a token into a television twice
 
 LOGIN = """<!doctype html>
 <html lang="en">
@@ -34,7 +34,7 @@ LOGIN = """<!doctype html>
 
 
 def is_loopback(host: str) -> bool:
-    """Whether it names this machine and can be reached from nowhere else."""
+    """Return whether ``host`` names this machine and cannot be reached from others."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -42,30 +42,30 @@ def is_loopback(host: str) -> bool:
 
 
 def _host_of(header: str) -> str:
-    """The host in a Host header, without the port."""
+    """Return the host in a Host header, without the port."""
     name, _, port = header.rpartition(":")
     return name if name and port.isdigit() else header
 
 
 class Access:
-    """Checks each request. Without a token only what is meant for this machine is answered.
+    """Checks each request. Without a token, only requests to this machine's own names are answered.
 
-    The Host is looked at because a page of somebody else may have its own name lead here, and read what we say.
+    The Host is checked because a foreign web page may point its own name here (DNS rebinding) and read our answers.
     """
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
-        # The browser keeps this in the token's place. It stays the same when the command is started again.
+        # The browser stores this instead of the token. It stays the same when the command is restarted.
         self._cookie = hmac.new(self._token, b"ami-client wallboard", hashlib.sha256).hexdigest() if token else ""
 
     def middleware(self) -> Middleware:
-        """For an application's list of middlewares."""
+        """Return the middleware for an application."""
 
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             if not self._token:
                 if not is_loopback(_host_of(request.host)):
-                    text = "Without a token the wallboard is for this machine only: open it as http://localhost:PORT/\n"
+                    text = "Without a token the wallboard works on this machine only: open http://localhost:PORT/\n"
                     raise web.HTTPForbidden(text=text)
                 return await handler(request)
             given = await _given(request) if request.path == "/" else ""
@@ -75,7 +75,7 @@ class Access:
                 return await handler(request)
             if request.path != "/":
                 raise web.HTTPUnauthorized
-            text = LOGIN.format(trouble="That is not the token." if given else "")
+            text = LOGIN.format(trouble="This is not the token." if given else "")
             return web.Response(status=401, text=text, content_type="text/html", headers=NEVER_KEPT)
 
         return check
@@ -91,8 +91,9 @@ class Access:
         return hmac.compare_digest(given.strip().encode(errors="replace"), self._token)
 
     def _welcome(self, request: web.Request) -> web.Response:
-        """Give a cookie for the token, and lead to the page without it."""
-        # Behind a proxy the page's path is not what we see: where to go is relative, and the browser sets the path.
+        """Set a cookie for the token, and redirect to the page without the token."""
+        # Behind a proxy, the page's path differs from what we see. So the redirect is relative, and the browser sets
+        # the path.
         answer = web.Response(status=303, headers={"Location": "./", **NEVER_KEPT})
         is_https = request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
         answer.set_cookie(
@@ -102,7 +103,7 @@ class Access:
 
 
 async def _given(request: web.Request) -> str:
-    """A token out of the URL, or out of the form."""
+    """Return the token from the URL or the form."""
     if request.method == "POST":
         return str((await request.post()).get("token", ""))
     return request.query.get("token", "")

@@ -1,4 +1,4 @@
-"""The wallboard as an application of aiohttp."""
+"""The wallboard as an aiohttp application."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = {
     "icon.svg": "image/svg+xml",
 }
 HEADERS = {
-    # Nothing but our own files, whatever a name may hold.
+    # Only our own files, whatever the names in the data contain.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -37,14 +37,14 @@ def make_app(
     events: Optional[Callable[[], int]] = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
-    """The wallboard of one or more models, to be served by aiohttp on the loop that the models live on.
+    """Return the wallboard of one or more models. Serve it with aiohttp on the models' loop.
 
-    * ``token``: whoever has it may look. Without one only requests to this machine's own names are answered, so listen
-      on 127.0.0.1;
-    * ``events``: ``events()`` counts the events that ever came, for events a second: ``lambda: pool.stats.events``;
-    * ``clock``: Unix time in seconds.
+    * ``token``: gives access. Without one, only requests to this machine's own names are answered, so listen on
+      127.0.0.1;
+    * ``events``: ``events()`` returns the total number of events, for the rate: ``lambda: pool.stats.events``;
+    * ``clock``: returns Unix time in seconds.
 
-    All links of the page are relative, so that it works behind a proxy under any path that ends in a slash.
+    All links of the page are relative, so it works behind a proxy under any path that ends with a slash.
     """
     state = State(models, events, clock)
     broadcast = Broadcast(state)
@@ -76,7 +76,7 @@ def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Respons
     body = (resources.files(__package__) / "static" / name).read_bytes()
 
     async def answer(request: web.Request) -> web.Response:
-        # Asked for each time: after an update the page must not be a mixture of two versions.
+        # Never cached: after an update, the page must not be a mixture of two versions.
         return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Cache-Control": "no-cache"})
 
     return answer

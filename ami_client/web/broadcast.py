@@ -1,7 +1,7 @@
-"""Sends what the page shows to all browsers: whole at first, then what has changed, as server-sent events.
+"""Sends the page's data to all browsers: everything at first, then the changes, as server-sent events.
 
-A change is put into words once for all browsers, and at most twice a second, however many events there are. A browser
-that does not read loses changes, costs nothing meanwhile, and gets the whole again; one that never reads is dropped.
+Each change is encoded once for all browsers, and at most twice a second, however many events there are. A browser that
+does not read loses changes, costs nothing, and then gets everything again. One that never reads is dropped.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from ..callbacks import logger
 from .state import State, View, difference
 
 # Seconds.
-SOON = 0.05  # what happens at the same time is sent at once
-SPACING = 0.5  # between two changes
-LOOK = 1.0  # how often to look when nothing is told: at the rate of events, and what no event of the model tells
-BEAT = 5.0  # how often to say that we are there; the page gives us up after thrice as long
-STALLED = 60.0  # after so long, who does not read is dropped
+SOON = 0.05  # changes at the same time are sent together
+SPACING = 0.5  # between two messages
+LOOK = 1.0  # how often to look without an event: for the rate of events, and for changes without an event
+BEAT = 5.0  # how often to send a sign of life; the page gives up after three times as long
+STALLED = 60.0  # when to drop a browser that does not read
 
 MOST_BROWSERS = 1000
-MOST_AT_ONCE = 1 << 15  # bytes: a transport that has sent all before takes so many without having to wait
-RETRY = 1000  # milliseconds until a browser asks again
+MOST_AT_ONCE = 1 << 15  # bytes; a transport without a backlog accepts this many without waiting
+RETRY = 1000  # milliseconds until a browser reconnects
 
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",  # nginx would hold it back
+    "X-Accel-Buffering": "no",  # otherwise nginx would buffer it
 }
 
 
 class Browser:
-    """One that watches. ``behind`` is since when it has not read all, by the loop's clock; None if it has."""
+    """A browser that watches. ``behind`` is when it stopped keeping up, on the loop's clock; None if it keeps up."""
 
     def __init__(self, transport: asyncio.WriteTransport, response: web.StreamResponse) -> None:
         self.transport = transport
         self.response = response
         self.behind: Optional[float] = None
-        self.called = asyncio.Event()  # there is something for its own task to do
+        self.called = asyncio.Event()  # its own task has something to do
 
 
 class Broadcast:
-    """The browsers that watch, and the only one who looks at the state. It costs nothing while nobody watches."""
+    """All browsers that watch, and the task that reads the state for them. Without browsers it costs nothing."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._browsers: set[Browser] = set()
-        self._shown: View = {}  # what browsers have that are not behind
+        self._shown: View = {}  # the data of browsers that are not behind
         self._sent = 0.0
         self._task: Optional[asyncio.Task[None]] = None
-        self._told: asyncio.Event  # made when the loop runs
+        self._told: asyncio.Event  # created when the loop runs
         self._is_over = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer a browser, for as long as it watches."""
+        """Answer a browser, as long as it watches."""
         if len(self._browsers) >= MOST_BROWSERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_BROWSERS} browsers watch already\n")
+            raise web.HTTPServiceUnavailable(text=f"{MOST_BROWSERS} browsers are already watching\n")
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
         if request.transport is None or self._is_over:
@@ -79,7 +79,7 @@ class Broadcast:
         return response
 
     def close(self) -> None:
-        """Send all browsers away."""
+        """Disconnect all browsers."""
         self._is_over = True
         for browser in self._browsers:
             browser.called.set()
@@ -125,19 +125,19 @@ class Broadcast:
         now = asyncio.get_running_loop().time()
         for browser in list(self._browsers):
             if browser.transport.is_closing():
-                browser.called.set()  # its task finds that it is gone
+                browser.called.set()  # its task notices that it is gone
             elif browser.transport.get_write_buffer_size():
                 browser.behind = now if browser.behind is None else browser.behind
                 if now - browser.behind > STALLED:
                     browser.transport.abort()
             elif browser.behind is not None or len(message) > MOST_AT_ONCE:
                 browser.behind = None
-                browser.called.set()  # its task sends the whole, and waits as long as it takes
+                browser.called.set()  # its task sends everything, and waits as long as needed
             else:
-                with suppress(ConnectionError):  # it has gone since
-                    await browser.response.write(message)  # which waits for nobody: there is room
+                with suppress(ConnectionError):  # it has gone in the meantime
+                    await browser.response.write(message)  # this does not wait: there is room
 
 
 def _message(event: str, data: View) -> bytes:
-    # ASCII, so there are no line ends and no lone surrogates in it.
+    # ASCII, so it contains no line ends and no lone surrogates.
     return f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode("ascii")

@@ -1,4 +1,4 @@
-"""How the callers of a queue fared within the last hour. No I/O here."""
+"""The results of a queue's callers in the last hour. No I/O here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUTES = 60
 
 @dataclass
 class Counts:
-    """Callers who left a queue: ``in_time`` of the ``answered`` within the service level, ``abandoned`` hung up."""
+    """Callers who left a queue: ``answered``, of these ``in_time`` within the service level; ``abandoned`` hung up."""
 
     answered: int = 0
     in_time: int = 0
@@ -21,19 +21,19 @@ class Counts:
 
     @property
     def service_level(self) -> Optional[int]:
-        """In percent, how many of those who were answered or hung up were answered in time; None of nobody."""
+        """How many of the answered and abandoned callers were answered in time, in percent. None if there were none."""
         callers = self.answered + self.abandoned
         return round(100 * self.in_time / callers) if callers else None
 
 
 class LastHour:
-    """The callers of one queue in the last sixty minutes, counted minute by minute."""
+    """The callers of one queue in the last sixty minutes, counted per minute."""
 
     def __init__(self) -> None:
         self._minutes: deque[tuple[int, Counts]] = deque()
 
     def count(self, caller: Caller, service_level: int) -> None:
-        """Count one who has left; who was neither answered nor hung up does not count. ``service_level``: seconds."""
+        """Count a caller who has left by an answer or by hanging up. Ignore others. ``service_level`` is in seconds."""
         left = caller.joined if caller.left is None else caller.left
         minute = int(left // 60)
         if not self._minutes or self._minutes[-1][0] < minute:
@@ -51,7 +51,7 @@ class LastHour:
             self._minutes.popleft()
 
     def total(self, now: float) -> Counts:
-        """The counts of the last hour."""
+        """Return the counts of the last hour."""
         self._forget(int(now // 60))
         minutes = [counts for _, counts in self._minutes]
         return Counts(

@@ -1,7 +1,7 @@
-"""What the page shows of the models at a moment, as plain data. No I/O here.
+"""The page's data, read from the models, as plain data. No I/O here.
 
-All that follows the models is here. Who waited how long is counted all the time; the rest only while somebody watches.
-A page has room for some hundred things, so much is made of them and no more, however many there are.
+Everything that follows the models is here. Waiting times are counted all the time, the rest only while somebody
+watches. A page has room for some hundred items, so no more than that are encoded, however many there are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import views
 from .hour import LastHour
 
 MOST_CALLS, MOST_QUEUES, MOST_ENDPOINTS = 100, 100, 300
-# Seconds. Some changes no event of the model tells, and the last hour moves on: all is read anew so often.
+# Seconds between complete refreshes: some changes have no event of the model, and the last hour moves on.
 REFRESH = 30.0
 
 SECTIONS = ("calls", "queues", "endpoints")
@@ -30,7 +30,7 @@ View = dict[str, Any]
 
 
 class Named(Protocol):
-    """A record of a server."""
+    """A record that belongs to a server."""
 
     @property
     def server(self) -> str:
@@ -41,9 +41,9 @@ Record = TypeVar("Record", bound=Named)
 
 
 class Section(Generic[Record]):
-    """The records of one kind: how many are in which state, and the first ``most`` of them as the page is told.
+    """The records of one kind: how many are in each state, and the first ``most`` of them in the page's form.
 
-    ``find(model)`` is the model's mapping. ``rank(record)`` has the state behind what they are ordered by.
+    ``find(model)`` is the model's mapping. ``rank(record)`` returns the sort key and the state.
     """
 
     def __init__(
@@ -58,22 +58,22 @@ class Section(Generic[Record]):
         self._rank = rank
         self._view = view
         self._numbers = itertools.count(1)
-        self._known: dict[Key, tuple[Any, str, int]] = {}  # rank, state and the number by which the page knows it
+        self._known: dict[Key, tuple[Any, str, int]] = {}  # rank, state, and the page's number for it
         self._views: dict[Key, View] = {}
 
     def put(self, key: Key, record: Record) -> None:
-        """Note a record that is new or has changed."""
+        """Store a record that is new or has changed."""
         known = self._known.get(key)
         self._known[key] = (*self._rank(record), next(self._numbers) if known is None else known[2])
         self._views.pop(key, None)
 
     def drop(self, key: Key) -> None:
-        """Note that it is gone."""
+        """Remove a record."""
         self._known.pop(key, None)
         self._views.pop(key, None)
 
     def read(self, models: Iterable[Model], name: Callable[[Record], str]) -> None:
-        """Take all that there is from the models."""
+        """Read everything from the models."""
         found = {(record.server, name(record)): record for model in models for record in self._find(model).values()}
         for key in self._known.keys() - found.keys():
             self.drop(key)
@@ -81,16 +81,16 @@ class Section(Generic[Record]):
             self.put(key, record)
 
     def clear(self) -> None:
-        """Know nothing any more."""
+        """Remove everything."""
         self._known.clear()
         self._views.clear()
 
     def counts(self) -> dict[str, int]:
-        """How many are in which state."""
+        """Return how many records are in each state."""
         return dict(Counter(state for _, state, _ in self._known.values()))
 
     def show(self, model_of: Callable[[str], Optional[Model]], anew: bool = False) -> dict[str, View]:
-        """The first of them by number; those that are shown are read ``anew``, or only what has changed."""
+        """Return the first records by number. Encode those that have changed, or all of them with ``anew``."""
         first = heapq.nsmallest(self._most, self._known, key=self._known.__getitem__)
         shown: dict[Key, View] = {}
         for key in first:
@@ -107,9 +107,10 @@ class Section(Generic[Record]):
 
 
 class State:
-    """What the page shows.
+    """The page's data.
 
-    ``events()`` counts the events that ever came, None if nobody does; ``clock()`` is Unix time in seconds.
+    ``events()`` returns the total number of events; None if nobody counts them. ``clock()`` returns Unix time in
+    seconds.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class State:
             model.on(["queue_left", "queue_abandoned"], self._left)
 
     def close(self) -> None:
-        """Follow the models no more."""
+        """Stop following the models."""
         self.unwatch()
         for model in self._models:
             model.unbind(["queue_left", "queue_abandoned"], self._left)
@@ -147,7 +148,7 @@ class State:
     # -- while somebody watches
 
     def watch(self, told: Callable[[], object]) -> None:
-        """Follow what is shown; ``told()`` is called when there may be something new to look at."""
+        """Follow the models. ``told()`` is called when there may be something new."""
         self._told = told
         self._count, self._counted, self._rate = 0 if self._events is None else self._events(), self._clock(), 0.0
         for model in self._models:
@@ -156,7 +157,7 @@ class State:
         self._refresh()
 
     def unwatch(self) -> None:
-        """Follow it no more, and keep nothing of it."""
+        """Stop following, and drop the data."""
         if self._told is None:
             return
         self._told = None
@@ -167,7 +168,7 @@ class State:
             section.clear()
 
     def look(self) -> View:
-        """All that the page shows now."""
+        """Return everything that the page shows now."""
         now = self._clock()
         if now - self._refreshed >= REFRESH or now < self._refreshed:
             self._refresh()
@@ -179,13 +180,13 @@ class State:
             "rate": self._rate_at(now),
             "servers": [views.server(one) for model in self._models for one in model.servers.values()],
             "counts": {"calls": self._calls.counts(), "endpoints": self._endpoints.counts()},
-            "calls": self._calls.show(find, anew=True),  # who takes part changes without an event of its own
+            "calls": self._calls.show(find, anew=True),  # participants change without an event of their own
             "queues": self._queues.show(find),
             "endpoints": self._endpoints.show(find),
         }
 
     def _rate_at(self, now: float) -> Optional[float]:
-        """Events a second."""
+        """Return the rate of events per second."""
         if self._events is None:
             return None
         seconds = now - self._counted
@@ -209,7 +210,7 @@ class State:
         hour = self._hours.get((queue.server, queue.name)) or LastHour()
         return views.queue(queue, hour.total(self._clock()))
 
-    # -- what the models tell
+    # -- events of the models
 
     def _tell(self) -> None:
         if self._told is not None:
@@ -260,7 +261,7 @@ def _queues(model: Model) -> Iterable[Queue]:
 
 
 def difference(before: View, after: View) -> View:
-    """What has changed from one look to the next, and the time; of what is gone the value is None."""
+    """Return what has changed between two looks, and the time. Removed items are None."""
     changed: View = {"time": after["time"]}
     for name, value in after.items():
         if value == before[name]:

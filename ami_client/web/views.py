@@ -1,7 +1,7 @@
-"""What the page is told of each record, as plain data. No I/O here.
+"""The page's form of each record, as plain data. No I/O here.
 
-Nothing but what the page shows: no channel's variables, no addresses, nobody who logs in. Texts are cut, and shown as
-texts.
+It has only what the page shows: no channel variables, no addresses, no logins. Texts are truncated, and the page shows
+them as plain text.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from ..model import Call, Endpoint, Member, Party, Queue, Server
 from .hour import Counts
 
 LONGEST = 120  # characters of a name
-MOST_MEMBERS = 60  # of a queue, by name
-MOST_PARTIES = 5  # of a call
+MOST_MEMBERS = 60  # members of a queue, by name
+MOST_PARTIES = 5  # parties of a call
 
-# What a member's device does, in the words of the page.
+# The activity of a member's device, in the page's words.
 AGENT_STATES = {
     "not_inuse": "free",
     "ringing": "ringing",
@@ -28,14 +28,14 @@ AGENT_STATES = {
 
 
 def text(value: str) -> str:
-    """A name, cut to what a page has room for, without what is no letter: it could turn around the text behind it."""
+    """Truncate a name, and remove characters that are not printable: they could reverse the text after them."""
     if len(value) > LONGEST:
         value = value[: LONGEST - 1] + "…"
     return value if value.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in value)
 
 
 def server_name(name: str) -> str:
-    """A server's name without scheme and user: ``tcp://admin@pbx:5038`` is ``pbx:5038``."""
+    """Return a server's name without scheme and user: ``pbx:5038`` for ``tcp://admin@pbx:5038``."""
     return text(name.rpartition("@")[2].rpartition("://")[2])
 
 
@@ -44,7 +44,7 @@ def server(one: Server) -> dict[str, Any]:
 
 
 def party(one: Optional[Party]) -> list[str]:
-    """Name and number; where there is no number the device, and nothing of nobody."""
+    """Return name and number. Without a number, the device instead. Empty for no party."""
     if one is None:
         return ["", ""]
     return [text(one.name), text(one.number or one.endpoint)]

@@ -132,7 +132,7 @@ def test_the_token_is_typed_once(guarded: Board, chromium: Chromium) -> None:
     chromium.open(guarded.url)
     field = chromium.driver.find_element(By.ID, "token")
     field.send_keys("wrong", Keys.ENTER)
-    chromium.wait_text("That is not the token.")
+    chromium.wait_text("This is not the token.")
     chromium.driver.find_element(By.ID, "token").send_keys(TOKEN, Keys.ENTER)
     chromium.wait(lambda: len(rows(chromium)) == 1)
     chromium.open(guarded.url)

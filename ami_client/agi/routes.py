@@ -25,7 +25,7 @@ class Route:
         names = _NAMED.findall(path)
         wrong = [name for name in names if not name.isidentifier() or names.count(name) > 1]
         if wrong:
-            raise ValueError(f"<{wrong[0]}> in {path!r}: the name of a part must be an identifier, and must not occur twice")
+            raise ValueError(f"<{wrong[0]}> in {path!r}: a part is named by an identifier, and only once")
         parts = _NAMED.split(path)
         pattern = "".join(f"(?P<{part}>[^/]+)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
         self.path = path

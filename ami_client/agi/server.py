@@ -106,8 +106,8 @@ class CallServer(CallEvents):
         if _is_coroutine_function(handler):
             if not _is_asyncio(self._loop):
                 raise TypeError(
-                        f"{callback_name(handler)} is a coroutine function, which this loop cannot run: "
-                        "pass an asyncio loop as reactor"
+                    f"{callback_name(handler)} is a coroutine function, which this loop cannot run: "
+                    "pass an asyncio loop as reactor"
                 )
             inspect.signature(handler).bind(None)  # raises TypeError
             return partial(self._run_task, handler)

@@ -191,9 +191,7 @@ def test_a_close_without_a_word_may_be_either(network: Network) -> None:
     network.pump()
     network.sockets[0].eof()
     network.pump()
-    assert "use tls:// if this is its TLS port, and check authlimit" in str(
-        life.conn.error
-    )
+    assert "use tls:// if this is its TLS port, and check authlimit" in str(life.conn.error)
 
 
 def test_a_close_behind_the_banner_is_neither(network: Network) -> None:

@@ -82,7 +82,7 @@ SAID = [
     ("ami_client/options.py", f"usually listens on {USUAL_PORT}"),
     ("ami_client/pool.py", f"The last {stats.MAX_PAST:,} servers that are gone keep their entries"),
     ("ami_client/pool.py", f'``"{stats.OTHERS}"`` has the sums over all earlier ones'),
-    ("ami_client/prometheus.py", f"last {stats.MAX_PAST:,} servers that are gone keep their labels; ``{stats.OTHERS}``"),
+    ("ami_client/prometheus.py", f"last {stats.MAX_PAST:,} servers that are gone keep their labels; ``{stats.OTHERS}"),
     ("ami_client/_transport/stream.py", f"is waited for {LINGER:g} seconds"),
 ]
 

@@ -207,7 +207,7 @@ def test_handlers_are_checked_when_they_are_bound() -> None:
         model.on("call_up", lambda model: None)
     with pytest.raises(TypeError, match=r"'call_transferred' must take \(model, call, how\)"):
         model.once(["call_up", "call_transferred"], lambda model, call: None)
-    with pytest.raises(RuntimeError, match="without a pool"):
+    with pytest.raises(RuntimeError, match="has no pool"):
         model.follow(None)  # type: ignore[arg-type]
 
 

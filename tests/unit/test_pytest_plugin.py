@@ -134,9 +134,7 @@ def test_a_test_that_can_never_go_on_fails(project: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
-        ["E*NothingCanHappen: 86,400 seconds have passed, and the awaited*", "Ping (* times)"]
-    )
+    result.stdout.fnmatch_lines(["E*NothingCanHappen: 86,400 seconds have passed, and the awaited*", "Ping (* times)"])
     result.stdout.fnmatch_lines(["E*NothingCanHappen: nothing is ready and no timer is set: this would hang"])
 
 

@@ -1,4 +1,4 @@
-"""More than one process: events and actions through a message broker."""
+"""Events and actions through a message broker, for more than one process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = [
     "broker_of",
 ]
 
-# Imported by who uses them: a broker needs a library of its own, the client asyncio.
+# Imported on first use: each broker needs its own library, and the client needs asyncio.
 _LATER = {
     "Client": "client",
     "MQTT": "mqtt",

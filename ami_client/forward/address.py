@@ -10,16 +10,17 @@ from .envelope import NAME
 
 
 def broker_of(url: str) -> Broker:
-    """The broker of a URL whose last part is the name: ``redis://bus/ami``, ``amqp://bus/vhost/ami``, ``mqtt://bus/ami``.
+    """Return the broker of a URL. The last part is the name: ``redis://bus/ami``, ``amqp://bus/vhost/ami``,
+    ``mqtt://bus/ami``.
 
-    Without a name it is ``ami``. A number is the database of Redis. Raises ValueError for any other URL, ImportError if
-    the broker's library is not installed.
+    The default name is ``ami``. A number is Redis's database. Raises ValueError for any other URL, ImportError if the
+    broker's library is not installed.
     """
     split = urlsplit(url)
     parts = [part for part in split.path.split("/") if part]
     name = parts.pop() if parts and not (split.scheme.startswith("redis") and parts[-1].isdigit()) else "ami"
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name; a URL is like redis://bus/ami")
+        raise ValueError(f"{name!r} is not a valid name; a broker's URL looks like redis://bus/ami")
     path = "/".join(["", *parts])
     rest = urlunsplit(split._replace(path=path, fragment=""))
     if split.scheme in ("redis", "rediss"):
@@ -35,10 +36,10 @@ def broker_of(url: str) -> Broker:
 
         return MQTT(rest, name)
     raise ValueError(
-        f"no broker is known for {shown(url)}; known are redis://, rediss://, amqp://, amqps://, mqtt://, mqtts://"
+        f"no broker for {shown(url)}; supported are redis://, rediss://, amqp://, amqps://, mqtt://, mqtts://"
     )
 
 
 def shown(url: str) -> str:
-    """A URL without its secret."""
+    """Return a URL without its secret."""
     return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1@", url)

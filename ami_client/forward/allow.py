@@ -1,4 +1,4 @@
-"""Which actions a gateway carries out. No I/O here."""
+"""The actions that a gateway may execute. No I/O here."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from .._engine.encode import fold_name
 from ..filters import compile_glob
 from .envelope import Headers
 
-#: What a header's values must be like: a glob, or several of which each value must match one; None: it must be absent.
+#: Condition for a header's values: a glob, or several of which each value must match one. None: the header must be
+#: absent.
 Values = Union[str, Sequence[str], None]
-#: Names of actions, or globs; as a mapping, each with the headers that are looked at.
+#: Names of actions, or globs. As a mapping, each with the headers to check.
 Allow = Union[Iterable[str], Mapping[str, Mapping[str, Values]]]
 
 
 class AllowList:
-    """What is allowed. Everything else is not.
+    """The list of allowed actions. Everything else is refused.
 
-    Raises TypeError for what is no such list.
+    Raises TypeError for an invalid list.
     """
 
     def __init__(self, allow: Allow) -> None:
         if isinstance(allow, str):
-            raise TypeError("allow is a sequence of names, or a mapping of names to headers")
+            raise TypeError("allow must be a sequence of names, or a mapping of names to headers")
         rules = allow if isinstance(allow, Mapping) else {name: {} for name in allow}
         self._rules = [(compile_glob(_name(name)), _headers(headers)) for name, headers in rules.items()]
 
     def refusal(self, action: str, params: Headers) -> Optional[str]:
-        """Why an action is not allowed; None if it is."""
+        """Return why an action is not allowed, or None if it is."""
         named = fold_name(action)
         wrong = f"action {named!r} is not allowed"
         values: dict[str, list[str]] = {}
         for name, value in params:
             values.setdefault(fold_name(name), []).append(value.strip())
         if "action" in values or "actionid" in values:
-            return "Action and ActionID are no parameters"
+            return "Action and ActionID are not parameters"
         for glob, headers in self._rules:
             if glob.fullmatch(named):
                 bad = next((name for name, globs in headers.items() if not _fits(values.get(name, []), globs)), None)
@@ -54,13 +55,13 @@ def _fits(values: list[str], globs: Optional[list[re.Pattern[str]]]) -> bool:
 
 def _name(name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"the name of an action is a str, not {type(name).__name__}")
+        raise TypeError(f"the name of an action must be a str, not {type(name).__name__}")
     return fold_name(name)
 
 
 def _headers(headers: object) -> dict[str, Optional[list[re.Pattern[str]]]]:
     if not isinstance(headers, Mapping):
-        raise TypeError(f"the headers of an action are a mapping of header to glob, not {type(headers).__name__}")
+        raise TypeError(f"the headers of an action must be a mapping of header to glob, not {type(headers).__name__}")
     found: dict[str, Optional[list[re.Pattern[str]]]] = {}
     for name, globs in headers.items():
         several = [globs] if isinstance(globs, str) else globs

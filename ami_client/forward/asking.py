@@ -14,29 +14,30 @@ from .._engine.text import ENCODING, ENCODING_ERRORS
 from ..packet import Kind, Packet
 from .envelope import VERSION, Headers, check_name, encode_headers, raw_of, read_headers, read_object
 
-#: Bytes of a part of an answer, about. Brokers have limits, and other messages are to come between.
+#: Approximate size of a part of an answer, in bytes. Brokers have limits, and other messages must get a turn in
+#: between.
 PART = 128 * 1024
 
 Result = Union[Packet, list[Packet]]
 
 
 class Refused(errors.AMIError):
-    """The gateway does not carry this out: it is not allowed, too late, or may have been carried out before."""
+    """The gateway refuses to execute the action: it is not allowed, too late, or may have been executed before."""
 
 
 class Request(NamedTuple):
     """An action as a message.
 
     Attributes:
-        id: chosen by who asks, and used once.
-        reply_to: the name of who asks. The answer goes to the channel ``replies.<reply_to>``.
-        server: the server's name.
-        action: the action's name.
-        params: its headers in order, without Action and ActionID.
-        time: when it was asked, in Unix seconds.
-        timeout: seconds after which the answer is not wanted any more.
-        assertions: what completes the answer, as of :meth:`~ami_client.Connection.action`; empty for the usual.
-        result: whether the OriginateResponse is wanted in place of the answer to Originate.
+            id: chosen by the sender, and used once.
+            reply_to: the sender's name. The answer goes to the channel ``replies.<reply_to>``.
+            server: the server's name.
+            action: the action's name.
+            params: its headers in order, without Action and ActionID.
+            time: when the request was sent, in Unix seconds.
+            timeout: seconds after which the answer is not wanted any more.
+            assertions: what completes the answer, as in :meth:`~ami_client.Connection.action`; empty for the default.
+            result: whether the OriginateResponse is wanted instead of the answer to Originate.
     """
 
     id: str
@@ -50,7 +51,7 @@ class Request(NamedTuple):
     result: bool = False
 
     def encode(self) -> bytes:
-        """The message."""
+        """Return the message."""
         found = {"version": VERSION, **self._asdict()}
         if not self.assertions:
             del found["assertions"]
@@ -60,28 +61,28 @@ class Request(NamedTuple):
 
 
 def params_of(action: str, params: Any) -> Headers:
-    """The headers of an action as they are sent. Raises as :meth:`~ami_client.Connection.action` for what cannot be."""
+    """Return the headers of an action as they are sent. Raises ValueError or TypeError if they cannot be sent."""
     lines = encode_action(action, params).decode(ENCODING, ENCODING_ERRORS).split("\r\n")[1:-2]
     return [split_line(line) for line in lines]
 
 
 def decode_request(body: bytes) -> Request:
-    """Read a request. Raises ValueError that says what is wrong with it."""
+    """Parse a request. Raises a ValueError that says what is wrong with it."""
     found = read_object(body)
     texts = [found.get(name) for name in ("id", "action")]
     if not all(isinstance(text, str) and 0 < len(text) <= 256 for text in texts):
-        raise ValueError("id and action are texts")
+        raise ValueError("id and action must be texts")
     reply_to, server = check_name(found.get("reply_to"), "reply_to"), check_name(found.get("server"), "server")
     times = [found.get(name) for name in ("time", "timeout")]
     if not all(isinstance(one, (int, float)) and not isinstance(one, bool) and one >= 0 for one in times):
-        raise ValueError("time and timeout are numbers of seconds")
+        raise ValueError("time and timeout must be numbers of seconds")
     assertions = found.get("assertions", [])
     if not isinstance(assertions, list) or not all(isinstance(one, dict) for one in assertions):
-        raise ValueError("assertions are a list of objects")
+        raise ValueError("assertions must be a list of objects")
     params = read_headers(found.get("params"))
     result = found.get("result", False) is True
     if result and fold_name(texts[1]) != "originate":
-        raise ValueError("only Originate has a result")
+        raise ValueError("only Originate can have a result")
     return Request(texts[0], reply_to, server, texts[1], params, times[0], times[1], assertions, result)  # type: ignore[arg-type]
 
 
@@ -89,12 +90,13 @@ class Reply(NamedTuple):
     """A part of an answer.
 
     Attributes:
-        id: the request's.
-        part: 1, 2, ...
-        last: whether no other part follows.
-        packets: packets of the answer, in order.
-        shape: of the whole answer: ``packet``, ``list`` (the packet, its entries, the completing event) or ``packets``.
-        error: class and message of the error, or None; in the last part.
+            id: the request's id.
+            part: 1, 2, ...
+            last: whether this is the last part.
+            packets: packets of the answer, in order.
+            shape: that of the whole answer: ``packet``, ``list`` (the packet, its entries, the completing event) or
+                ``packets``.
+            error: class and message of the error, or None. Only the last part has it.
     """
 
     id: str
@@ -106,7 +108,7 @@ class Reply(NamedTuple):
 
 
 def encode_replies(request_id: str, result: Result) -> Iterator[bytes]:
-    """The messages of an answer."""
+    """Yield the messages of an answer."""
     if isinstance(result, list):
         packets, shape = result, "packets"
     elif result.complete is not None or result.events:
@@ -127,7 +129,7 @@ def encode_replies(request_id: str, result: Result) -> Iterator[bytes]:
 
 
 def encode_failure(request_id: str, error: BaseException) -> bytes:
-    """The message of an answer that cannot come."""
+    """Return the message for an answer that cannot come."""
     return _encode_part(request_id, 1, True, [], "packet", error)
 
 
@@ -142,13 +144,13 @@ def _encode_part(
 
 def _encode_packet(packet: Packet) -> bytes:
     output = b""
-    if packet.kind is Kind.TEXT or (packet.output and "output" not in packet):  # text that is in no header
+    if packet.kind is Kind.TEXT or (packet.output and "output" not in packet):  # text outside the headers
         output = b',"output":%b' % json.dumps(packet.output).encode()
     return b'{"headers":%b%b}' % (encode_headers(packet), output)
 
 
 def decode_reply(body: bytes) -> Reply:
-    """Read a part of an answer. Raises ValueError that says what is wrong with it."""
+    """Parse a part of an answer. Raises a ValueError that says what is wrong with it."""
     found = read_object(body)
     error = found.get("error")
     if error is not None:
@@ -169,7 +171,7 @@ def _packet(found: Mapping[str, Any]) -> Packet:
 
 
 def result_of(replies: Sequence[Reply]) -> Result:
-    """The answer that all parts make, as the callback of an action gets it."""
+    """Assemble the answer from all parts, as an action's callback gets it."""
     packets = [packet for reply in replies for packet in reply.packets]
     error = error_of(replies[-1].error)
     shape = replies[-1].shape
@@ -189,7 +191,7 @@ def result_of(replies: Sequence[Reply]) -> Result:
 
 
 def error_of(told: Optional[tuple[str, str]]) -> Optional[errors.AMIError]:
-    """The error that the other side has told of, as the same class if it is one of ours."""
+    """Return the error that the other side reported, with its class if it is one of this library's."""
     if told is None:
         return None
     name, message = told

@@ -1,4 +1,4 @@
-"""What a Forwarder, a Source and a Gateway need of a broker. Another broker is one more subclass of :class:`Broker`."""
+"""The interface between Forwarder, Source, Gateway and a broker. Subclass :class:`Broker` for other brokers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Optional, TypeVar
 
-#: Seconds after which a member that is no longer heard of has lost its parts. Takeover is to be done within 5.
+#: Seconds after which a silent member loses its parts. A takeover should take at most 5 seconds.
 LEASE = 3.0
 #: Seconds that a broker may take to confirm a batch, or to answer.
 PATIENCE = 10.0
@@ -23,15 +23,15 @@ class BrokerError(Exception):
 
 
 class NotMine(Exception):
-    """What was published belongs to another member now. Nothing of it may be published again."""
+    """The published parts belong to another member now. None of these messages may be published again."""
 
 
 class Message(NamedTuple):
-    """A message on its way to the broker.
+    """A message for the broker.
 
     Attributes:
         channel: ``events.<server>``, ``requests.<server>``, ``replies.<client>`` or ``dead.<group>``.
-        route: by what subscribers may choose, further words with dots between them; may be empty.
+        route: further words, separated by dots, by which subscribers may filter. May be empty.
         body: JSON.
     """
 
@@ -46,7 +46,7 @@ class Delivery(NamedTuple):
     Attributes:
         body: JSON.
         token: what :meth:`Broker.ack` needs.
-        again: whether it may have been delivered to somebody before.
+        again: whether it may have been delivered before.
     """
 
     body: bytes
@@ -57,23 +57,23 @@ class Delivery(NamedTuple):
 class Broker(ABC):
     """A broker's address, and one connection to it.
 
-    All methods may block, for about :data:`PATIENCE` seconds at most, and raise one of :attr:`errors` if the broker is
-    not there or refuses. One thread uses a connection. After an error it is closed, and may be opened again.
+    All methods may block, for about :data:`PATIENCE` seconds at most. They raise one of :attr:`errors` if the broker is
+    unreachable or refuses. Only one thread uses a connection. After an error it is closed, and may be opened again.
     """
 
-    #: What the methods raise, besides :class:`BrokerError`, if the broker is not there or refuses.
+    #: What the methods raise, besides :class:`BrokerError`, if the broker is unreachable or refuses.
     errors: ClassVar[tuple[type[Exception], ...]] = ()
     #: Identifies this connection's user among the members of groups.
     member: str
 
     def fresh(self: SomeBroker) -> SomeBroker:
-        """The same address for another member. What a user made is never opened itself, so it serves several."""
+        """Return an object with the same address, for another member. The user's object is never opened."""
         other = copy.copy(self)
         other.member = uuid.uuid4().hex
         return other
 
     def failures(self) -> tuple[type[Exception], ...]:
-        """All that tells of a broker that is not there or refuses."""
+        """All exceptions that mean that the broker is unreachable or refuses."""
         return (*self.errors, BrokerError)
 
     @abstractmethod
@@ -82,40 +82,40 @@ class Broker(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Disconnect, from whatever state; raises nothing of :attr:`errors`. What this member held is free."""
+        """Disconnect, in any state, without raising :attr:`errors`. The parts of this member become free."""
 
     @abstractmethod
     def share(self, group: str, parts: Sequence[str]) -> set[str]:
-        """Take part in the work of a group. Return which of the ``parts`` are this member's now.
+        """Take part in the work of a group. Return which of the ``parts`` belong to this member now.
 
-        A part has one member at a time; members have about as many each. It is called every :data:`BEAT` seconds,
-        except while messages are being handled: :meth:`keep` is called then. A member that is not heard of for
-        :data:`LEASE` seconds loses its parts to others. Without ``parts`` it leaves the group.
+        A part belongs to one member at a time. Members have about the same number of parts. This is called every
+        :data:`BEAT` seconds, except while messages are being handled; then :meth:`keep` is called instead. A member
+        that is silent for :data:`LEASE` seconds loses its parts to others. Without ``parts`` it leaves the group.
         """
 
     @abstractmethod
     def keep(self) -> None:
-        """Keep the connection alive, and this member's parts. It is called every :data:`BEAT` seconds then."""
+        """Keep the connection and this member's parts alive. Called every :data:`BEAT` seconds during handling."""
 
     @abstractmethod
     def publish(self, messages: Sequence[Message]) -> None:
-        """Publish in order, and return once the broker has confirmed all of them.
+        """Publish in order. Return when the broker has confirmed all messages.
 
-        Raises NotMine if this member has taken parts by :meth:`share`, and lost them.
+        Raises NotMine if this member had taken parts with :meth:`share` and has lost them.
         """
 
     @abstractmethod
     def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
-        """Receive the messages of these channels, in place of any earlier ones. ``events.*`` means all servers.
+        """Receive the messages of these channels, instead of earlier ones. ``events.*`` means all servers.
 
-        The broker hands over up to ``limit`` messages that are not acknowledged.
-        With a group: from where the group has acknowledged, kept while nobody is there. Without: from now on.
+        The broker delivers up to ``limit`` unacknowledged messages. With a group, it starts where the group has
+        acknowledged, and keeps messages while no member is there. Without one, it starts now.
         """
 
     @abstractmethod
     def receive(self, timeout: float) -> list[Delivery]:
-        """The next messages, up to the limit. Waits up to ``timeout`` seconds for the first."""
+        """Return the next messages, up to the limit. Wait up to ``timeout`` seconds for the first one."""
 
     @abstractmethod
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the broker that these are done with, in the order in which they came."""
+        """Acknowledge these deliveries, in the order in which they came."""

@@ -1,4 +1,4 @@
-"""The client for programs on asyncio whose PBX is behind a broker, with the surface of ``ami_client.aio.Client``."""
+"""The asyncio client for a PBX behind a broker, with the interface of ``ami_client.aio.Client``."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from .envelope import check_name
 from .link import BrokerThread, Sender
 from .source import Source
 
-#: Seconds that an action may take, unless it has a time limit of its own, and the longest.
+#: Default timeout of an action, and the maximum, in seconds.
 _TIMEOUT, _LONGEST = 60.0, 3600.0
-_MOST_OPEN = 10_000  # actions that are open
+_MOST_OPEN = 10_000  # maximum number of open actions
 
 
 class _Open:
@@ -49,9 +49,9 @@ class _Open:
 
 
 class Remote(Actions):
-    """The documented actions of a server whose gateway is behind a broker: callbacks get ``(remote, packet)``.
+    """The documented actions, for a server whose gateway is behind a broker. Callbacks get ``(remote, packet)``.
 
-    ``server`` is the server's name. ``reactor`` is the loop.
+    ``server`` is the server's name. ``reactor`` is the event loop.
     """
 
     def __init__(self, broker: Broker, server: str, reactor: Loop) -> None:
@@ -68,7 +68,7 @@ class Remote(Actions):
 
     @property
     def connected(self) -> bool:
-        """Whether answers would arrive."""
+        """Whether answers can arrive."""
         return self._replies.is_reading and not self._closed
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Remote(Actions):
         self._replies.start()
 
     def close(self, timeout: float = 1.0) -> None:
-        """End. Open actions fail with ConnectionFinished. This may block."""
+        """Close the client. Open actions fail with ConnectionFinished. This may block."""
         self._closed = True
         self._sender.stop(timeout)
         self._replies.stop(timeout)
@@ -85,13 +85,13 @@ class Remote(Actions):
             self._fail(request_id, ConnectionFinished("the client is closed"))
 
     def cancel(self, request_id: str) -> bool:
-        """Give an action up: its answer belongs to nobody. Return whether it was open."""
+        """Give up an action. Its answer is ignored. Return whether it was open."""
         found = self._open.pop(request_id, None)
         if found is not None and found.timer is not None:
             found.timer.cancel()
         return found is not None
 
-    # -- what Actions need
+    # -- required by Actions
 
     def _send(
         self,
@@ -107,7 +107,7 @@ class Remote(Actions):
         if self._closed:
             raise ConnectionFinished("the client is closed")
         if retry or quirk is not None:
-            raise ValueError("retry and quirk do not work through a broker: a request is carried out once at most")
+            raise ValueError("retry and quirk do not work through a broker, which executes each request at most once")
         if len(self._open) >= _MOST_OPEN:
             raise LimitReached(f"{_MOST_OPEN} actions are open", limit="limit")
         limit = min(_TIMEOUT if timeout is None else timeout, _LONGEST)
@@ -122,7 +122,7 @@ class Remote(Actions):
         found.timer = self._reactor.call_later(
             limit, self._fail, request_id, ActionTimeout(f"no answer to {action} within {limit:g} s")
         )
-        self._reactor.call_soon(self._publish, request_id)  # originate() has something to add
+        self._reactor.call_soon(self._publish, request_id)  # originate() may still change the request
         return request_id
 
     def _checked(self, cb: Any, what: str) -> Any:
@@ -135,7 +135,7 @@ class Remote(Actions):
         found.request = found.request._replace(result=True)
         answered, found.cb = found.cb, on_result
         if answered is not _nobody and getattr(answered, "__module__", "") != Actions.__module__:
-            raise ValueError("through a broker, originate() has either cb or on_result")
+            raise ValueError("through a broker, pass originate() either cb or on_result")
 
     # -- on the loop
 
@@ -152,7 +152,7 @@ class Remote(Actions):
     def _take(self, reply: Reply) -> None:
         found = self._open.get(reply.id)
         if found is None or reply.part != len(found.replies) + 1:
-            return  # late, or a repeat
+            return  # late, or a duplicate
         found.replies.append(reply)
         if reply.last:
             self.cancel(reply.id)
@@ -179,7 +179,7 @@ class Remote(Actions):
     # -- in a thread
 
     def _lost(self, messages: Sequence[Message]) -> None:
-        error = ConnectionLost("the broker was lost; the action may have been carried out")
+        error = ConnectionLost("the broker was lost; the action may have been executed")
         for message in messages:
             request_id = next((one for one in list(self._open) if one.encode() in message.body), "")
             self._on_loop(self._fail, request_id, error)
@@ -194,7 +194,7 @@ def _nobody(conn: object, packet: object) -> None:
 
 
 class _Replies(BrokerThread):
-    """Takes answers from the broker."""
+    """Receives answers from the broker."""
 
     def __init__(self, remote: Remote, broker: Broker) -> None:
         super().__init__(broker, f"answers of {remote.server}")
@@ -211,22 +211,22 @@ class _Replies(BrokerThread):
     def turn(self) -> None:
         deliveries = self.broker.receive(BEAT)
         for delivery in deliveries:
-            with suppress(ValueError):  # not an answer: nobody waits for it
+            with suppress(ValueError):  # not an answer, so nobody waits for it
                 self._remote._on_loop(self._remote._take, decode_reply(delivery.body))
         if deliveries:
             self.broker.ack(deliveries)
 
 
 class Client(AwaitedActions):
-    """A server behind a broker, for ``await``: actions through its gateway, events through its forwarder.
+    """A server behind a broker. Await actions through its gateway, and read events from its forwarder.
 
     ::
 
         async with Client("redis://bus/ami#pbx1") as pbx:
             answer = await pbx.action("QueueStatus")
 
-    It has the methods of ``ami_client.aio.Client``, so that a program moves from a PBX to a broker by its URL.
-    ``conn`` and ``pool`` are not there, and ``retry`` is refused: a request is carried out once at most.
+    It has the methods of ``ami_client.aio.Client``, so a program can move from a PBX to a broker by changing the URL.
+    It has no ``conn`` and ``pool``, and refuses ``retry``, because each request is executed at most once.
 
     Arguments:
         broker: a :class:`Broker`, or a URL: see :func:`broker_of`. Its fragment is the server's name.
@@ -251,20 +251,20 @@ class Client(AwaitedActions):
 
     @property
     def source(self) -> Source:
-        """The source of its events."""
+        """The source of the client's events."""
         return self._source
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
+        """Whether the broker is connected."""
         return self._remote is not None and self._remote.connected and self._source.is_reading
 
     async def connect(self) -> None:
-        """Connect to the broker, once. ``async with`` calls it. Raises ConnectTimeout if it is not there."""
+        """Connect to the broker. ``async with`` calls this; call it once. Raises ConnectTimeout if that fails."""
         await self.wait_connected(10.0)
 
     async def wait_connected(self, timeout: Optional[float] = None) -> None:
-        """Wait until the broker is there. Raises ConnectTimeout after ``timeout`` seconds."""
+        """Wait until the broker is connected. Raises ConnectTimeout after ``timeout`` seconds."""
         loop = asyncio.get_running_loop()
         if self._remote is None:
             self._source._reactor = loop
@@ -274,11 +274,11 @@ class Client(AwaitedActions):
         end = None if timeout is None else loop.time() + timeout
         while not self.connected:
             if end is not None and loop.time() >= end:
-                raise ConnectTimeout(f"{self._broker!r} is not there within {timeout:g} s")
+                raise ConnectTimeout(f"{self._broker!r} was not reached within {timeout:g} s")
             await asyncio.sleep(0.01)
 
     async def close(self, graceful: bool = True) -> None:
-        """End. Open actions raise ConnectionFinished, and streams end."""
+        """Close the client. Open actions raise ConnectionFinished, and streams end."""
         if self._remote is not None:
             remote = self._remote
             remote._closed = True
@@ -313,12 +313,12 @@ class Client(AwaitedActions):
         return answer
 
     def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> aio.Events[Any]:
-        """A stream of the server's events: see ``ami_client.aio.Client.events``."""
+        """Return a stream of the server's events: see ``ami_client.aio.Client.events``."""
         return self._source.events(*names, where=where, limit=limit)
 
 
 class _Asking:
-    """What an answer needs to know."""
+    """What an answer needs to cancel its request."""
 
     def __init__(self, remote: Remote, source: Source) -> None:
         self._remote = remote

@@ -1,4 +1,4 @@
-"""What travels through a broker: events, gaps, and what else is told of them. No I/O here.
+"""The messages for a broker: events and gaps. No I/O here.
 
 The format is JSON in UTF-8, version 1. ``docs/forward-schema.rst`` has its JSON Schema.
 """
@@ -20,7 +20,7 @@ VERSION = 1
 
 Headers = list[tuple[str, str]]
 
-#: Name of a server: one word of a routing key, of a topic and of a subject.
+#: Name of a server: one word of a routing key, a topic or a subject.
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -29,9 +29,9 @@ class Gap(StreamGap):
     """A place where events are missing.
 
     Attributes:
-        count: how many; None if nobody knows.
-        reason: ``start``, ``lost``, ``back``, ``takeover`` or ``overflow``, as the forwarder told it; ``missing`` if
-            the broker lost messages.
+            count: how many; None if that is unknown.
+            reason: ``start``, ``lost``, ``back``, ``takeover`` or ``overflow``, as the forwarder reported it;
+                ``missing`` if the broker lost messages.
         server: the server's name.
     """
 
@@ -45,7 +45,7 @@ class Envelope(NamedTuple):
         server: the server's name.
         epoch: identifies one login of one forwarder to the server.
         seq: 1, 2, ... within the epoch. ``(server, epoch, seq)`` is the key of the message.
-        time: when the forwarder got it, in Unix seconds.
+        time: when the forwarder received it, in Unix seconds.
         headers: all headers of the event in order, as sent; empty for a gap.
         gap: the gap; None for an event.
     """
@@ -59,7 +59,7 @@ class Envelope(NamedTuple):
 
 
 class ForwardedPacket(Packet):
-    """An event that came through a broker; :attr:`envelope` says where it is from."""
+    """An event that came through a broker. :attr:`envelope` says where it comes from."""
 
     __slots__ = ("envelope",)
 
@@ -72,24 +72,24 @@ class ForwardedPacket(Packet):
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Server, epoch and seq, which are the same if the event is delivered again."""
+        """Server, epoch and seq. They are the same if the event is delivered again."""
         return self.envelope[:3]
 
 
 def check_name(name: object, what: str) -> str:
-    """Return ``name``. Raises ValueError if it cannot be one word of a routing key."""
+    """Return ``name``. Raises ValueError if it cannot be a word of a routing key."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"{what} is a name of letters, digits, '-' and '_', up to 64 of them, not {name!r}")
+        raise ValueError(f"{what} must have 1 to 64 letters, digits, '-' and '_', not {name!r}")
     return name
 
 
 def default_name(host: str, port: Optional[int]) -> str:
-    """The name of a server that was given none."""
+    """Return the default name of a server."""
     return re.sub("[^A-Za-z0-9]+", "-", f"{host}-{port or ''}").strip("-")[:64] or "pbx"
 
 
 def quote(text: str) -> bytes:
-    """A JSON string. Bytes that were not UTF-8 become the escapes of lone surrogates."""
+    """Return a JSON string. Bytes that were not UTF-8 become escapes of lone surrogates."""
     try:
         return encode_basestring(text).encode()
     except UnicodeEncodeError:
@@ -97,7 +97,7 @@ def quote(text: str) -> bytes:
 
 
 def quote_pair(pair: tuple[str, str]) -> bytes:
-    """A header as a JSON array of name and value."""
+    """Return a header as a JSON array of name and value."""
     return b"[%b,%b]" % (quote(pair[0]), quote(pair[1]))
 
 
@@ -114,11 +114,11 @@ _PAIRS = _Pairs()
 
 
 def encode_headers(packet: Packet) -> bytes:
-    """All headers of a packet as a JSON array of pairs."""
+    """Return all headers of a packet as a JSON array of pairs."""
     lines = packet.raw.split(b"\r\n")
     if packet.raw.count(b"\n") == len(lines) - 1 and packet.raw:
         return b"[%b]" % b",".join(map(_PAIRS.__getitem__, lines))
-    return b"[%b]" % b",".join(map(quote_pair, packet.headers))  # a value with a line feed, or an unusual server
+    return b"[%b]" % b",".join(map(quote_pair, packet.headers))  # for a value with a line feed, or an unusual server
 
 
 class Numbering:
@@ -130,19 +130,19 @@ class Numbering:
         self._head = b'{"version":%d,"server":%b,"epoch":%b,"seq":' % (VERSION, quote(server), quote(epoch))
 
     def event(self, packet: Packet, now: float) -> bytes:
-        """The next message: an event."""
+        """Return the next message: an event."""
         self.seq += 1
         return b'%b%d,"time":%.3f,"headers":%b}' % (self._head, self.seq, now, encode_headers(packet))
 
     def gap(self, count: Optional[int], reason: str, now: float) -> bytes:
-        """The next message: a gap."""
+        """Return the next message: a gap."""
         self.seq += 1
         gap = json.dumps({"count": count, "reason": reason}, separators=(",", ":")).encode()
         return b'%b%d,"time":%.3f,"gap":%b}' % (self._head, self.seq, now, gap)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a message. Raises ValueError if it is none, or of another version than ours."""
+    """Return the JSON object of a message. Raises ValueError if it is not one, or has another version."""
     try:
         found = json.loads(body)
     except RecursionError:
@@ -150,36 +150,36 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     if found.get("version") != VERSION:
-        raise ValueError(f"version {found.get('version')!r}; known is {VERSION}")
+        raise ValueError(f"unknown version {found.get('version')!r}; this program supports {VERSION}")
     return found
 
 
 def read_headers(pairs: object) -> Headers:
-    """Headers from JSON. Raises ValueError if they are none."""
+    """Return headers from JSON. Raises ValueError for anything else."""
     if not isinstance(pairs, list):
-        raise ValueError("headers are a list of pairs")
+        raise ValueError("headers must be a list of pairs")
     for pair in pairs:
         if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], str)):
-            raise ValueError("a header is a pair of texts")
+            raise ValueError("a header must be a pair of texts")
     return [(name, value) for name, value in pairs]
 
 
 def decode(body: bytes) -> Envelope:
-    """Read a message. Raises ValueError that says what is wrong with it."""
+    """Parse a message. Raises a ValueError that says what is wrong with it."""
     found = read_object(body)
     server, epoch, seq, time = (found.get(name) for name in ("server", "epoch", "seq", "time"))
     if not (isinstance(server, str) and isinstance(epoch, str)):
-        raise ValueError("server and epoch are texts")
+        raise ValueError("server and epoch must be texts")
     if type(seq) is not int or seq < 1 or isinstance(time, bool) or not isinstance(time, (int, float)):
-        raise ValueError("seq is a whole number from 1 on, time a number of seconds")
+        raise ValueError("seq must be a whole number of at least 1, and time a number of seconds")
     if "gap" not in found:
         return Envelope(server, epoch, seq, time, read_headers(found.get("headers")))
     gap = found["gap"]
     if not isinstance(gap, dict) or not isinstance(gap.get("reason"), str):
-        raise ValueError("a gap has a count and a reason")
+        raise ValueError("a gap must have a count and a reason")
     count = gap.get("count")
     if count is not None and (type(count) is not int or count < 0):
-        raise ValueError("a gap's count is a whole number or null")
+        raise ValueError("a gap's count must be a whole number or null")
     return Envelope(server, epoch, seq, time, [], Gap(count, gap["reason"], server))
 
 
@@ -187,18 +187,18 @@ _TIME = re.compile(rb',"time":([0-9.]+)')
 
 
 def time_of(body: bytes) -> Optional[float]:
-    """The time of a message that :class:`Numbering` has made."""
+    """Return the time of a message made by :class:`Numbering`."""
     found = _TIME.search(body)
     return float(found[1]) if found else None
 
 
 def raw_of(headers: Headers) -> bytes:
-    """The bytes of a packet with these headers."""
+    """Return the bytes of a packet with these headers."""
     return "\r\n".join([f"{name}: {value}" for name, value in headers]).encode(ENCODING, ENCODING_ERRORS)
 
 
 def packet_of(envelope: Envelope, *, fold_case: bool) -> ForwardedPacket:
-    """The event in an envelope, as a connection would have read it."""
+    """Return the event in an envelope, as a connection would have parsed it."""
     packet = ForwardedPacket.parse(raw_of(envelope.headers), fold_case=fold_case)
     assert isinstance(packet, ForwardedPacket)
     packet.envelope = envelope
@@ -209,10 +209,10 @@ _UNFIT = re.compile(r"[^a-z0-9_-]+")
 
 
 def route_of(packet: Packet) -> str:
-    """By what subscribers choose: ``class.event.queue.technology``, in lower case; ``-`` where there is none.
+    """Return the words that subscribers filter by: ``class.event.queue.technology``, in lower case. ``-`` means none.
 
-    The class is the first of ``Privilege``, the technology is that of ``Channel``: ``call.hangup.-.pjsip``. Any other
-    character than a letter, a digit, ``-`` and ``_`` is ``_``.
+    The class is the first one of ``Privilege``, the technology that of ``Channel``: ``call.hangup.-.pjsip``. Characters
+    other than letters, digits, ``-`` and ``_`` become ``_``.
     """
     what = packet.get("privilege", "").partition(",")[0]
     queue = packet.get("queue", "")

@@ -1,4 +1,4 @@
-"""The forwarder: from the pool's events to a broker's messages."""
+"""The forwarder: publishes a pool's events to a broker."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ logger = logging.getLogger("ami_client")
 
 #: Messages that are confirmed together.
 BATCH = 1000
-#: Seconds that messages wait for more of them, so that a batch is worth it.
+#: Seconds that messages wait for more messages, so that a batch pays off.
 _LINGER = 0.001
-#: Seconds after which a forwarder that stands by gives up what it could not publish. A forwarder that was restarted
-#: may stand by for its own former self, for as long as its lease lasts.
+#: Seconds after which a forwarder on standby discards what it could not publish. After a restart, a forwarder may be on
+#: standby for its own previous process, until that lease expires.
 _DISCARD = 10.0
 
 
 class Role(Enum):
-    """What a forwarder does. Its value is for logs and metrics."""
+    """The role of a forwarder. The value is for logs and metrics."""
 
-    UNKNOWN = "unknown"  # nobody has told yet: events are kept
+    UNKNOWN = "unknown"  # not known yet: events are kept
     ACTIVE = "active"  # it publishes
     STANDBY = "standby"  # another one publishes: events are not kept
 
 
 @dataclass
 class ForwarderStats:
-    """Counts of a forwarder.
+    """Counters of a forwarder.
 
     Attributes:
-        queued: messages that wait for the broker's confirmation, those in the spool included.
-        spooled: how many of them are in the spool.
-        published: messages that the broker has confirmed.
-        gaps: gaps that were told.
-        overflowed: events that found no room.
-        discarded: messages that were given up because another forwarder had taken over.
-        lag: age of the oldest message that waits, in seconds; 0 if there is none.
-        role: ``active``, ``standby`` or ``unknown``.
+            queued: messages that wait for the broker's confirmation, including those in the spool.
+            spooled: how many of them are in the spool.
+            published: messages that the broker has confirmed.
+            gaps: gaps that were published.
+            overflowed: events for which there was no room.
+            discarded: messages that were discarded because another forwarder had taken over.
+            lag: age of the oldest waiting message, in seconds; 0 if there is none.
+            role: ``active``, ``standby`` or ``unknown``.
     """
 
     queued: int = 0
@@ -71,7 +71,7 @@ class ForwarderStats:
 
 
 class Feed:
-    """The messages of one epoch. What finds no room in the outbox is counted, and told as a gap once there is some."""
+    """The messages of one epoch. Events without room in the outbox are counted, and reported later as a gap."""
 
     def __init__(self, server: str, outbox: Outbox, stats: ForwarderStats, clock: Callable[[], float]) -> None:
         epoch = f"{int(clock() * 1000):x}-{secrets.token_hex(4)}"  # sorts by time
@@ -93,14 +93,14 @@ class Feed:
         return True
 
     def tell_missed(self) -> bool:
-        """Put the gap of what was missed into the outbox, if there is room for it and for one event more."""
+        """Put the gap of missed events into the outbox, if there is room for it and one more event."""
         if self._missed and len(self._outbox) + 1 < self._outbox.limit:
             self._gap(self._missed, "overflow")
             self._missed = 0
         return not self._missed
 
     def gap(self, reason: str) -> None:
-        """Put a gap of unknown size into the outbox, with or without room: there are few."""
+        """Put a gap of unknown size into the outbox, even without room, because there are only a few."""
         if self._missed:
             self._gap(self._missed, "overflow")
             self._missed = 0
@@ -120,23 +120,23 @@ class Forwarder:
         forwarder = Forwarder(pool, RedisStream("redis://bus"), events=["hangup", "queue*"], server="pbx1")
         forwarder.start()
 
-    It listens to one connection of each server, which the program opens; ``Pool(reconnect=...)`` keeps it. Its thread
-    talks to the broker, so that a slow one slows nothing else down.
+    It listens to one connection of each server. The program opens that connection, and ``Pool(reconnect=...)`` keeps it
+    open. A thread talks to the broker, so a slow broker delays nothing else.
 
-    Of several forwarders with the same servers one is active. The others stand by, and one of them takes over if the
-    active one is gone, hangs or has lost its servers.
+    If several forwarders have the same servers, one is active. The others are on standby, and one of them takes over if
+    the active one is gone, hangs or has lost its servers.
 
     Arguments:
-        broker: where to, for example :class:`RedisStream`.
-        events: names of events, or globs; all events by default.
-        server: the server's name, or a mapping of URL to name, as the program gave it to ``get_connection``. The
-            default is the host and the port, with ``-`` for all but letters and digits.
-        name: what it has in common with those that stand by for it; by default made of the servers' names.
-        limit: how many messages may wait for the broker. Further events are counted, and told as a gap.
-        spool: a file that keeps waiting messages through a crash of the program.
+        broker: the destination, for example :class:`RedisStream`.
+        events: names of events, or globs. The default is all events.
+        server: the server's name, or a mapping of URL to name, with URLs as passed to ``get_connection``. The default
+            is host and port, with ``-`` for everything but letters and digits.
+        name: the common name of the active forwarder and those on standby. The default is made from the servers' names.
+        limit: how many messages may wait for the broker. Further events are counted and reported as a gap.
+        spool: a file that preserves waiting messages if the program crashes.
         where: which events, as in :meth:`~ami_client.EventHandlers.bind`.
 
-    Raises ValueError or TypeError for arguments that make no sense.
+    Raises ValueError or TypeError for invalid arguments.
     """
 
     def __init__(
@@ -153,11 +153,11 @@ class Forwarder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int):
-            raise TypeError(f"limit is a whole number, not {type(limit).__name__}")
+            raise TypeError(f"limit must be a whole number, not {type(limit).__name__}")
         if limit < 2:
             raise ValueError("limit must be at least 2")
         if isinstance(events, str):
-            raise TypeError("events is a sequence of names")
+            raise TypeError("events must be a sequence of names")
         names = [server] if isinstance(server, str) else sorted((server or {}).values())
         for one in names:
             check_name(one, "server")
@@ -171,9 +171,9 @@ class Forwarder:
         self._clock = clock
         self._counts = ForwarderStats()
         self._outbox = Outbox(limit)
-        self._links: dict[str, Connection] = {}  # by URL: the connection that is listened to
+        self._links: dict[str, Connection] = {}  # by URL: the connection whose events are forwarded
         self._feeds: dict[str, Feed] = {}  # by URL, unless another forwarder is active
-        self._known: dict[str, str] = {}  # URL to name, of all servers that were ever linked
+        self._known: dict[str, str] = {}  # URL -> name, for all servers that were ever linked
         self._last: Optional[Packet] = None
         self._role = Role.UNKNOWN
         self.has_inherited = False  # the spool has messages of an earlier process
@@ -181,7 +181,7 @@ class Forwarder:
 
     @property
     def stats(self) -> ForwarderStats:
-        """The counts so far, as a copy. May be read from any thread."""
+        """A copy of the current counters. May be read from any thread."""
         stats = replace(self._counts, queued=len(self._outbox), spooled=self._outbox.spooled, role=self._role.value)
         oldest = self._publisher.oldest
         if stats.queued and oldest is not None:
@@ -190,11 +190,11 @@ class Forwarder:
 
     @property
     def name(self) -> str:
-        """What it has in common with the forwarders that stand by for it."""
+        """The common name of this forwarder and those on standby for it."""
         return self._name
 
     def start(self) -> None:
-        """Begin. Raises OSError if the spool cannot be used."""
+        """Start forwarding. Raises OSError if the spool cannot be used."""
         if self._spool is not None:
             self._outbox = Outbox(self._limit, Spool(self._spool))
             self.has_inherited = len(self._outbox) > 0
@@ -204,9 +204,9 @@ class Forwarder:
         self._publisher.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End: publish what waits, for up to ``timeout`` seconds, and leave the place to another forwarder.
+        """Stop: publish waiting messages, for up to ``timeout`` seconds, and let another forwarder take over.
 
-        This blocks. What is not published then is in the spool, or lost.
+        This blocks. Unpublished messages remain in the spool, or are lost without one.
         """
         self._pool.unbind(self._patterns, self._event)
         self._pool.unbind("login", self._login)
@@ -219,7 +219,7 @@ class Forwarder:
     # -- on the loop
 
     def _event(self, conn: Connection, packet: Packet) -> None:
-        if packet is self._last:  # several patterns have matched
+        if packet is self._last:  # several patterns match
             return
         self._last = packet
         if self._links.get(conn.url) is not conn and not self._link(conn):
@@ -232,7 +232,7 @@ class Forwarder:
         self._link(conn)
 
     def _link(self, conn: Connection) -> bool:
-        """Listen to the connection, unless there is another one to its server."""
+        """Listen to the connection, unless another connection to its server is used."""
         url = conn.url
         if url in self._links or not conn.connected:
             return False
@@ -250,7 +250,7 @@ class Forwarder:
         name = self._server.get(conn.url) if isinstance(self._server, Mapping) else self._server
         name = name or default_name(conn.host, conn.port)
         if name in self._known.values():
-            logger.error("forwarder %s: %s is not forwarded, because another server is %r", self._name, conn, name)
+            logger.error("forwarder %s: not forwarding %s: another server has the name %r", self._name, conn, name)
             return ""
         return name
 
@@ -271,7 +271,7 @@ class Forwarder:
         self._publisher.wake()
 
     def _set_role(self, role: Role) -> None:
-        """The publisher has a new role."""
+        """Handle a new role of the publisher."""
         before, self._role = self._role, role
         logger.info("forwarder %s: %s", self._name, role.value)
         if role is Role.STANDBY:
@@ -282,7 +282,7 @@ class Forwarder:
         self._publisher.wake()
 
     def _tell_missed(self) -> None:
-        """There is room in the outbox again."""
+        """Handle that the outbox has room again."""
         for feed in self._feeds.values():
             feed.tell_missed()
         self._publisher.wake()
@@ -291,17 +291,17 @@ class Forwarder:
 
     @property
     def is_linked(self) -> bool:
-        """Whether there is any server to be heard."""
+        """Whether any server is connected."""
         return bool(self._links)
 
     @property
     def stands_by(self) -> bool:
-        """Whether nothing more comes into the outbox because another forwarder is active."""
+        """Whether the outbox gets no more messages because another forwarder is active."""
         return self._role is Role.STANDBY
 
 
 class _Publisher(BrokerThread):
-    """Takes messages from a forwarder's outbox to the broker."""
+    """Publishes messages from a forwarder's outbox."""
 
     def __init__(self, forwarder: Forwarder, broker: Broker) -> None:
         super().__init__(broker, f"forwarder {forwarder.name}")
@@ -309,8 +309,8 @@ class _Publisher(BrokerThread):
         self._role = Role.UNKNOWN
         self._next_share = 0.0
         self._discard_at = float("inf")
-        self._head_start = 0.0  # who stood by leaves that many seconds to the one who was active
-        self.oldest: Optional[float] = None  # time of the oldest message that waits
+        self._head_start = 0.0  # seconds that a forwarder on standby leaves to the active one
+        self.oldest: Optional[float] = None  # time of the oldest waiting message
 
     def opened(self) -> None:
         self._next_share = time.monotonic() + self._head_start
@@ -341,7 +341,7 @@ class _Publisher(BrokerThread):
                 time.sleep(_LINGER)
 
     def _share(self) -> None:
-        """Take or keep the place of the one who publishes; who has nothing to say leaves it to others."""
+        """Take or keep the active role. A forwarder without servers leaves it to others."""
         name = self._forwarder.name
         if not self._forwarder.is_linked and not (self._role is not Role.STANDBY and len(self._forwarder._outbox)):
             self.broker.share(f"forwarder-{name}", [])
@@ -362,7 +362,7 @@ class _Publisher(BrokerThread):
         self._on_loop(self._forwarder._set_role, role)
 
     def _on_loop(self, cb: Callable[..., object], *args: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and with it all connections
+        with suppress(RuntimeError):  # the loop is closed, and so are all connections
             self._forwarder._pool.reactor.call_soon_threadsafe(cb, *args)
 
     def _publish(self, outbox: Outbox) -> None:
@@ -381,10 +381,10 @@ class _Publisher(BrokerThread):
             self._on_loop(self._forwarder._tell_missed)
 
     def _discard(self) -> None:
-        """Give up what waits: another forwarder has told of it, as events or as a gap."""
+        """Discard waiting messages. Another forwarder has published these events, or a gap."""
         self._discard_at = float("inf")
         self._forwarder.has_inherited = False
         count = self._forwarder._outbox.clear()
         self._forwarder._counts.discarded += count
         if count:
-            logger.info("%s: %d messages are given up: another forwarder works", self._what, count)
+            logger.info("%s: discarded %d messages, because another forwarder is active", self._what, count)

@@ -1,4 +1,4 @@
-"""The gateway: actions that come as messages, carried out on the pool's servers."""
+"""The gateway: executes actions that arrive as messages on the pool's servers."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .broker import BEAT, Broker, Delivery, Message
 from .envelope import check_name, default_name
 from .link import BrokerThread, Sender
 
-#: Request ids that are remembered, at most. Their number within the longest time limit is far below it.
+#: Maximum number of remembered request ids. Far fewer arrive within the longest timeout.
 _REMEMBERED = 100_000
 
 
 @dataclass
 class GatewayStats:
-    """Counts of a gateway.
+    """Counters of a gateway.
 
     Attributes:
-        requests: requests that came.
+        requests: requests that arrived.
         carried_out: actions that were sent to a server.
-        refused: requests that were not allowed, came again, or made no sense.
-        late: requests whose time was over when they came.
+        refused: requests that were not allowed, repeated or invalid.
+        late: requests that arrived after their timeout.
         open: actions that are open now.
         replies: messages of answers that the broker has confirmed.
     """
@@ -46,26 +46,27 @@ class GatewayStats:
 
 
 class Gateway:
-    """Carries out actions that come as messages, and sends the answers.
+    """Executes actions that arrive as messages, and sends the answers.
 
     ::
 
         gateway = Gateway(pool, RedisStream("redis://bus"), server="pbx1", allow=["QueueStatus", "QueuePause"])
         gateway.start()
 
-    A request is carried out once at most. If it may have been carried out before, because its reader died or because
-    its id was used, it is answered with :class:`Refused`. Several gateways of one server: one works.
+    Each request is executed at most once. If it may have been executed before, because its reader died or its id was
+    used, the answer is :class:`Refused`. If there are several gateways for one server, one is active.
 
     Arguments:
         broker: where requests come from.
-        allow: names of actions, or globs, or a mapping of them to headers: ``{"Originate": {"channel": "PJSIP/*",
-            "application": None}}`` lets a call begin at such channels alone, and without an application. Each value of
-            a header must match; a header with None must be absent; others are not looked at. Without case.
-        server: the server's name, or a mapping of URL to name. The default is the pool's server, by host and port.
-        limit: how many actions are open at a time. The broker keeps what comes beyond.
-        timeout: the longest time limit of a request, in seconds.
+        allow: names of actions, or globs, or a mapping of them to headers. ``{"Originate": {"channel": "PJSIP/*",
+            "application": None}}`` allows only calls that begin at such channels and have no application. Each value of
+            a header must match. A header with None must be absent. Other headers are not checked. Case is ignored.
+        server: the server's name, or a mapping of URL to name. The default is the pool's server, named by host and
+            port.
+        limit: how many actions may be open at a time. The broker keeps further ones.
+        timeout: the maximum timeout of a request, in seconds.
 
-    Raises ValueError or TypeError for arguments that make no sense.
+    Raises ValueError or TypeError for invalid arguments.
     """
 
     def __init__(
@@ -79,22 +80,22 @@ class Gateway:
         timeout: float = 60.0,
     ) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError("limit is a whole number, at least 1")
+            raise ValueError("limit must be a whole number of at least 1")
         if not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
-            raise ValueError("timeout is a number of seconds")
+            raise ValueError("timeout must be a number of seconds")
         self._pool = pool
         self._allowed = AllowList(allow)
         self._limit = limit
         self._timeout = timeout
         self._urls = {check_name(name, "server"): url for url, name in _servers(pool, server).items()}
         self._counts = GatewayStats()
-        self._seen: OrderedDict[str, float] = OrderedDict()  # request id to when it is too late for the request
+        self._seen: OrderedDict[str, float] = OrderedDict()  # request id -> when the request is too late
         self._sender = Sender(broker, f"answers of {'-'.join(self._urls)}")
         self._reader = _Requests(self, broker, list(self._urls), limit)
 
     @property
     def stats(self) -> GatewayStats:
-        """The counts so far, as a copy. May be read from any thread."""
+        """A copy of the current counters. May be read from any thread."""
         return replace(self._counts, replies=self._sender.sent)
 
     @property
@@ -104,21 +105,21 @@ class Gateway:
 
     @property
     def is_reading(self) -> bool:
-        """Whether requests come to this gateway."""
+        """Whether this gateway receives requests."""
         return self._reader.is_reading
 
     @property
     def has_room(self) -> bool:
-        """Whether another action may be open."""
+        """Whether another action may be opened."""
         return self._counts.open < self._limit
 
     def start(self) -> None:
-        """Begin to take requests."""
+        """Start to accept requests."""
         self._sender.start()
         self._reader.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End: take no more requests, and send the answers that are there. This may block."""
+        """Stop: accept no more requests, and send the answers that are ready. This may block."""
         self._reader.stop(timeout)
         self._sender.stop(timeout)
 
@@ -134,12 +135,12 @@ class Gateway:
             return
         reason = self._allowed.refusal(request.action, request.params)
         if again or request.id in self._seen:
-            reason = "it may have been carried out before"
+            reason = "it may have been executed before"
         elif request.server not in self._urls:
             reason = f"server {request.server!r} is not served here"
         if reason is not None:
             counts.refused += 1
-            logger.warning("gateway: %s of %s is refused: %s", request.action, request.reply_to, reason)
+            logger.warning("gateway: refused %s of %s: %s", request.action, request.reply_to, reason)
             self._fail(request, Refused(reason))
             return
         self._remember(request.id, now, end)
@@ -163,7 +164,7 @@ class Gateway:
                 else:
                     conn._send(request.action, answered, params, request.assertions or None, left, False)
                 self._counts.carried_out += 1
-            except Exception as error:  # what cannot be sent: the asker's mistake, or a limit
+            except Exception as error:  # cannot be sent: the sender's mistake, or a limit
                 answered.fail(error)
 
         try:
@@ -196,12 +197,12 @@ class _Once:
 
 
 def _servers(pool: Pool, server: Union[str, Mapping[str, str], None]) -> dict[str, str]:
-    """URL to name."""
+    """Return the mapping of URL to name."""
     if isinstance(server, Mapping):
         return dict(server)
     urls = [pool.options.server] if pool.options.server else list(pool.options.servers)
     if not urls or (server and len(urls) != 1):
-        raise ValueError("which server? Give server={url: name}, or the pool its server")
+        raise ValueError("no server: pass server={url: name}, or set the pool's option server")
     named = {}
     for url in urls:
         address, options = read_url(url, pool.options)
@@ -210,7 +211,7 @@ def _servers(pool: Pool, server: Union[str, Mapping[str, str], None]) -> dict[st
 
 
 class _Requests(BrokerThread):
-    """Takes requests from the broker, as many as the gateway has room for."""
+    """Receives requests from the broker, as many as the gateway has room for."""
 
     def __init__(self, gateway: Gateway, broker: Broker, servers: list[str], limit: int) -> None:
         super().__init__(broker, f"gateway {'-'.join(servers)}")
@@ -238,13 +239,13 @@ class _Requests(BrokerThread):
             if mine != self._held:
                 self.broker.subscribe([f"requests.{one}" for one in sorted(mine)], self._group, self._limit)
                 self._held = mine
-                logger.info("%s: serves %s", self._what, ", ".join(sorted(mine)) or "nobody, and stands by")
+                logger.info("%s: serving %s", self._what, ", ".join(sorted(mine)) or "no server (standby)")
         if not self._held or not self._gateway.has_room:
             self.pause(0.02 if self._held else BEAT)
             return
         deliveries = self.broker.receive(BEAT)
         if deliveries:
-            # Acknowledged first: what dies from here on is not carried out again.
+            # Acknowledge first: after a crash from here on, it is not executed again.
             self.broker.ack(deliveries)
             for delivery in deliveries:
                 self._hand_over(delivery)
@@ -254,7 +255,7 @@ class _Requests(BrokerThread):
             request = decode_request(delivery.body)
         except ValueError as error:
             self._gateway._counts.refused += 1
-            logger.warning("%s: a request that is none is dropped: %s", self._what, error)
+            logger.warning("%s: dropped an invalid request: %s", self._what, error)
             return
         take: Callable[[], object] = lambda: self._gateway._take(request, again=delivery.again)  # noqa: E731
         with suppress(RuntimeError):  # the loop is closed

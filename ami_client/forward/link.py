@@ -1,4 +1,4 @@
-"""A thread that keeps a connection to a broker, and works with it."""
+"""A thread that keeps a connection to a broker and uses it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .broker import BEAT, Broker, Message
 
 logger = logging.getLogger("ami_client")
 
-#: Seconds between two attempts to reach the broker: the first delay, and the longest.
+#: Seconds between attempts to reach the broker: the first delay, and the maximum.
 _RETRY, _RETRY_MAX = 0.1, 2.0
 
 
 class BrokerThread(ABC):
-    """Opens a broker's connection, and opens it again after each loss, with a growing delay.
+    """Opens a connection to a broker, and opens it again after each loss, with increasing delays.
 
-    Everything but :meth:`start`, :meth:`stop` and :meth:`wake` runs in the thread.
+    Everything runs in the thread, except for :meth:`start`, :meth:`stop` and :meth:`wake`.
     """
 
     def __init__(self, broker: Broker, what: str) -> None:
         if not isinstance(broker, Broker):
-            raise TypeError(f"broker is a Broker, such as RedisStream(url), not {type(broker).__name__}")
+            raise TypeError(f"broker must be a Broker, such as RedisStream(url), not {type(broker).__name__}")
         self.broker = broker.fresh()
         self._what = what
         self._woken = threading.Event()
         self._stopped = threading.Event()
-        self._end: Optional[float] = None  # when the work is to be over, finished or not
+        self._end: Optional[float] = None  # when the work must end, finished or not
         self._thread = threading.Thread(target=self._run, name=f"ami_client-{what}", daemon=True)
 
     def start(self) -> None:
@@ -40,12 +40,12 @@ class BrokerThread(ABC):
         self._thread.start()
 
     def wake(self) -> None:
-        """Let :meth:`pause` return. May be called from any thread."""
+        """Make :meth:`pause` return. May be called from any thread."""
         if not self._woken.is_set():
             self._woken.set()
 
     def stop(self, timeout: float) -> None:
-        """Let the work end within ``timeout`` seconds, and wait for the thread's end."""
+        """End the work within ``timeout`` seconds, and wait for the end of the thread."""
         self._end = time.monotonic() + timeout
         self._stopped.set()
         self.wake()
@@ -58,27 +58,27 @@ class BrokerThread(ABC):
         return self._end is not None
 
     def pause(self, seconds: float) -> None:
-        """Wait until somebody calls :meth:`wake`, or for that long."""
+        """Wait until :meth:`wake` is called, for at most ``seconds``."""
         self._woken.wait(seconds)
         self._woken.clear()
 
-    # -- what the work is
+    # -- the work
 
-    def opened(self) -> None:  # noqa: B027  (not everybody has something to do then)
-        """The connection is there. Called before the first :meth:`turn`."""
+    def opened(self) -> None:  # noqa: B027  (optional)
+        """Handle a new connection. Called before the first :meth:`turn`."""
 
     @abstractmethod
     def turn(self) -> None:
-        """Do some work, for about a second at most."""
+        """Do some work, for at most about a second."""
 
     def lost(self) -> None:  # noqa: B027
-        """The connection is gone."""
+        """Handle the loss of the connection."""
 
     def away(self) -> None:  # noqa: B027
-        """Do what can be done without the broker. Called from time to time while it is gone."""
+        """Do what is possible without the broker. Called regularly while it is unreachable."""
 
     def is_done(self) -> bool:
-        """Whether the work may end, once :meth:`stop` was called."""
+        """Return whether the work may end after :meth:`stop`."""
         return True
 
     # -- the thread
@@ -99,16 +99,16 @@ class BrokerThread(ABC):
                     delay = _RETRY
             except self.broker.failures() as error:
                 if not told:
-                    logger.warning("%s: %r is gone (%s); trying again until it is back", self._what, self.broker, error)
+                    logger.warning("%s: %r is gone (%s); retrying until it is back", self._what, self.broker, error)
                 told = True
             except Exception:
-                logger.exception("%s: an unexpected error; trying again", self._what)
+                logger.exception("%s: unexpected error; retrying", self._what)
             self.broker.close()
             self.lost()
             until = time.monotonic() + delay
             while not self._is_over() and time.monotonic() < until:
                 self.away()
-                # Not pause(): there may be thousands of events a second, each of which would wake it for nothing.
+                # Not pause(): there may be thousands of events a second, and each would wake it for nothing.
                 self._stopped.wait(max(0.0, min(0.1, until - time.monotonic())))
             delay = min(2 * delay, _RETRY_MAX)
         self.away()
@@ -117,11 +117,11 @@ class BrokerThread(ABC):
 class Sender(BrokerThread):
     """Publishes messages.
 
-    What the broker has not confirmed is published again. With ``on_lost`` each message is published once at most, and
-    ``on_lost(messages)`` is called in the thread with those that may be lost.
+    Messages that the broker has not confirmed are published again. With ``on_lost``, each message is published at most
+    once, and ``on_lost(messages)`` is called in the thread with those that may be lost.
     """
 
-    limit = 10_000  # messages that wait
+    limit = 10_000  # maximum number of waiting messages
 
     def __init__(
         self, broker: Broker, what: str, *, on_lost: Optional[Callable[[Sequence[Message]], object]] = None
@@ -132,9 +132,9 @@ class Sender(BrokerThread):
         self.sent = 0
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Publish soon. Raises LimitReached if too many messages wait. May be called from any thread."""
+        """Publish soon. Raises LimitReached if too many messages are waiting. May be called from any thread."""
         if len(self._waiting) >= self.limit:
-            raise LimitReached(f"{self.limit} messages wait for the broker", limit="limit")
+            raise LimitReached(f"{self.limit} messages are waiting for the broker", limit="limit")
         self._waiting.extend(messages)
         self.wake()
 

@@ -1,4 +1,4 @@
-"""Counts of what forwards as Prometheus metrics. Requires prometheus-client: ``pip install ami-client[prometheus]``."""
+"""Forwarders, sources and gateways as Prometheus metrics. Requires ``pip install ami-client[prometheus]``."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from .forwarder import Forwarder
 from .gateway import Gateway
 from .source import Source
 
-# Fields of the stats of what forwards, in order, to the metric's name (without prefix and "_total") and its help text.
+# Field of the stats -> name of the metric (without prefix and "_total") and help text.
 METRICS = {
     Forwarder: {
-        "queued": ("forwarder_queued", "Messages that wait for the broker, those in the spool included"),
+        "queued": ("forwarder_queued", "Messages that wait for the broker, including those in the spool"),
         "spooled": ("forwarder_spooled", "Messages in the spool"),
         "published": ("forwarder_published", "Messages that the broker has confirmed"),
-        "gaps": ("forwarder_gaps", "Gaps that were told"),
-        "overflowed": ("forwarder_overflowed", "Events that found no room"),
-        "discarded": ("forwarder_discarded", "Messages given up because another forwarder had taken over"),
-        "lag": ("forwarder_lag_seconds", "Age of the oldest message that waits"),
-        "active": ("forwarder_active", "Whether it publishes; others stand by"),
+        "gaps": ("forwarder_gaps", "Gaps that were published"),
+        "overflowed": ("forwarder_overflowed", "Events for which there was no room"),
+        "discarded": ("forwarder_discarded", "Messages discarded because another forwarder had taken over"),
+        "lag": ("forwarder_lag_seconds", "Age of the oldest waiting message"),
+        "active": ("forwarder_active", "1 if it publishes, 0 on standby"),
     },
     Source: {
         "received": ("source_received", "Messages from the broker"),
-        "repeats": ("source_repeats", "Messages that were dropped because they had come before"),
-        "malformed": ("source_malformed", "Messages that no forwarder has made"),
+        "repeats": ("source_repeats", "Duplicate messages that were dropped"),
+        "malformed": ("source_malformed", "Invalid messages"),
         "events": ("source_events", "Events that were handled"),
-        "gaps": ("source_gaps", "Gaps that were told"),
-        "failed": ("source_failed", "Events of which a handler raised"),
-        "dead": ("source_dead", "Events that went to the dead letters"),
+        "gaps": ("source_gaps", "Gaps that were reported"),
+        "failed": ("source_failed", "Events whose handler raised"),
+        "dead": ("source_dead", "Events that were sent to the dead letters"),
         "lag": ("source_lag_seconds", "Age of the last event when it was received"),
     },
     Gateway: {
-        "requests": ("gateway_requests", "Requests that came"),
+        "requests": ("gateway_requests", "Requests that arrived"),
         "carried_out": ("gateway_carried_out", "Actions that were sent to a server"),
         "refused": ("gateway_refused", "Requests that were refused"),
-        "late": ("gateway_late", "Requests whose time was over when they came"),
+        "late": ("gateway_late", "Requests that arrived after their timeout"),
         "open": ("gateway_open", "Actions that are open"),
         "replies": ("gateway_replies", "Messages of answers that the broker has confirmed"),
     },
@@ -47,10 +47,10 @@ _GAUGES = {"queued", "spooled", "lag", "active", "open"}
 
 
 class ForwardCollector(Collector):
-    """Collects metrics from forwarders, sources and gateways.
+    """Collects metrics of forwarders, sources and gateways.
 
     The metrics are named ``ami_forwarder_queued``, ``ami_source_lag_seconds`` and so on. Their label ``name`` is the
-    name of the forwarder or gateway, or the group of the source. A registry takes one collector, so give it all of
+    name of the forwarder or gateway, or the group of the source. A registry accepts one collector, so give it all of
     them. Any thread may collect.
     """
 

@@ -17,20 +17,20 @@ from paho.mqtt.properties import Properties
 
 from .broker import LEASE, PATIENCE, Broker, BrokerError, Delivery, Message
 
-_KEEPALIVE = 2  # seconds; the broker gives up after one and a half of them
-_WEEK = 7 * 24 * 3600  # for so long the broker keeps what a group has not read
-_WINDOW = 1000  # messages that are not confirmed yet; a broker may allow fewer
+_KEEPALIVE = 2  # seconds; the broker gives up after one and a half times this
+_WEEK = 7 * 24 * 3600  # how long the broker keeps unread messages of a group
+_WINDOW = 1000  # maximum number of unconfirmed messages; a broker may allow fewer
 
 
 class MQTT(Broker):
     """An MQTT 5 broker. The topic of a message is ``<name>/<channel>/<route>``, with slashes for the dots.
 
-    Who takes part in a group connects as the client ``<name>-<group>``: a broker has one connection of a client. Its
-    retained topic ``<name>/leader/<group>`` says that it is there. So the first member has all parts of a group.
+    A member of a group connects as the client ``<name>-<group>``, because a broker allows one connection per client.
+    The retained topic ``<name>/leader/<group>`` says that it is there. So the first member has all parts of a group.
 
     Arguments:
-        url: ``mqtt://user:password@host:1883``, ``mqtts://`` for TLS.
-        name: begins all topics.
+        url: ``mqtt://user:password@host:1883``, or ``mqtts://`` for TLS.
+        name: the first part of all topics.
     """
 
     errors = (OSError,)
@@ -38,7 +38,7 @@ class MQTT(Broker):
     def __init__(self, url: str, name: str = "ami") -> None:
         self._url = urlsplit(url)
         if self._url.scheme not in ("mqtt", "mqtts") or not self._url.hostname:
-            raise ValueError("the URL of an MQTT broker is mqtt://host or mqtts://host")
+            raise ValueError("the URL of an MQTT broker must be mqtt://host or mqtts://host")
         self._name = name
 
     def __repr__(self) -> str:
@@ -47,9 +47,9 @@ class MQTT(Broker):
     # -- the connection
 
     def open(self) -> None:
-        self._group = ""  # the group of which this is the connection
-        self._leader: Optional[bytes] = None  # what the group's topic says, once it said something
-        self._heard = 0.0  # when it said that
+        self._group = ""  # the group of this connection
+        self._leader: Optional[bytes] = None  # the content of the group's topic, once it is known
+        self._heard = 0.0  # when that was received
         self._watched = ""
         self._connect(f"{self._name}-{self.member}")
 
@@ -66,7 +66,7 @@ class MQTT(Broker):
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish, client.on_message = self._on_publish, self._on_message
         client.on_subscribe = self._on_subscribe
-        client.max_inflight_messages = 0  # the window is ours
+        client.max_inflight_messages = 0  # we limit the number ourselves
         client.connect_timeout = PATIENCE / 2
         if self._url.username:
             client.username_pw_set(unquote(self._url.username), unquote(self._url.password or ""))
@@ -79,7 +79,7 @@ class MQTT(Broker):
         port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
         client.connect(self._url.hostname or "", port, _KEEPALIVE, clean_start=not group, properties=properties)
         sock: Any = client.socket()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paho sends each packet by itself
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paho sends each packet separately
         self._wait(lambda: self._connected)
 
     def _topic(self, channel: str) -> str:
@@ -100,7 +100,7 @@ class MQTT(Broker):
         self._subscribed.add(mid)
 
     def _run(self, holds: Callable[[], object], seconds: float) -> bool:
-        """Run paho's loop until that is so, or for that long."""
+        """Run paho's loop until ``holds()`` is true, for at most ``seconds``."""
         deadline = time.monotonic() + seconds
         while not holds():
             self._client.loop(max(0.0, deadline - time.monotonic()))
@@ -139,7 +139,7 @@ class MQTT(Broker):
         if self._watched != group:
             self._subscribe(topic)
             self._watched, self._heard = group, time.monotonic()
-            self._run(lambda: self._leader is not None, 0.2)  # a retained message comes behind the answer
+            self._run(lambda: self._leader is not None, 0.2)  # a retained message comes after the answer
         self.keep()
         is_held = self._leader and time.monotonic() - self._heard < LEASE
         if not parts or (is_held and self._leader != self.member.encode()):
@@ -165,7 +165,7 @@ class MQTT(Broker):
     # -- publishing
 
     def publish(self, messages: Sequence[Message]) -> None:
-        # It needs no look at the leader's topic: who is not the leader any more has lost the connection.
+        # The leader's topic need not be checked: a member that is not the leader any more has lost its connection.
         for channel, route, body in messages:
             if len(self._unconfirmed) >= self._window:
                 self._wait(lambda: len(self._unconfirmed) < self._window)

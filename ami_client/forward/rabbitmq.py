@@ -15,7 +15,7 @@ from pika.exceptions import AMQPError
 
 from .broker import LEASE, PATIENCE, Broker, BrokerError, Delivery, Message
 
-# pika tells each attempt that failed in seven lines. Ours tells once that the broker is gone.
+# pika logs each failed attempt in seven lines. Our own log reports the loss once.
 _pika_logger = logging.getLogger("pika")
 if _pika_logger.level == logging.NOTSET:
     _pika_logger.setLevel(logging.CRITICAL)
@@ -26,12 +26,12 @@ _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/js
 class RabbitMQ(Broker):
     """A RabbitMQ server, or a cluster of them.
 
-    All messages go to the topic exchange ``<name>``, with ``<channel>.<route>`` as the routing key. A group has a
-    quorum queue for each channel, ``<name>.<group>.<channel>``.
+    All messages go to the topic exchange ``<name>``, with the routing key ``<channel>.<route>``. A group has a quorum
+    queue for each channel, ``<name>.<group>.<channel>``.
 
     Arguments:
-        url: ``amqp://user:password@host:5672/vhost``, ``amqps://`` for TLS.
-        name: of the exchange; begins the names of all queues.
+        url: ``amqp://user:password@host:5672/vhost``, or ``amqps://`` for TLS.
+        name: the name of the exchange, and the beginning of all queues' names.
         maxlen: how many messages a group's queue keeps.
     """
 
@@ -40,7 +40,7 @@ class RabbitMQ(Broker):
 
     def __init__(self, url: str, name: str = "ami", *, maxlen: int = 1_000_000) -> None:
         self._params = pika.URLParameters(url)
-        self._params.heartbeat = 1  # second; the server gives up after two or three
+        self._params.heartbeat = 1  # second; the server gives up after two or three seconds
         self._params.socket_timeout = self._params.stack_timeout = PATIENCE / 2
         self._params.blocked_connection_timeout = PATIENCE
         self._name = name
@@ -49,10 +49,10 @@ class RabbitMQ(Broker):
     def __repr__(self) -> str:
         return f"<RabbitMQ {self._name}>"
 
-    # -- pika's callbacks as calls that wait
+    # -- blocking calls over pika's callbacks
 
     def _until(self, holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
-        """Run pika's loop until that is so, or for that long."""
+        """Run pika's loop until ``holds()`` is true, for at most ``seconds``."""
         deadline = time.monotonic() + seconds
         while not holds():
             if self._error is not None:
@@ -69,7 +69,7 @@ class RabbitMQ(Broker):
         self._loop.remove_timeout(timer)
 
     def _ask(self, method: Callable[..., object], argument: str = "callback", **arguments: Any) -> Any:
-        """Call a method of pika's, and return what it calls back with."""
+        """Call a method of pika, and return the argument of its callback."""
         answers: list[Any] = []
         method(**arguments, **{argument: answers.append})
         if not self._until(lambda: answers):
@@ -87,7 +87,7 @@ class RabbitMQ(Broker):
         self._loop.activate_poller()
         self._unconfirmed: set[int] = set()
         self._published = 0
-        self._locks: dict[str, str] = {}  # part to the tag of the consumer of its lock
+        self._locks: dict[str, str] = {}  # part -> consumer tag of its lock
         self._mine: set[str] = set()
         self._in: Any = None
         self._out: Any = None
@@ -110,7 +110,7 @@ class RabbitMQ(Broker):
         return channel
 
     def _channel_closed(self, channel: object, error: Exception) -> None:
-        if channel in (self._out, self._in) and self._error is None:  # not one that we closed
+        if channel in (self._out, self._in) and self._error is None:  # not closed by us
             self._error = error
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class RabbitMQ(Broker):
         deadline = time.monotonic() + LEASE
         while not self._connection.is_closed and time.monotonic() < deadline:
             self._turn(0.1)
-        self._turn(0.001)  # pika closes the socket a moment later
+        self._turn(0.001)  # pika closes the socket with a delay
         self._loop.deactivate_poller()
         self._loop.close()
         del self._connection
@@ -133,8 +133,8 @@ class RabbitMQ(Broker):
     # -- the work of a group
 
     def share(self, group: str, parts: Sequence[str]) -> set[str]:
-        # The lock of a part is a queue with a single active consumer. Each member sends a word into it once a second,
-        # and whoever receives one is the active consumer, until its connection ends.
+        # The lock of a part is a queue with a single active consumer. Each member sends a word into it once a second.
+        # The member that receives one is the active consumer, until its connection ends.
         if not parts:
             for part in list(self._locks):
                 self._unlock(part)
@@ -165,7 +165,7 @@ class RabbitMQ(Broker):
     # -- publishing
 
     def publish(self, messages: Sequence[Message]) -> None:
-        # It needs no look at the locks: who has lost one has lost the connection.
+        # The locks need not be checked: a member that has lost one has lost its connection.
         for channel, route, body in messages:
             self._publish(self._name, f"{channel}.{route}" if route else channel, body)
         self._wait_confirmed()
@@ -202,7 +202,7 @@ class RabbitMQ(Broker):
                 self._bind(queue, channel)
             self._ask(self._in.basic_consume, queue=queue, on_message_callback=self._deliver)
             return
-        for channel in (*channels, f"dead.{group}"):  # dead letters need a place, whether or not somebody reads them
+        for channel in (*channels, f"dead.{group}"):  # dead letters need a queue, even if nobody reads them
             self._declare(f"{self._name}.{group}.{channel}", channel)
         for channel in channels:
             queue = f"{self._name}.{group}.{channel}"

@@ -1,4 +1,4 @@
-"""Which messages are new, which are repeats, and where some are missing. No I/O here."""
+"""Detects repeated messages and gaps. No I/O here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Optional
 
 from .envelope import Envelope, Gap
 
-#: Epochs that are remembered for each server. A message that comes again is of the last one, or of one just before it.
+#: How many epochs are remembered per server. A repeated message belongs to the last epoch, or to one just before it.
 _EPOCHS = 16
 
 
@@ -15,12 +15,12 @@ class Reading:
     """Follows the keys of the messages of all servers."""
 
     def __init__(self) -> None:
-        self._servers: dict[str, OrderedDict[str, int]] = {}  # server to epoch to the last seq
+        self._servers: dict[str, OrderedDict[str, int]] = {}  # server -> epoch -> last seq
 
     def take(self, envelope: Envelope) -> Optional[list[Gap]]:
-        """What is to be told before this message; None if it was there before, and is to be dropped.
+        """Return the gaps to report before this message. None if it is a repeat that must be dropped.
 
-        In a new epoch whose beginning is not there, what is missing cannot be known unless an earlier one was seen.
+        If the beginning of a new epoch is missing, the count is known only if an earlier epoch was seen.
         """
         epochs = self._servers.setdefault(envelope.server, OrderedDict())
         is_first = not epochs

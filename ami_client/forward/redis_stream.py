@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from .broker import LEASE, PATIENCE, Broker, Delivery, Message, NotMine
 
-# Members of a group are in a sorted set by the time until which they count. A lease is a key that expires.
+# Members of a group are in a sorted set, by the time until which they count. A lease is a key that expires.
 _SHARE = """
 local time = redis.call('TIME')
 local now, me, lease, parts = time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1], ARGV[2], #KEYS - 1
@@ -32,7 +32,7 @@ for _, i in ipairs(free) do
 end
 return mine
 """
-# KEYS are leases. All or nothing is added. Answers die out if nobody reads them.
+# KEYS are leases. Either all messages are added or none. Answers expire if nobody reads them.
 _PUBLISH = """
 for _, key in ipairs(KEYS) do if redis.call('GET', key) ~= ARGV[1] then return 0 end end
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end
@@ -45,16 +45,16 @@ end
 return 1
 """
 _RELEASE = "for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end end"
-_MEMBER = "ami"  # a part has one reader at a time, who takes over what the one before has not acknowledged
+_MEMBER = "ami"  # a part has one reader at a time, which takes over unacknowledged messages
 
 
 class RedisStream(Broker):
     """A Redis server. Each channel is a stream, ``<name>:<channel>``, with a field ``body``.
 
     Arguments:
-        url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix://path``.
-        name: begins the names of all keys.
-        maxlen: how many messages a stream keeps, about.
+            url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix://path``.
+            name: the beginning of all keys' names.
+            maxlen: how many messages a stream keeps, approximately.
     """
 
     errors = (redis.RedisError, OSError)
@@ -74,7 +74,7 @@ class RedisStream(Broker):
         self._redis: Any = redis.Redis.from_url(self._url, **limits, **options)
         self._share, self._publish, self._release = map(self._redis.register_script, (_SHARE, _PUBLISH, _RELEASE))
         self._leases: list[str] = []
-        self._position: dict[str, str] = {}  # stream to the identifier of the last message, or to ">"
+        self._position: dict[str, str] = {}  # stream -> identifier of the last message, or ">"
         self._wanted: tuple[Sequence[str], Optional[str]] = (), None
         self._redis.ping()
 
@@ -121,7 +121,7 @@ class RedisStream(Broker):
                 last = self._redis.xrevrange(stream, count=1) if from_now else []
                 self._position[stream] = last[0][0].decode() if last else "0"
             else:
-                self._position[stream] = "0"  # first what was delivered and not acknowledged
+                self._position[stream] = "0"  # unacknowledged deliveries first
                 try:
                     self._redis.xgroup_create(stream, group, "$" if from_now else "0", mkstream=True)
                 except redis.ResponseError as error:
@@ -153,7 +153,7 @@ class RedisStream(Broker):
             for number, fields in entries:
                 if fields:
                     yield Delivery(fields[b"body"], (stream, number), again)
-                elif group is not None:  # the stream was cut, and this message is lost
+                elif group is not None:  # the stream was trimmed, and this message is lost
                     self._redis.xack(stream, group, number)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:

@@ -1,4 +1,4 @@
-"""The source: from a broker's messages to handlers, as a pool has them."""
+"""The source: passes a broker's messages to handlers, which are bound like a pool's."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from .reading import Reading
 if TYPE_CHECKING:
     from .. import aio
 
-#: What becomes of an event whose handler raised.
+#: What happens to an event whose handler raised.
 ON_ERROR = ("skip", "retry", "dead-letter")
-#: Seconds before a handler is called again: the first delay, and the longest.
+#: Seconds before a handler is called again: the first delay, and the maximum.
 _RETRY, _RETRY_MAX = 0.5, 30.0
 
 
 @dataclass
 class SourceStats:
-    """Counts of a source.
+    """Counters of a source.
 
     Attributes:
         received: messages from the broker.
-        repeats: messages that had been delivered before, and were dropped.
-        malformed: messages that no forwarder has made.
-        events: events that were handled.
-        gaps: gaps that were told.
-        failed: events of which a handler raised.
-        dead: events that went to the dead letters.
-        lag: age of the last event when it was received, in seconds, by the clocks of both machines.
+            repeats: duplicate messages, which were dropped.
+            malformed: invalid messages.
+            events: events that were handled.
+            gaps: gaps that were reported.
+            failed: events whose handler raised.
+            dead: events that were sent to the dead letters.
+            lag: age of the last event when it was received, in seconds, by the clocks of both machines.
     """
 
     received: int = 0
@@ -66,7 +66,7 @@ class _Work:
     def __init__(self, packet: ForwardedPacket, body: bytes) -> None:
         self.packet = packet
         self.body = body
-        self.open = 1  # calls of handlers that have not ended, and one while they are being made
+        self.open = 1  # running calls of handlers, plus one while handlers are being called
         self.failed: list[tuple[Callback, tuple[object, ...]]] = []
         self.delay = _RETRY
 
@@ -105,7 +105,7 @@ class _Tracked(TaskCallback):
 
 
 class _SourceTasks(Tasks):
-    """Makes tracked handlers of coroutine functions."""
+    """Creates tracked handlers for coroutine functions."""
 
     def __init__(self, source: Source) -> None:
         super().__init__(lambda: source.reactor, source._guard)
@@ -137,28 +137,28 @@ class Source(EventHandlers):
         source.on("event_hangup", lambda source, packet: print(packet.server, packet["channel"]))
         source.start()
 
-    Handlers are bound as those of a pool, and called as ``handler(source, packet)`` with a
+    Handlers are bound like those of a pool, and called as ``handler(source, packet)`` with a
     :class:`~ami_client.forward.ForwardedPacket`. ``gap`` calls ``handler(source, gap)`` where events are missing.
-    Events of a server come in order. A message that comes again is dropped. A batch is acknowledged when all its
-    handlers are done, tasks of coroutine functions included; the next one is fetched after that.
+    Events of a server arrive in order. Duplicates are dropped. A batch is acknowledged when all its handlers are done,
+    including tasks of coroutine functions. Then the next batch is fetched.
 
-    With a ``group``, the members of that name share the work: one member has the events of a server at a time, and
-    the broker keeps what happens while nobody is there. Without, every source gets all events, from its start on.
+    With a ``group``, the members with that name share the work. One member at a time gets the events of a server, and
+    the broker keeps events while no member is there. Without a group, every source gets all events from its start on.
 
     Arguments:
-        broker: where from, for example :class:`RedisStream`.
+        broker: the origin, for example :class:`RedisStream`.
         group: the name of the group.
-        servers: names of servers; all by default. Named servers are spread over the members of a group. All of them
-            together have one member, and the others stand by.
-        reactor: the loop, as of a pool.
-        on_error: what happens to an event if a handler raises: ``skip`` goes on, ``retry`` calls that handler again,
-            before anything else, until it succeeds, ``dead-letter`` puts the message into the channel
-            ``dead.<group>``.
+        servers: names of servers. The default is all. Named servers are distributed over the members of a group. With
+            the default, one member gets all of them, and the others are on standby.
+        reactor: the event loop, as for a pool.
+        on_error: what happens to an event if a handler raises. ``skip`` continues with the next event. ``retry`` calls
+            the handler again, before anything else, until it succeeds. ``dead-letter`` puts the message into the
+            channel ``dead.<group>``.
         limit: how many messages are fetched at a time.
-        fold_case: as of a pool.
-        slow_handler: as of a pool.
+        fold_case: as for a pool.
+        slow_handler: as for a pool.
 
-    Raises ValueError or TypeError for arguments that make no sense.
+    Raises ValueError or TypeError for invalid arguments.
     """
 
     def __init__(
@@ -175,13 +175,13 @@ class Source(EventHandlers):
     ) -> None:
         super().__init__()
         if on_error not in ON_ERROR:
-            raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}, not {on_error!r}")
+            raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, not {on_error!r}")
         if group is None and on_error == "dead-letter":
-            raise ValueError("dead letters belong to a group: give one")
+            raise ValueError("dead letters need a group: pass group=")
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError("limit is a whole number, at least 1")
+            raise ValueError("limit must be a whole number of at least 1")
         if servers is not None and (isinstance(servers, str) or not servers):
-            raise ValueError("servers is a sequence of names; None means all")
+            raise ValueError("servers must be a sequence of names; None means all")
         self.group = None if group is None else check_name(group, "group")
         self.servers = tuple(check_name(one, "server") for one in servers or ())
         self._reactor = reactor
@@ -192,11 +192,11 @@ class Source(EventHandlers):
         self._tasks: Tasks = _SourceTasks(self)
         self._listeners: dict[Listener, tuple[Sequence[str], tuple[EventHandler, EventHandler]]] = {}
         self._todo: deque[Item] = deque()
-        self._works: dict[tuple[str, str, int], _Work] = {}  # by key: those that are being handled
+        self._works: dict[tuple[str, str, int], _Work] = {}  # events that are being handled, by key
         self._dead: list[bytes] = []
         self._retrying = 0
         self._done: Optional[threading.Event] = None
-        self._later_on_asyncio = False  # there is no loop yet, and it will be one of asyncio
+        self._later_on_asyncio = False  # there is no loop yet; it will be asyncio's
         self._reader = _Reader(self, broker, limit, fold_case)
 
     def __repr__(self) -> str:
@@ -204,30 +204,30 @@ class Source(EventHandlers):
 
     @property
     def reactor(self) -> Loop:
-        """The loop that runs the handlers."""
+        """The event loop that runs the handlers."""
         return Reactor.instance() if self._reactor is None else self._reactor
 
     @property
     def name(self) -> str:
-        """The group, for logs and metrics; empty without one."""
+        """The group, for logs and metrics. Empty without one."""
         return self.group or ""
 
     @property
     def is_reading(self) -> bool:
-        """Whether it is subscribed. False while the broker is away, and for a member of a group that stands by."""
+        """Whether it is subscribed. False while the broker is unreachable, and for a group member on standby."""
         return self._reader.is_reading
 
     @property
     def stats(self) -> SourceStats:
-        """The counts so far, as a copy. May be read from any thread."""
+        """A copy of the current counters. May be read from any thread."""
         return replace(self._counts)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._reader.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End. What was fetched and not handled comes again, to this group's next member. This may block."""
+        """Stop. Fetched but unhandled messages come again, to the group's next member. This may block."""
         self._todo.clear()
         self._reader.stop(timeout)
         for listener in list(self._listeners):
@@ -235,18 +235,18 @@ class Source(EventHandlers):
             listener.end(None)
 
     def events(self, *names: EventName, where: Optional[Where] = None, limit: int = 10_000) -> aio.Events[Any]:
-        """A stream of events and gaps, as ``ami_client.aio.Client.events``. For a loop of asyncio.
+        """Return a stream of events and gaps, like ``ami_client.aio.Client.events``. Needs an asyncio loop.
 
-        Events count as handled when they are in the stream.
+        Events count as handled when they are in the stream's buffer.
         """
-        from .. import aio  # only for those who use asyncio
+        from .. import aio  # only needed with asyncio
 
         return aio.Events(self, event_names(names), None if where is None else condition(where), limit)
 
-    # -- what a stream needs
+    # -- required by streams
 
     def listen(self, listener: Listener, names: Sequence[str], holds: Optional[Condition]) -> None:
-        """Give a stream those events, and all gaps."""
+        """Send these events and all gaps to a stream."""
         handlers = _put(listener), _put_gap(listener)
         self._listeners[listener] = names, handlers
         self.bind(names, handlers[0], where=holds)
@@ -262,7 +262,7 @@ class Source(EventHandlers):
     # -- on the loop
 
     def _take(self, items: Sequence[Item], done: threading.Event) -> None:
-        """Handle what the reader has fetched, then set ``done``."""
+        """Handle the items that the reader has fetched, then set ``done``."""
         self._todo.extend(items)
         self._works = {item.packet.key: item for item in items if isinstance(item, _Work)}
         self._done = done
@@ -372,7 +372,7 @@ class _Reader(BrokerThread):
     def _subscribe(self, parts: set[str]) -> None:
         self.broker.subscribe([f"events.{part}" for part in sorted(parts)], self._source.group, self._limit)
         self._held = parts
-        logger.info("%s: reads %s", self._what, ", ".join(sorted(parts)) or "nothing, and stands by")
+        logger.info("%s: reading %s", self._what, ", ".join(sorted(parts)) or "nothing (standby)")
 
     def _handle(self, deliveries: Sequence[Delivery]) -> None:
         items = [item for delivery in deliveries for item in self._read(delivery)]
@@ -380,13 +380,13 @@ class _Reader(BrokerThread):
             done = threading.Event()
             try:
                 self._source.reactor.call_soon_threadsafe(self._source._take, items, done)
-            except RuntimeError:  # the loop is closed: nobody will handle anything
+            except RuntimeError:  # the loop is closed, so nobody will handle anything
                 self._end = 0.0
                 return
             while not done.wait(BEAT):
                 if self._is_over():
                     return
-                with suppress(NotMine, *self.broker.failures()):  # a loss is noticed by the acknowledgement
+                with suppress(NotMine, *self.broker.failures()):  # the acknowledgement will report a loss
                     self.broker.keep()
             dead, self._source._dead = self._source._dead, []
             if dead:
@@ -401,7 +401,7 @@ class _Reader(BrokerThread):
             envelope = decode(delivery.body)
         except ValueError as error:
             counts.malformed += 1
-            logger.warning("%s: a message that no forwarder has made is dropped: %s", self._what, error)
+            logger.warning("%s: dropped an invalid message: %s", self._what, error)
             return []
         items: list[Item] = []
         gaps = self._reading.take(envelope)

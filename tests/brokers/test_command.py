@@ -119,7 +119,7 @@ def test_actions_from_one_process_to_another(server: BrokerServer, world: World,
     url = broker_url(server, world)
     pbx = f"pbx1=tcp://admin@{world.pbx.host}:{world.pbx.port}"
     gateway = commands.start("gateway", pbx, "--to", url, "--allow", "Ping", "-a", "Originate channel=PJSIP/* x=")
-    world.until(lambda: gateway.said("gateway pbx1: serves pbx1"))
+    world.until(lambda: gateway.said("gateway pbx1: serving pbx1"))
     answers: list[Any] = []
 
     async def main() -> Packet:
@@ -135,7 +135,7 @@ def test_actions_from_one_process_to_another(server: BrokerServer, world: World,
 
 def test_what_cannot_work_is_said_at_once(commands: Commands) -> None:
     for args, wrong in {
-        ("forward", "x=tcp://a@b", "--to", "http://bus"): "no broker is known for http://bus",
+        ("forward", "x=tcp://a@b", "--to", "http://bus"): "no broker for http://bus",
         ("forward", "x=tcp://a@b", "--to", "redis://bus/a.b"): "is no name",
         ("forward", "tcp://a@b", "tcp://a@c", "--to", "redis://bus", "--spool", "f"): "a spool is for one server",
         ("gateway", "x=tcp://a@b", "--to", "redis://bus"): "--allow",

@@ -79,7 +79,7 @@ def test_a_broker_whose_disk_is_full(cramped: BrokerServer, disks: list[Disk], w
 
 
 def test_a_spool_whose_disk_is_full(world: World, tmp_path: Path, disks: list[Disk], expect_log: Any) -> None:
-    expect_log("ERROR: spool .*full; messages are kept in memory")
+    expect_log("ERROR: spool .*full; keeping messages in memory")
     expect_log("WARNING: spool .* works again")
     expect_log("WARNING: (forwarder|source).* is gone")
     server = Redis(tmp_path / "redis")

@@ -64,7 +64,7 @@ def test_three_processes_and_a_broker(world: World, programs: list[Program], tmp
         return programs[-1]
 
     forwarder = start("forwarder.py", world.url, url)
-    world.until(lambda: forwarder.said("forwarder pbx1: active") and forwarder.said("serves pbx1"))
+    world.until(lambda: forwarder.said("forwarder pbx1: active") and forwarder.said("serving pbx1"))
     members = [start("hangups.py", url) for _ in range(2)]
 
     def hang_up(channel: str) -> None:

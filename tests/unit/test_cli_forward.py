@@ -109,7 +109,7 @@ def test_events_of_a_broker(ami: Ami, hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("args", "wrong"),
     [
-        (["forward", "--to", "http://bus"], "no broker is known"),
+        (["forward", "--to", "http://bus"], "no broker for http"),
         (["forward", "a", "b", "--to", "redis://bus", "--spool", "x"], "a spool is for one server"),
         (["gateway", "--to", "redis://bus", "--allow", "Ping x"], "is not HEADER=GLOB"),
         (["events", "--from", "redis://bus", "--class", "call"], "--class is for a server"),

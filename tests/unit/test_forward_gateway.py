@@ -43,8 +43,8 @@ RULES = {
         ("Originate", [("Channel", "PJSIP/1"), ("Context", "office"), (" Application", "x")], "this application"),
         ("Reload", [], "'reload' is not allowed"),
         ("Queue\x00Pause", [], None),  # an action that cannot be sent is refused where it is sent
-        ("QueuePause", [("ActionID", "1")], "no parameters"),
-        ("QueuePause", [("action", "Reload")], "no parameters"),
+        ("QueuePause", [("ActionID", "1")], "not parameters"),
+        ("QueuePause", [("action", "Reload")], "not parameters"),
     ],
 )
 def test_what_is_allowed(action: str, params: Any, reason: Any) -> None:

@@ -72,7 +72,7 @@ def test_a_spool_is_its_owners_alone(tmp_path: Path) -> None:
 
 def test_a_spool_that_another_one_has(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
-    with pytest.raises(OSError, match="another process has it"):
+    with pytest.raises(OSError, match="another process uses it"):
         Spool(tmp_path / "spool")
     spool.close()
     Spool(tmp_path / "spool").close()
@@ -95,7 +95,7 @@ class SmallDisk(Spool):
 
 
 def test_a_full_disk_keeps_messages_in_memory_and_in_order(tmp_path: Path, caplog: Any, expect_log: Any) -> None:
-    expect_log("ERROR: spool .*full; messages are kept in memory")
+    expect_log("ERROR: spool .*full; keeping messages in memory")
     expect_log("WARNING: spool .* works again")
     spool = SmallDisk(tmp_path / "spool")
     outbox = Outbox(100, spool)

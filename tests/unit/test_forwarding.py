@@ -204,7 +204,7 @@ def test_a_spool_is_published_by_the_next_process(office: Office, tmp_path: Path
 
 
 def test_servers_get_names(office: Office, expect_log: Any) -> None:
-    expect_log("ERROR: forwarder pbx1: .* is not forwarded, because another server is 'pbx1'")
+    expect_log("ERROR: forwarder pbx1: not forwarding .*: another server has the name 'pbx1'")
     pool = office.pool()
     forwarder = office.active(pool=pool)
     pool.get_connection(office.url.replace("127.0.0.1", "localhost"))
@@ -251,7 +251,7 @@ def test_a_source_refuses_what_makes_no_sense(options: Any) -> None:
 
 
 def test_a_broker_is_wanted() -> None:
-    with pytest.raises(TypeError, match="broker is a Broker"):
+    with pytest.raises(TypeError, match="broker must be a Broker"):
         Source("redis://bus")  # type: ignore[arg-type]
 
 
@@ -302,7 +302,7 @@ def test_dead_letters(office: Office, expect_log: Any) -> None:
 
 
 def test_what_no_forwarder_has_made_is_dropped(office: Office, expect_log: Any) -> None:
-    expect_log("WARNING: source: a message that no forwarder has made is dropped")
+    expect_log("WARNING: source: dropped an invalid message")
     told: list[Any] = []
     source = office.source(told)
     broker = office.broker.fresh()
@@ -392,17 +392,17 @@ def error_of(body: bytes) -> str:
 
 
 def test_a_request_is_carried_out_once_at_most(office: Office, expect_log: Any) -> None:
-    expect_log("WARNING: gateway: Ping of me is refused: it may have been carried out before")
+    expect_log("WARNING: gateway: refused Ping of me: it may have been executed before")
     gateway = served(office)
     answers = asked(office, request(), request(), request(id="late", time=time.time() - 60))
     office.until(lambda: len(answers) == 2 and gateway.stats.late)
-    assert sorted(map(error_of, answers)) == ["", "Refused: it may have been carried out before"]
+    assert sorted(map(error_of, answers)) == ["", "Refused: it may have been executed before"]
     assert (gateway.stats.carried_out, gateway.stats.refused, gateway.stats.requests) == (1, 1, 3)
 
 
 def test_requests_that_cannot_be_carried_out(office: Office, expect_log: Any) -> None:
-    expect_log("WARNING: gateway: Ping of me is refused: server 'elsewhere' is not served here")
-    expect_log("WARNING: gateway pbx1: a request that is none is dropped")
+    expect_log("WARNING: gateway: refused Ping of me: server 'elsewhere' is not served here")
+    expect_log("WARNING: gateway pbx1: dropped an invalid request")
     served(office, allow=["*"])
     broker = office.broker.fresh()
     broker.open()
@@ -451,7 +451,7 @@ def test_a_request_whose_publishing_failed_is_not_sent_again(office: Office, exp
 
     async def fail(client: Client) -> int:
         office.hub.confirms = False
-        with pytest.raises(ConnectionLost, match="may have been carried out"):
+        with pytest.raises(ConnectionLost, match="may have been executed"):
             await client.ping()
         office.hub.confirms = True
         return len(office.hub.channels["requests.pbx1"])
@@ -472,7 +472,7 @@ def test_what_a_client_cannot_do_through_a_broker(office: Office) -> None:
     assert not remote.connected and repr(remote) == "<Remote pbx1 <MemoryBroker>>"
     with pytest.raises(ValueError, match="either cb or on_result"):
         remote.originate({"Channel": "x"}, print, on_result=lambda remote, packet: None)
-    with pytest.raises(ValueError, match="server is a name"):
+    with pytest.raises(ValueError, match="server must have 1 to 64"):
         Client("redis://bus/ami")
 
 
@@ -483,7 +483,7 @@ def test_a_call_and_its_result(office: Office) -> None:
 
 
 def test_what_is_not_allowed_is_refused(office: Office, expect_log: Any) -> None:
-    expect_log("WARNING: gateway: Reload of .* is refused")
+    expect_log("WARNING: gateway: refused Reload of")
     served(office)
 
     async def reload(client: Client) -> Any:
@@ -547,7 +547,7 @@ def test_a_gateway_refuses_what_makes_no_sense(options: Any) -> None:
 
 
 def test_a_gateway_needs_a_server() -> None:
-    with pytest.raises(ValueError, match="which server"):
+    with pytest.raises(ValueError, match="no server"):
         Gateway(Pool(), MemoryBroker(Hub()), allow=[])
     assert Gateway(Pool(server="tcp://pbx.example.com"), MemoryBroker(Hub()), allow=[]).name == "pbx-example-com-5280"
 

@@ -11,24 +11,39 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Optional
 
+from . import signals
 from .streams import fill_closed
 
 NEEDED = ("click", "rich")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the command and return the exit status. Without the extra only ``demo`` works; others say what to install."""
+    """Run the command and return the exit status. A command that a signal ends dies of it, so that a shell notices.
+
+    Without the extra only ``demo`` works; others say what to install.
+    """
     if "stdout" in fill_closed():  # before any request, whose answer could not be printed
         print("ami-client: cannot write: standard output is closed", file=sys.stderr)
         return 1
-    args = list(sys.argv[1:] if argv is None else argv)
-    if all(find_spec(name) for name in NEEDED):
-        from .app import run_and_end
+    with signals.at_once():
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+    if status > signals.DIED:
+        signals.die_of(status - signals.DIED)
+    return status
 
-        return run_and_end(args)
+
+def _run(args: list[str]) -> int:
+    if all(find_spec(name) for name in NEEDED):
+        from .app import run
+
+        return run(args)
     if args[:1] == ["demo"]:
         from .. import demo
 
-        return demo.main(args)
+        try:
+            with signals.raised():
+                return demo.main(args)
+        except signals.Signalled as signalled:
+            return signals.DIED + signalled.number
     print("ami-client: the command line needs click and rich: pip install 'ami-client[cli]'", file=sys.stderr)
     return 2

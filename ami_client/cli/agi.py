@@ -6,13 +6,12 @@ import importlib
 import inspect
 import logging
 import os
-import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
+from . import signals
 from .failures import CommandError, Status
 from .output import Output
 from .taping import address
@@ -77,8 +76,7 @@ def serve(handler: str, listen: tuple[str, int], threads: Optional[int], verbose
     logger.addHandler(log)
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
     try:
-        with suppress(KeyboardInterrupt):
-            (_serve_coroutine if inspect.iscoroutinefunction(function) else _serve)(function, listen, threads, handler)
+        (_serve_coroutine if inspect.iscoroutinefunction(function) else _serve)(function, listen, threads, handler)
     except OSError as error:
         raise CommandError(f"cannot listen: {error.strerror or error}", Status.USAGE) from None
     finally:
@@ -111,9 +109,11 @@ def _serve(function: Handler, listen: tuple[str, int], threads: Optional[int], n
     from ..agi import FastAGI
     from ..reactor import Reactor
 
-    with Reactor() as reactor, FastAGI(*listen, reactor=reactor, threads=threads) as server:
-        _announce(server, function, name)
-        reactor.run()
+    with Reactor() as reactor:
+        server = FastAGI(*listen, reactor=reactor, threads=threads)
+        with server, signals.stopping(reactor, reactor.stop):
+            _announce(server, function, name)
+            reactor.run()
 
 
 def _serve_coroutine(function: Handler, listen: tuple[str, int], threads: Optional[int], name: str) -> None:
@@ -123,9 +123,8 @@ def _serve_coroutine(function: Handler, listen: tuple[str, int], threads: Option
 
     async def main() -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-        with FastAGI(*listen, reactor=loop, threads=threads) as server:
+        with FastAGI(*listen, reactor=loop, threads=threads) as server, signals.stopping(loop, stopped.set):
             _announce(server, function, name)
-            loop.add_signal_handler(signal.SIGINT, stopped.set)
             await stopped.wait()
 
     asyncio.run(main())

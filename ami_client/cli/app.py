@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,26 +11,27 @@ from typing import Any
 import click
 
 from .._version import __version__
+from . import signals
 from .access import access_options, defaults_of
 from .agi import agi
 from .ask import action, command
 from .calls import calls
 from .describe import describe
 from .events import events
-from .failures import CommandError, Ended, OutputClosed, Signalled, Status
+from .failures import CommandError, Ended, OutputClosed, Status
 from .forwarding import forward, gateway
 from .lists import channels, peers, queues
 from .originate import originate
 from .output import note
 from .ping import ping
 from .showing import demo
+from .streams import mute
 from .taping import record, replay
 from .top import top
 from .wallboard import wallboard
 
 PROGRAM = "ami-client"
-SIGNALLED = 128  # a shell reports 128 + n for a process that died of signal n
-INTERRUPTED, PIPE_CLOSED = SIGNALLED + signal.SIGINT, SIGNALLED + signal.SIGPIPE
+INTERRUPTED, PIPE_CLOSED = signals.DIED + signal.SIGINT, signals.DIED + signal.SIGPIPE
 
 EPILOG = """
 \b
@@ -50,7 +50,7 @@ Config file, ~/.config/ami-client/config.ini:
 
 \b
 Exit status: 0 done, 1 the server said no, 2 wrong usage, 3 no connection, 4 login refused, 5 too late,
-130 Ctrl-C, 141 the reader of a pipe is gone.
+128+N ended by signal N (130 Ctrl-C, 143 SIGTERM, 141 the reader of a pipe is gone).
 
 \b
 Completion, for bash (zsh and fish alike):
@@ -62,12 +62,11 @@ class _Commands(click.Group):
     """A group that raises errors to us before click formats them."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise OutputClosed from None
-        except KeyboardInterrupt:
-            raise Signalled(signal.SIGINT) from None
+        with signals.raised():
+            try:
+                return super().invoke(ctx)
+            except BrokenPipeError:
+                raise OutputClosed from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # click would indent it
@@ -112,8 +111,8 @@ def run(args: Sequence[str]) -> int:
         return status if isinstance(status, int) else Status.OK
     except Ended as ended:
         return ended.status
-    except Signalled as signalled:
-        return SIGNALLED + signalled.number
+    except signals.Signalled as signalled:
+        return signals.DIED + signalled.number
     except CommandError as error:
         note(str(error))
         return error.status
@@ -125,20 +124,12 @@ def run(args: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (OutputClosed, BrokenPipeError):
-        _mute()
+        mute()
         return PIPE_CLOSED
     except OSError as error:  # for example, the disk is full
-        _mute()
+        mute()
         note(f"cannot write: {error.strerror or error}")
         return Status.REFUSED
-
-
-def run_and_end(args: Sequence[str]) -> int:
-    """As :func:`run`, but an interrupted command dies of its signal, so that a shell notices the interrupt."""
-    status = run(args)
-    if status > SIGNALLED:
-        _die_of(status - SIGNALLED)
-    return status
 
 
 def _usage(error: click.ClickException) -> str:
@@ -153,24 +144,3 @@ def _write_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=stream.errors)
-
-
-def _mute() -> None:
-    """Redirect standard output to nowhere: the rest of its buffer cannot be written any more."""
-    try:
-        stdout = sys.stdout.fileno()
-    except ValueError:  # no file at all
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stdout)
-    os.close(nowhere)
-
-
-def _die_of(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)  # first: another Ctrl-C ends the wait for a slow reader below
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            _mute()
-    os.kill(os.getpid(), number)

@@ -65,7 +65,8 @@ def default_path(environ: Mapping[str, str]) -> Path:
     if environ.get("AMI_CONFIG"):
         return Path(environ["AMI_CONFIG"]).expanduser()
     base = environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "ami-client" / "config.ini"
+    # Unlike Path.expanduser, this works for a user without a home, as in a container.
+    return Path(os.path.expanduser(base)) / "ami-client" / "config.ini"
 
 
 def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:

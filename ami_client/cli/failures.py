@@ -22,7 +22,7 @@ from ..url import USUAL_PORT, format_address
 
 
 class Status(IntEnum):
-    """Exit statuses. There are two more: 130 after Ctrl-C, 141 if the reader of a pipe is gone."""
+    """Exit statuses. There are more: 128 + n after signal n, 141 if the reader of a pipe is gone."""
 
     OK = 0
     REFUSED = 1  # the server refused, or the expected event did not happen
@@ -42,14 +42,6 @@ class CommandError(Exception):
 
 class OutputClosed(Exception):
     """The reader of our output is gone."""
-
-
-class Signalled(Exception):
-    """A signal arrived that ends the program after some cleaning up."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 class Ended(Exception):

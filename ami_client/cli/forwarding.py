@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
 
@@ -17,9 +15,10 @@ from ..forward.allow import Values
 from ..forward.envelope import NAME, default_name
 from ..reactor import Reactor
 from ..url import ServerURL
+from . import signals
 from .access import Access, asks_server, log_to_stderr
 from .client import Client
-from .failures import CommandError, Signalled, Status, explain
+from .failures import CommandError, Status, explain
 
 Running = Union[Forwarder, Gateway]
 
@@ -154,7 +153,8 @@ def _serve(
 ) -> None:
     """Run one of these for each server, until a signal or a refused login."""
     log_to_stderr(1)
-    with Reactor() as reactor, _ended(reactor) as failures:
+    failures: list[CommandError] = []
+    with Reactor() as reactor, signals.stopping(reactor, reactor.stop):
         named = [_named(access, text, events, reactor) for text in servers or [""]]
         running: list[Running] = []
         try:
@@ -190,7 +190,7 @@ def _named(access: Access, text: str, events: str, reactor: Reactor) -> _Named:
     )
 
 
-def _connect(client: Client, failures: list[BaseException]) -> None:
+def _connect(client: Client, failures: list[CommandError]) -> None:
     def ended(conn: Connection) -> None:
         if conn.error is not None and conn.lost and not conn.reconnecting:
             failures.append(explain(conn.error))
@@ -198,20 +198,6 @@ def _connect(client: Client, failures: list[BaseException]) -> None:
 
     client.pool.on("disconnect", ended)
     client.pool.get_connection(client.target.url)
-
-
-@contextmanager
-def _ended(reactor: Reactor) -> Iterator[list[BaseException]]:
-    """SIGTERM ends the loop as it should; yields what it is to end with."""
-    failures: list[BaseException] = []
-    reactor.add_signal_handler(signal.SIGTERM, reactor.stop)
-
-    def interrupted() -> None:
-        failures.append(Signalled(signal.SIGINT))
-        reactor.stop()
-
-    reactor.add_signal_handler(signal.SIGINT, interrupted)
-    yield failures
 
 
 def _serve_metrics(port: int, running: Sequence[Running]) -> None:

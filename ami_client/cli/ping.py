@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Optional
 
 import click
 
 from .access import Access, Seconds, asks_server, server_argument
 from .client import Client
-from .failures import Ended, Status
 from .output import Output
 
 PATIENCE = 20.0  # seconds, in addition to the intervals
@@ -41,7 +41,7 @@ PATIENCE = 20.0  # seconds, in addition to the intervals
 def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
     """Log in, send Pings and measure how long each answer takes.
 
-    Ends with 0 if all were answered; after Ctrl-C if any was.
+    Ends with 0 if all were answered.
 
     \b
     Examples:
@@ -52,10 +52,8 @@ def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
     with access.client(timeout=limit) as client:
         series = _Series(client, access.output, quiet)
         try:
-            series.run(count, interval)
-        except KeyboardInterrupt:
-            if not series.times:
-                raise Ended(Status.REFUSED) from None
+            with suppress(KeyboardInterrupt):
+                series.run(count, interval)
         finally:
             series.summarize()
 

@@ -85,7 +85,10 @@ class Screen:
             termios.tcsetattr(self._keyboard, termios.TCSADRAIN, self._settings)
 
     def _read_keys(self, keyboard: int) -> None:
-        for key in os.read(keyboard, 1024).decode("utf-8", "replace"):
+        keys = os.read(keyboard, 1024)
+        if not keys:  # the terminal is gone
+            self._reactor.remove_reader(keyboard)
+        for key in keys.decode("utf-8", "replace"):
             self._on_key(key)
 
     def _suspend(self) -> None:

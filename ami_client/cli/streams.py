@@ -1,4 +1,4 @@
-"""Replaces standard streams that were closed before the start, as by ``>&-`` in a shell."""
+"""Replaces standard streams: those closed before the start, as by ``>&-`` in a shell, and one that broke."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def fill_closed() -> list[str]:
         nowhere = os.open(os.devnull, flags)  # the lowest free number, which is the stream's
         setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
     return [name for name, _, _ in closed]
+
+
+def mute() -> None:
+    """Redirect standard output to nowhere: the rest of its buffer cannot be written any more."""
+    try:
+        stdout = sys.stdout.fileno()
+    except ValueError:  # no file at all
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stdout)
+    os.close(nowhere)

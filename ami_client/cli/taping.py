@@ -16,6 +16,7 @@ from .._engine.text import whole_number
 from ..errors import AMIError, ConnectionLost
 from ..reactor import Reactor
 from ..url import format_address
+from . import signals
 from .access import Access, Seconds, asks_server
 from .client import Client
 from .failures import CommandError, Status, explain
@@ -90,7 +91,7 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
             on_lost=_tell_loss,
             **target.options,
         )
-        with _opened(recorder):
+        with suppress(KeyboardInterrupt), _opened(recorder):
             here = format_address(recorder.host, recorder.port)
             say(f"recording {target}: connect to {here} instead; Ctrl-C ends it")
             _run(reactor, access.timeout, replace(target, url=f"tcp://{here}", ssl=None) if login else None)
@@ -132,7 +133,8 @@ def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout
     from ..testing import FakeAsterisk, Recording
 
     try:
-        recording = Recording.load(file)
+        with signals.at_once():  # it may be a pipe that nobody writes into
+            recording = Recording.load(file)
     except ValueError as error:
         raise CommandError(str(error), Status.USAGE) from None
     except OSError as error:
@@ -142,8 +144,8 @@ def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout
     output = Output()
     with Reactor() as reactor:
         server = FakeAsterisk(reactor, host=listen[0], port=listen[1])
-        with _opened(server):
-            playing = server.replay(recording, speed=speed)
+        playing = server.replay(recording, speed=speed)
+        with suppress(KeyboardInterrupt), _opened(server):
             if once:
                 playing.on_end = lambda number: reactor.call_later(GRACE, reactor.stop)
             what = f"{plural(len(recording.records), 'packet')}, {recording.duration:.1f} s"
@@ -167,16 +169,17 @@ def _opened(listening: AbstractContextManager[object]) -> Iterator[None]:
 
 
 def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = None) -> None:
-    """Run until Ctrl-C, the timeout or a stop. With ``login``, stay logged in meanwhile."""
+    """Run until a signal, the timeout or a stop. With ``login``, stay logged in meanwhile."""
     if timeout is not None:
         reactor.call_later(timeout, reactor.stop)
-    with suppress(KeyboardInterrupt):
-        if login is None:
+    if login is None:
+        with signals.stopping(reactor, reactor.stop):
             reactor.run()
-            return
-        with Client(login, events="on", reactor=reactor) as client:
-            if timeout is not None:
-                reactor.call_later(timeout, client.stop)
+        return
+    with Client(login, events="on", reactor=reactor) as client:
+        if timeout is not None:
+            reactor.call_later(timeout, client.stop)
+        with signals.stopping(reactor, client.stop):
             client.run()
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Optional
 
 import click
 
 from ..connection import Connection
+from . import signals
 from .access import Access, Seconds, asks_server, server_argument
 from .board import Board, draw
 from .client import Client
-from .failures import CommandError, Signalled, Status
+from .failures import CommandError, Status
 from .output import Output
 from .screen import Screen
 
@@ -55,7 +54,7 @@ def top(access: Access, interval: float) -> None:
     """
     if not access.output.terminal or os.environ.get("TERM", "dumb") == "dumb":
         raise CommandError("top needs a terminal; for programs: channels --json, queues --json", Status.USAGE)
-    with access.client(events="on", reconnect=True, endless=True) as client, suppress(KeyboardInterrupt):
+    with access.client(events="on", reconnect=True, endless=True) as client:
         _Top(client, access.output, interval).run(access.timeout)
 
 
@@ -88,9 +87,7 @@ class _Top:
         self._model.follow(self._conn)
         if timeout is not None:
             client.reactor.call_later(timeout, client.stop)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            client.reactor.add_signal_handler(number, client.fail, Signalled(number))
-        with self._screen:
+        with signals.stopping(client.reactor, client.stop), self._screen:
             client.guard(self._tick)()
             client.run()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -16,10 +15,11 @@ from ..connection import Connection
 from ..model import Model
 from ..pool import Pool
 from ..url import format_address
+from . import signals
 from .access import Access, asks_server
 from .client import RECONNECT, RECONNECT_MAX
 from .config import read_secret_file
-from .failures import CommandError, Signalled, Status, explain
+from .failures import CommandError, Status, explain
 from .output import Output, note
 from .target import Target
 
@@ -97,14 +97,18 @@ class _Wallboard:
 
     async def run(self, listen: tuple[str, int], token: str, timeout: Optional[float]) -> None:
         """Serve for ``timeout`` seconds, or until a signal or a server that refuses the login for good."""
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[None] = loop.create_future()
+        if timeout is not None:
+            loop.call_later(timeout, self._stop)
+        with signals.stopping(loop, self._stop):
+            await self._serve(listen, token)
+
+    async def _serve(self, listen: tuple[str, int], token: str) -> None:
         from aiohttp import web
 
         from ..web import make_app
 
-        loop = asyncio.get_running_loop()
-        self._end: asyncio.Future[None] = loop.create_future()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._fail, Signalled(number))
         pools = [self._pool(target) for target in self._targets]
         models = [self._model(pool, target) for pool, target in zip(pools, self._targets)]
         app = make_app(*models, token=token, events=lambda: sum(pool.stats.events for pool in pools))
@@ -114,8 +118,6 @@ class _Wallboard:
             await self._listen(runner, *listen)
             for pool, target in zip(pools, self._targets):
                 pool.get_connection(target.url)
-            if timeout is not None:
-                loop.call_later(timeout, self._stop)
             await self._end
         finally:
             for model in models:

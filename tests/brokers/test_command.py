@@ -110,7 +110,7 @@ def test_events_from_one_process_to_another(server: BrokerServer, world: World, 
     assert 'ami_forwarder_published_total{name="pbx1"} 4.0' in metrics[0]
     assert 'ami_forwarder_active{name="pbx1"} 1.0' in metrics[0]
 
-    assert forwarder.end() == 0
+    assert forwarder.end() == -signal.SIGTERM
     assert not forwarder.said("secret")
     assert not forwarder.said("Traceback")
 

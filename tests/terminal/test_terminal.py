@@ -178,7 +178,7 @@ def test_top_follows_the_size(terminal: Terminal, pbx: Pbx) -> None:
 
 def test_ctrl_c_ends_top(terminal: Terminal, pbx: Pbx) -> None:
     start_top(terminal, pbx)
-    assert_left_as_it_was(terminal, "C-c")
+    assert_left_as_it_was(terminal, "C-c", 130)
 
 
 def test_top_leaves_nothing_behind_while_an_answer_is_awaited(terminal: Terminal, pbx: Pbx) -> None:
@@ -190,13 +190,13 @@ def test_top_leaves_nothing_behind_while_an_answer_is_awaited(terminal: Terminal
     assert_left_as_it_was(terminal, "q")
 
 
-def assert_left_as_it_was(terminal: Terminal, key: str) -> None:
+def assert_left_as_it_was(terminal: Terminal, key: str, status: int = 0) -> None:
     terminal.press(key)
     text = terminal.wait_until(lambda text: "before" in text and "events/s" not in text, "the screen before")
     assert not terminal.alternate
     assert terminal.cursor_shown
     assert "Traceback" not in text
-    assert terminal.status() == 0
+    assert terminal.status() == status
     assert [line for line in wait_for_settings(terminal).split() if line.startswith("-")] == []
 
 

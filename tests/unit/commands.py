@@ -26,7 +26,7 @@ class Command:
         with open(os.devnull) as nothing:
             mine = {"stdin": nothing.fileno(), **{name: writer for name, (_, writer) in pipes.items()}}
             environment = {**os.environ, **options.pop("env", {})}
-            self._pid = launcher.start_module(
+            self.pid = launcher.start_module(
                 "ami_client", *args, streams={**mine, **streams}, environment=environment, **options
             )
         for _, writer in pipes.values():
@@ -35,12 +35,12 @@ class Command:
         self._alarm.start()
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._pid, number)
+        os.kill(self.pid, number)
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Its exit status, once it has ended. ``timeout`` is here for who writes it: PATIENCE holds."""
         if self.returncode is None:
-            self.returncode = self._launcher.wait(self._pid)
+            self.returncode = self._launcher.wait(self.pid)
             self._alarm.cancel()
         return self.returncode
 

@@ -62,7 +62,7 @@ def test_calls_are_served_until_ctrl_c(handler: str, options: list[str], command
     assert [call(port) for _ in range(2)] == ['SET VARIABLE "A" "1"\n'] * 2
     server.send_signal(signal.SIGINT)
     assert server.communicate() == ("", "")
-    assert server.returncode == 0
+    assert server.returncode == -signal.SIGINT
 
 
 def test_errors_of_the_handler_are_logged(commands: Commands, folder: Path) -> None:

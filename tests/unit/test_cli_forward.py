@@ -56,29 +56,31 @@ def send(number: int) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
-def test_forward_until_it_is_told_to_end(pbx: Pbx, ami: Ami, hub: Hub) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_forward_until_it_is_told_to_end(number: int, pbx: Pbx, ami: Ami, hub: Hub) -> None:
     pbx.bustle({"Event": "UserEvent", "Number": "1"}, {"Event": "Hangup", "Cause": "16"})
     name = f"events.127-0-0-1-{pbx.server.port}"
-    when(lambda: len(hub.channels.get(name, ())) > 2, send(signal.SIGTERM))
+    when(lambda: len(hub.channels.get(name, ())) > 2, send(number))
     said = ami("forward", "--to", "redis://bus", "-n", "userevent")
-    assert said.status == 0
+    assert said.status == 128 + number
     bodies = [json.loads(body) for body in hub.channels[name]]
     assert all(["Event", "UserEvent"] in body["headers"] for body in bodies if "headers" in body)
     assert [body["gap"]["reason"] for body in bodies if "gap" in body] == ["start", "lost"]
 
 
-def test_ctrl_c_ends_a_gateway(pbx: Pbx, ami: Ami, hub: Hub) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_gateway(number: int, pbx: Pbx, ami: Ami, hub: Hub) -> None:
     asker = MemoryBroker(hub).fresh()
     asker.open()
     request = Request("one", "me", "pbx1", "Ping", [], time.time(), 10.0)
 
     def ask() -> None:
         asker.publish([Message("requests.pbx1", "", request.encode())])
-        when(lambda: hub.channels.get("replies.me"), send(signal.SIGINT))
+        when(lambda: hub.channels.get("replies.me"), send(number))
 
     when(lambda: ("gateway-pbx1", "requests.pbx1") in hub.acked, ask)
     said = ami("gateway", f"pbx1={pbx.url}", "--to", "redis://bus", "--allow", "Ping", "-a", "Originate a=b a=c d=")
-    assert said.status == 130
+    assert said.status == 128 + number
     (reply,) = map(json.loads, hub.channels["replies.me"])
     assert ["Ping", "Pong"] in reply["packets"][0]["headers"]
 

@@ -141,7 +141,7 @@ def test_ctrl_c_ends_pings_with_their_summary(commands: Commands, pbx: Pbx) -> N
     assert "seq=1" in first_line(process)
     process.send_signal(signal.SIGINT)
     status, out, err = finish(process)
-    assert (status, err) == (0, "")
+    assert (status, err) == (-signal.SIGINT, "")
     assert "1 sent, 1 answered" in out
 
 
@@ -333,7 +333,7 @@ def test_a_session_is_recorded_and_replayed(commands: Commands, pbx: Pbx, tmp_pa
     )
     recorder.send_signal(signal.SIGINT)
     status, out, err = finish(recorder)
-    assert (status, err) == (0, "")
+    assert (status, err) == (-signal.SIGINT, "")
     assert out == f"{len([one for one in Recording.load(file).records if one.data])} packets recorded\n"
 
     player = commands.start("replay", str(file), "--speed", "max", "--once")
@@ -354,7 +354,7 @@ def test_a_recorder_tells_that_the_server_is_not_there(commands: Commands, tmp_p
     assert process.stderr is not None
     assert process.stderr.readline().startswith("ami-client: cannot connect to 127.0.0.1:1: Connection refused")
     process.send_signal(signal.SIGINT)
-    assert finish(process)[0] == 0
+    assert finish(process)[0] == -signal.SIGINT
 
 
 BEGIN = b'{"ami-recording": 1}\n'

@@ -184,6 +184,7 @@ class Actions(ABC):
 
         Source: phpDaemon getConfig; Asterisk manager.c, action_getconfig.
         """
+        _require_text("filename", filename)
         return self.action("GetConfig", cb, {"Filename": filename}, timeout=timeout, retry=retry)
 
     def get_config_json(
@@ -193,6 +194,7 @@ class Actions(ABC):
 
         Source: phpDaemon getConfigJSON; Asterisk manager.c, action_getconfigjson.
         """
+        _require_text("filename", filename)
         return self.action("GetConfigJSON", cb, {"Filename": filename}, timeout=timeout, retry=retry)
 
     def set_var(
@@ -212,7 +214,12 @@ class Actions(ABC):
 
         Source: phpDaemon setVar; Asterisk manager.c, action_setvar.
         """
-        if not variable or value is None or value == "":
+        if channel is not None:
+            _require_text("channel", channel)
+        _require_text("variable", variable)
+        if value is not None and not isinstance(value, (str, bytes, int, float)):
+            raise TypeError(f"value must be a str, bytes, int, float or bool, not {type(value).__name__}")
+        if not fold_name(variable) or value is None or not fold_name(value):
             raise ValueError("set_var needs a variable and a value; to empty one, use action('Setvar', ...)")
         params: list[tuple[str, object]] = [("Channel", channel)] if channel else []
         return self.action(
@@ -247,6 +254,8 @@ class Actions(ABC):
 
         Source: phpDaemon status; Asterisk manager.c, action_status.
         """
+        if channel is not None:
+            _require_text("channel", channel)
         params = None if channel is None else {"Channel": channel}
         return self._send("Status", cb, params, [{"event": "statuscomplete"}], timeout, retry, on_entry=on_entry)
 
@@ -264,7 +273,7 @@ class Actions(ABC):
 
         Source: phpDaemon redirect; Asterisk manager.c, action_redirect.
         """
-        return self.action("Redirect", cb, params, timeout=timeout, retry=retry)
+        return self.action("Redirect", cb, _required(params), timeout=timeout, retry=retry)
 
     def originate(
         self,
@@ -292,7 +301,7 @@ class Actions(ABC):
             on_result = self._checked(on_result, "on_result")
             if cb is None:
                 cb = _nobody  # only actions with a callback are sent again
-        pairs = _asynchronous(pairs_of(params))
+        pairs = _asynchronous(pairs_of(_required(params)))
         action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
             self._expect_result(action_id, on_result, _time_to_answer(pairs))
@@ -310,7 +319,7 @@ class Actions(ABC):
 
         Source: phpDaemon extensionState; Asterisk manager.c, action_extensionstate.
         """
-        return self.action("ExtensionState", cb, params, timeout=timeout, retry=retry)
+        return self.action("ExtensionState", cb, _required(params), timeout=timeout, retry=retry)
 
     def ping(self, cb: Optional[PacketCallback[Self]], *, timeout: Optional[float] = None, retry: bool = False) -> str:
         """Send a Ping: ``cb(conn, packet)``. Source: phpDaemon ping; Asterisk manager.c, action_ping."""
@@ -326,6 +335,17 @@ class Actions(ABC):
 
 def _nobody(conn: object, packet: object) -> None:
     """Ignore the answer."""
+
+
+def _require_text(argument: str, value: object) -> None:
+    if not isinstance(value, (str, bytes)):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+
+
+def _required(params: Params) -> Params:
+    if params is None:
+        raise TypeError("params must be a mapping or a sequence of (name, value) pairs, not None")
+    return params
 
 
 def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object]]:

@@ -105,7 +105,7 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
 
     def __new__(cls, headers: Optional[Params] = None, /, **more: object) -> Self:
         """Make a packet with these headers after ``Event``. Raises ValueError for a value with a line break."""
-        data = encode_event(ami_name_of(cls), [*pairs_of(headers), *more.items()])
+        data = encode_event(ami_name_of(cls), [*pairs_of(headers, "headers"), *more.items()])
         return Packet.parse(data)  # type: ignore[return-value]
 
     if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def encode_action(action: str, params: Optional[Params] = None, action_id: Optio
     """
     headers = [("Action", _text("Action", action))]
     for name, value in pairs_of(params):
-        headers += [(_text("header name", name), text) for text in _values(name, value)]
+        headers += [(_text("", name), text) for text in _values(name, value)]
     if not headers[0][1]:
         raise ValueError("an action needs a name")
     if action_id is not None:
@@ -72,21 +72,25 @@ def encode_event(event: str, headers: Iterable[tuple[str, object]]) -> bytes:
     line.
     """
     pairs: list[tuple[str, object]] = [("Event", event), *headers]
-    lines = [f"{_text('header name', name)}: {text}" for name, value in pairs for text in _values(name, value)]
+    lines = [f"{_text('', name)}: {text}" for name, value in pairs for text in _values(name, value)]
     if any("\r\n" in line for line in lines):
         raise ValueError("CR LF in a header: it would forge other headers")
     return "\r\n".join(lines).encode(ENCODING, ENCODING_ERRORS)
 
 
-def pairs_of(params: Optional[Params]) -> list[tuple[str, object]]:
+def pairs_of(params: Optional[Params], what: str = "params") -> list[tuple[str, object]]:
     """Return ``params`` as ``(name, value)`` pairs, in order. Raises TypeError if it is neither a mapping nor pairs."""
     if params is None:
         return []
     if isinstance(params, Mapping):
         return list(params.items())
-    if isinstance(params, (str, bytes)):
-        raise TypeError("params must be a mapping or a sequence of (name, value) pairs")
-    return list(params)
+    if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
+        raise TypeError(f"{what} must be a mapping or a sequence of (name, value) pairs, not {type(params).__name__}")
+    pairs = list(params)
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"{what} must be a mapping or a sequence of (name, value) pairs; {_kind(pair)} is no pair")
+    return pairs
 
 
 def fold_name(name: object) -> str:
@@ -117,20 +121,38 @@ def _values(name: str, value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, Mapping):
-        return [f"{_text(name, k)}={_quote(_text(name, v))}" for k, v in value.items() if v is not None]
+        return [f"{_key(name, k)}={_quote(_text(name, v))}" for k, v in value.items() if v is not None]
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return [_text(name, item) for item in value if item is not None]
     return [_text(name, value)]
 
 
+def _key(name: str, key: object) -> str:
+    text = _text(name, key)
+    if not text or "=" in text:
+        raise ValueError(f"header {name!r} takes a mapping {{name: value}}; {text!r} is no name of a variable")
+    return text
+
+
 def _text(name: str, value: object) -> str:
+    """A value of the header ``name`` as text; the name itself if that is empty."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
         return value.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
     if isinstance(value, (str, int, float)):
         return str(value).strip(TRIMMED)
-    raise TypeError(f"{name}: cannot send a {type(value).__name__}; use str, bytes, int, float, bool or None")
+    if not name:
+        raise TypeError(f"the name of a header must be a str, not {type(value).__name__}")
+    raise TypeError(
+        f"header {name!r} cannot hold {_kind(value)}: pass str, bytes, int, float, bool or None, a list of these, "
+        "or a mapping {name: value} of these"
+    )
+
+
+def _kind(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _quote(value: str) -> str:

@@ -16,9 +16,10 @@ from typing import Callable, Optional, Union
 from weakref import ref
 
 from ..errors import AMIError, LimitReached, call_failed
+from .encode import fold_name
 from .packet import FAILURES, Kind, Packet, first_is, first_number, lowered, mark_error
 from .quirks import REGULAR, Quirk, puts_ids_into_entries
-from .text import TRIMMED, ascii_lower
+from .text import ascii_lower
 
 Result = Union[Packet, list[Packet]]
 Assertion = Mapping[str, object]
@@ -568,7 +569,7 @@ def _asserted(packet: Packet, name: str) -> str:
 def _folded(assertion: Assertion) -> dict[str, str]:
     if not isinstance(assertion, Mapping):
         raise TypeError(f"an assertion must be a mapping of header to value, not {type(assertion).__name__}")
-    return {
-        ascii_lower(str(name).strip(TRIMMED)): ascii_lower(str(value).strip(TRIMMED))
-        for name, value in assertion.items()
-    }
+    for name, value in assertion.items():
+        if not isinstance(value, (str, bytes, int, float)):
+            raise TypeError(f"an assertion's value must be a str; that of {name!r} is {type(value).__name__}")
+    return {fold_name(name): fold_name(value) for name, value in assertion.items()}

@@ -146,6 +146,8 @@ class Session(Greeting):
         """
         if not isinstance(action, str):
             raise TypeError(f"an action's name must be a str, not {type(action).__name__}")
+        if retry is not True and retry is not False:
+            raise TypeError(f"retry must be True or False, not {type(retry).__name__}")
         if callback is not None and bounded and len(self._in_flight) >= self._max_pending:
             raise self._too_many()
         known = _known(action)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem
 
+from .._engine.text import ascii_lower
 from ..catalogue.facts import ACTIONS
+from ..packet import Packet
 from .access import Access, asks_server
 from .failures import CommandError, Ended, Status, explain
-from .text import clean, clean_line, packet_object, plural
+from .text import clean, clean_line, headers_of, packet_object, plural
 
 TIMEOUT = 60.0  # seconds
 
@@ -49,14 +51,21 @@ def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> Non
     output = access.output
     with access.client(timeout=TIMEOUT) as client:
         packet = client.action(name, headers)
-    for one in [packet, *packet.events, *([packet.complete] if packet.complete else [])]:
-        output.packet(one)
+    if output.json or not _is_bare_error(packet):  # what is raised below says it as well
+        for one in [packet, *packet.events, *([packet.complete] if packet.complete else [])]:
+            output.packet(one)
     if packet.complete and output.terminal and not output.json:
         output.write(output.paint("dim", plural(len(packet.events), "entry").replace("entrys", "entries")))
     if packet.suspect:
         raise CommandError("the list may have lost parts: the server counted more entries than came")
     if packet.error is not None:
         raise explain(packet.error)
+
+
+def _is_bare_error(packet: Packet) -> bool:
+    """Whether it has nothing but an error's message."""
+    names = {ascii_lower(name) for name, _ in headers_of(packet)}
+    return packet.error is not None and not packet.events and names <= {"response", "message"}
 
 
 @click.command(short_help="Run a command of Asterisk's own command line.")

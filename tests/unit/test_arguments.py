@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +10,10 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 from cases import for_each
+from cli_pbx import Pbx
 from fake_network import URL, Calls, Network, Peer
 
-from ami_client import Connection
+from ami_client import Connection, aio, blocking
 
 # What takes (conn, packet), by name, with an open connection.
 ACTIONS: dict[str, Callable[[Connection, Any], object]] = {
@@ -165,3 +167,99 @@ def test_a_list_of_answers_may_be_taken_by_any_that_takes_two(peer: Peer) -> Non
     for cb in (Calls(), lambda conn, packet=None: None, lambda *args: None, functools.partial(lambda a, b, c: None, 1)):
         peer.answer(peer.conn.ping(cb))
     assert peer.conn.stats.handler_errors == 0
+
+
+# -- values that no action takes
+
+PAIRS = "must be a mapping or a sequence of (name, value) pairs"
+HOLDS = "pass str, bytes, int, float, bool or None, a list of these, or a mapping {name: value} of these"
+
+# What may stand for `params`, and what is said of it.
+BAD_PARAMS: dict[str, tuple[object, str]] = {
+    "a text": ("Channel: PJSIP/1", f"params {PAIRS}, not str"),
+    "bytes": (b"Channel: PJSIP/1", f"params {PAIRS}, not bytes"),
+    "a number": (7, f"params {PAIRS}, not int"),
+    "a bool": (True, f"params {PAIRS}, not bool"),
+    "a function": (needs, f"params {PAIRS}, not function"),
+    "a class": (dict, f"params {PAIRS}, not type"),
+    "names alone": (["Channel"], f"params {PAIRS}; a str is no pair"),
+    "a name of two letters": (["ab"], f"params {PAIRS}; a str is no pair"),
+    "a set of names": ({"Channel"}, f"params {PAIRS}; a str is no pair"),
+    "mappings": ([{"Channel": "x"}], f"params {PAIRS}; a dict is no pair"),
+    "a triple": ([("Channel", "x", "y")], f"params {PAIRS}; a tuple is no pair"),
+    "numbers": ([1], f"params {PAIRS}; an int is no pair"),
+    "no name": ({None: "x"}, "the name of a header must be a str, not NoneType"),
+    "a list as name": ([(["X"], "x")], "the name of a header must be a str, not list"),
+    "an object": ({"X": object()}, f"header 'X' cannot hold an object: {HOLDS}"),
+    "pairs as variables": ({"Variable": [("A", "1")]}, f"header 'Variable' cannot hold a tuple: {HOLDS}"),
+    "lists as variables": ({"Variable": [["A", "1"]]}, f"header 'Variable' cannot hold a list: {HOLDS}"),
+    "mappings as variables": ({"Variable": [{"A": "1"}]}, f"header 'Variable' cannot hold a dict: {HOLDS}"),
+    "a mapping as a variable": ({"Variable": {"A": {"B": "1"}}}, f"header 'Variable' cannot hold a dict: {HOLDS}"),
+    "a variable without a name": ({"Variable": {"": "1"}}, "header 'Variable' takes a mapping {name: value}; '' is no"),
+    "a variable's name with =": ({"Variable": {"A=B": 1}}, "header 'Variable' takes a mapping {name: value}; 'A=B' is"),
+}
+WITH_PARAMS = ["originate", "redirect", "extension_state"]
+
+NO_TEXTS = [["a"], {"a": "b"}, 1, 1.5, True, object(), needs]
+# What takes a text, by the argument's name: the method, and all its arguments.
+TEXTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "get_config": ("get_config", "filename", {}),
+    "get_config_json": ("get_config_json", "filename", {}),
+    "status": ("status", "channel", {}),
+    "set_var's channel": ("set_var", "channel", {"variable": "a", "value": "b"}),
+    "set_var's variable": ("set_var", "variable", {"channel": None, "value": "b"}),
+}
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    *((method, {"params": bad}, said) for method in WITH_PARAMS for bad, said in [*BAD_PARAMS.values()]),
+    *(("action", {"action": "X", "params": bad}, said) for bad, said in BAD_PARAMS.values()),
+    *((method, {"params": None}, f"params {PAIRS}, not None") for method in WITH_PARAMS),
+    *(
+        (method, {**others, argument: bad}, f"{argument} must be a str, not {type(bad).__name__}")
+        for method, argument, others in TEXTS.values()
+        for bad in NO_TEXTS
+    ),
+    ("get_config", {"filename": None}, "filename must be a str, not NoneType"),
+    ("set_var", {"channel": None, "variable": None, "value": "b"}, "variable must be a str, not NoneType"),
+    ("set_var", {"channel": None, "variable": " ", "value": "b"}, "set_var needs a variable and a value"),
+    ("set_var", {"channel": None, "variable": "a", "value": " "}, "set_var needs a variable and a value"),
+    ("set_var", {"channel": None, "variable": "a", "value": ["b"]}, "value must be a str, bytes, int, float or bool"),
+    *(("action", {"action": bad}, "an action's name is a str") for bad in [None, b"Ping", *NO_TEXTS]),
+    *(("ping", {"retry": bad}, "retry is True or False, not ") for bad in [None, 3, "yes", needs]),
+    *(("ping", {"timeout": bad}, "timeout is a number of seconds or None, not ") for bad in ["1", [1], True]),
+    *(
+        ("action", {"action": "X", "assertion": bad}, "an assertion is a mapping of header")
+        for bad in ["event", [1], 3]
+    ),
+    *(
+        ("action", {"action": "X", "assertion": {"Event": bad}}, "an assertion's value is a str; that of 'Event' is ")
+        for bad in [None, ["a"], {}, object()]
+    ),
+    *(("action", {"action": "X", "quirk": bad}, "a quirk is a Quirk or the name of a flag") for bad in [["a"], 1]),
+]
+
+
+def refused(call: Callable[[], object], said: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    assert str(caught.value).startswith(said)
+
+
+@for_each(("method", "arguments", "said"), WRONG)
+def test_a_wrong_argument_is_named_and_nothing_is_sent(
+    method: str, arguments: dict[str, Any], said: str, peer: Peer
+) -> None:
+    refused(lambda: getattr(peer.conn, method)(**arguments, cb=None), said)
+    assert_nothing_happened(peer)
+
+
+def test_the_other_fronts_say_the_same(pbx: Pbx) -> None:
+    async def awaited() -> None:
+        async with aio.Client(pbx.url) as client:
+            for method, arguments, said in WRONG:
+                refused(functools.partial(getattr(client, method), **arguments), said)
+
+    asyncio.run(awaited())
+    with blocking.Client(pbx.url) as client:
+        for method, arguments, said in WRONG:
+            refused(functools.partial(getattr(client, method), **arguments), said)
+    assert set(pbx.server.received_actions) == {"Challenge", "Login", "Logoff"}

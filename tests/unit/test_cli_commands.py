@@ -76,6 +76,13 @@ def test_a_refusal_is_shown_and_said(pbx: Pbx, ami: Ami) -> None:
     assert "is the module that has it loaded?" in said.err
 
 
+def test_a_refusal_is_said_once(pbx: Pbx, ami: Ami) -> None:
+    said = ami("action", "Pign")
+    assert (said.status, said.out, said.err.count("unknown command: Pign")) == (1, "", 1)
+    pbx.do(pbx.server.on, "Pign", {"Response": "Error", "Message": "No", "Reason": "4"})
+    assert ami("action", "Pign").lines == ["Response: Error", "Message: No", "Reason: 4", ""]
+
+
 def test_an_answer_that_never_comes(pbx: Pbx, ami: Ami) -> None:
     pbx.do(pbx.server.on, "Status", None)
     said = ami("action", "Status", "--timeout", "0.1")

@@ -53,7 +53,6 @@ def test_a_refusal_is_the_result_too(peer: Peer, with_cb: bool) -> None:
         ([("async", 0), ("Channel", "SIP/7"), ("Async", 0), (b"ASYNC", 0)], "async: 1|Channel: SIP/7"),
         ([("Async", 0), ("X", 1), ("Async", 0)], "Async: 1|X: 1"),
         ({"Asyncs": 0, 7: 8}, "Asyncs: 0|7: 8|Async: 1"),
-        (None, "Async: 1"),
     ],
 )
 def test_async_is_one_and_sent_once_however_it_is_spelled(peer: Peer, params: Any, sent: str) -> None:

@@ -13,6 +13,7 @@ from typing import Callable, Optional, Protocol
 from ..callbacks import logger
 from ..connection import Connection
 from ..errors import ActionFailed
+from ..loop import Handle
 from ..packet import Packet
 from ..pool import Pool
 from .calls import RESUME_AFTER
@@ -31,7 +32,7 @@ OF_QUEUES = ("QueueStatus",)
 OF_ENDPOINTS = ("PJSIPShowEndpoints", "PJSIPShowContacts", "SIPpeers", "IAXpeerlist", "DeviceStateList")
 
 
-Later = Callable[[float, Callable[[], object]], object]
+Later = Callable[..., Handle]  # call_later() of a loop
 
 
 class Handlers(Protocol):
@@ -87,7 +88,7 @@ class PoolSync:
         for name, cb in self._bound:
             self._pool.unbind(name, cb)
         for followed in self._followed.values():
-            followed.is_over = True
+            followed.end()
         self._followed.clear()
         self._by_conn.clear()
 
@@ -152,7 +153,7 @@ class _Followed:
         self._lists: dict[str, Optional[list[Packet]]] = {}
         self._missing: list[str] = []
         self._waiting: Optional[list[tuple[Packet, float]]] = None  # events that wait for the lists
-        self._is_soon = self._is_watching = self._is_flushing = False
+        self._timers: dict[Callable[[], None], Handle] = {}  # by what they call
 
     @property
     def is_syncing(self) -> bool:
@@ -163,18 +164,13 @@ class _Followed:
 
     def sync_soon(self) -> None:
         """Fetch all lists again, in a moment."""
-        if not self._is_soon:
-            self._is_soon = True
-            self._later(RELOAD_PAUSE, self._sync_now)
+        self._call_in(RELOAD_PAUSE, self._sync_now)
 
     def _sync_now(self) -> None:
-        if self.is_over:
-            return
         if self.is_syncing:
-            self._later(RELOAD_PAUSE, self._sync_now)
-            return
-        self._is_soon = False
-        self.sync(self._picture.server.state)
+            self.sync_soon()
+        else:
+            self.sync(self._picture.server.state)
 
     def sync(self, state: str) -> None:
         """Fetch all lists. Until they have arrived, the state is as given."""
@@ -240,33 +236,44 @@ class _Followed:
     def _watch(self) -> None:
         """While there are calls, check regularly whether the end of one was missed."""
         calls = self._picture.calls
-        if calls.calls and not self._is_watching:
-            self._is_watching = True
-            self._later(CHECK_AFTER, self._check)
-        if calls.resumed and not self._is_flushing:
-            self._is_flushing = True
-            self._later(RESUME_AFTER, self._flush)
+        if calls.calls:
+            self._call_in(CHECK_AFTER, self._check)
+        if calls.resumed:
+            self._call_in(RESUME_AFTER, self._flush)
 
     def _check(self) -> None:
-        self._is_watching = False
-        if self.is_over:
-            return
         if not self.is_syncing and self._picture.calls.has_silent(self._host.now() - CHECK_AFTER):
             self.sync(self._picture.server.state)
         self._watch()
 
     def _flush(self) -> None:
-        self._is_flushing = False
-        if not self.is_over:
-            self._picture.tick(self._host.now())
-            self._watch()
+        self._picture.tick(self._host.now())
+        self._watch()
+
+    # -- time
+
+    def _call_in(self, delay: float, work: Callable[[], None]) -> None:
+        """Call it after so many seconds, unless that is coming already."""
+        if work not in self._timers and not self.is_over:
+            self._timers[work] = self._later(delay, self._call, work)
+
+    def _call(self, work: Callable[[], None]) -> None:
+        del self._timers[work]
+        work()
 
     def lose(self) -> None:
         """Note that the connection is lost."""
-        self.is_over = True
+        self.end()
         self._waiting = None
         self._picture.set_state(STALE, self._host.now())
         self._host.tell("stale", self._picture.server.name)
+
+    def end(self) -> None:
+        """Follow it no more."""
+        self.is_over = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
 
 
 def _is_empty(packet: Packet) -> bool:

@@ -327,6 +327,22 @@ def test_a_hold_that_ends_is_told_in_a_moment(server: Server) -> None:
     assert server.story.pairs == [("101", "102")]
 
 
+@pytest.mark.parametrize("end", [lambda server: server.model.close(), lambda server: server.sock.eof()])
+def test_no_timer_is_left_when_it_is_closed_or_the_link_is_lost(
+    server: Server, end: Callable[[Server], object]
+) -> None:
+    server.lists = IN_A_CALL
+    server.log_in()
+    server.network.wait(70)  # the time limits of its questions are over
+    server.say(f"Event: Hold|{BOB}")
+    server.say(f"Event: Unhold|{BOB}")
+    server.say("Event: Reload|Module: All|Status: 0")
+    assert len(server.network.reactor._timers) == 3  # for a reload, for calls that are forgotten, for a hold's end
+    end(server)
+    server.network.pump()
+    assert len(server.network.reactor._timers) == 0
+
+
 def test_a_model_that_is_closed_listens_no_more(server: Server) -> None:
     server.log_in()
     server.model.close()

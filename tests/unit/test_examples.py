@@ -11,20 +11,17 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from programs import PATIENCE, ROOT, Launcher, Program
+from example_modules import EXAMPLES, load
+from programs import PATIENCE, Launcher, Program
 
 from ami_client import Reactor
 from ami_client.aio import Client
 from ami_client.testing import FakeAsterisk, FakeCaller, SimulatedReactor
-
-EXAMPLES = ROOT / "examples"
 
 #: Those that run until somebody stops them.
 DAEMONS = ["crm_popup", "queue_stats", "cdr_to_sqlite", "pbx_watchd", "callback_robot", "ivr", "asyncio_daemon"]
@@ -67,15 +64,6 @@ def simulated_pbx(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAsterisk]:
         yield server
 
 
-def load(name: str) -> ModuleType:
-    """An example as a module."""
-    spec = spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def run_until_received(pbx: FakeAsterisk, reactor: Reactor, action: str, count: int = 1) -> None:
     """Run the loop until the server has answered ``action`` for the ``count``th time."""
 
@@ -97,7 +85,7 @@ def run_until_received(pbx: FakeAsterisk, reactor: Reactor, action: str, count: 
 # -- all of them
 
 
-@pytest.mark.parametrize("name", [*DAEMONS, "click_to_call", "twisted_pbx", "wallboard"])
+@pytest.mark.parametrize("name", [*DAEMONS, "click_to_call", "home_assistant", "twisted_pbx", "wallboard"])
 def test_each_takes_the_url_of_a_server(name: str, start: Any, pbx: FakeAsterisk, reactor: Reactor) -> None:
     start(name, pbx.url)
     run_until_received(pbx, reactor, "Login")
@@ -125,7 +113,8 @@ def test_a_daemon_ends_when_its_login_is_refused(name: str, start: Any, pbx: Fak
 
 def test_every_example_is_tested_and_listed() -> None:
     programs = {path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("test_")}
-    assert programs == {*DAEMONS, "click_to_call", "django_celery", "twisted_pbx", "wallboard", "web_app"}
+    others = {"click_to_call", "django_celery", "home_assistant", "twisted_pbx", "wallboard", "web_app"}
+    assert programs == {*DAEMONS, *others}
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert [path.name for path in EXAMPLES.iterdir() if path.is_file() and path.name not in listed] == ["README.md"]
 

@@ -42,6 +42,7 @@ TYPED = (
     ("tests/terminal", "tests/terminal tests ."),
     ("tests/brokers", "tests/brokers tests/live tests/load tests ."),
     ("tests/browser", "tests/browser tests ."),
+    ("tests/peers/libraries", "tests/peers/libraries tests ."),
     ("examples", "examples"),
     ("tools", "tools tests/live tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
@@ -111,6 +112,11 @@ def brokers(args: list[str]) -> None:
     python = python_with("test")
     run(python, "tests/brokers/install_brokers.py")
     run(python, "-m", "pytest", "tests/brokers", *args)
+
+
+def peers(args: list[str]) -> None:
+    """programs of other libraries beside ours, and the example in Home Assistant; arguments go to tox"""
+    run(python_with("dev"), "-m", "tox", "run", "-m", "peers", *args)
 
 
 def stress(args: list[str]) -> None:
@@ -192,7 +198,7 @@ def tox(args: list[str]) -> None:
 
 
 _ALL = (
-    *(demo, test, coverage, terminal, browser, live, brokers, fronts, catalogue, stress, fuzz, bench),
+    *(demo, test, coverage, terminal, browser, live, brokers, peers, fronts, catalogue, stress, fuzz, bench),
     *(types, lint, blanks),
     *(docs, build, tox),
 )

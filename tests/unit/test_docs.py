@@ -14,29 +14,24 @@ import inspect
 import itertools
 import re
 import subprocess
-import textwrap
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
+from busy_pbx import busy_pbx
+from manual_blocks import DOCS, PBX, markdown_blocks, rst_blocks
 from programs import ROOT, Launcher
 
 import ami_client
 import ami_client.aio
 import ami_client.blocking
 import ami_client.testing
-from ami_client import Connection, Pool, Reactor
+from ami_client import Connection, Pool
 from ami_client._engine.state import TRANSITIONS
 from ami_client.php import OTHER_NAMES, camel_case
 from ami_client.testing import FakeAsterisk
-
-DOCS = ROOT / "docs"
-
-#: The real server of the examples, admin:secret, which an embedded one stands in for here.
-PBX = re.compile(r"(pbx\.example\.com|192\.0\.2\.1):5038")
 
 #: A program that shows how to write a test is that test.
 CALL_ITS_TESTS = """
@@ -62,48 +57,6 @@ class Block(NamedTuple):
         return re.search(rf"^from ami_client(\.({parts}))? import ", self.code, re.MULTILINE) is not None
 
 
-class Text(NamedTuple):
-    """A code block in any language."""
-
-    line: int
-    language: str
-    caption: str
-    code: str
-    included: bool = False
-
-
-def rst_blocks(page: Path) -> Iterator[Text]:
-    """The ``code-block`` directives of a page, those in lists and tables too, and the programs it includes whole."""
-    lines = page.read_text(encoding="utf-8").split("\n")
-    for number, line in enumerate(lines, 1):
-        mark, directive, name = line.partition(".. literalinclude::")
-        if directive and not any(":pyobject:" in option or ":start" in option for option in lines[number : number + 3]):
-            code = (page.parent / name.strip()).read_text(encoding="utf-8")
-            yield Text(number, name.rpartition(".")[2].replace("py", "python"), "", code, included=True)
-        mark, directive, language = line.partition(".. code-block::")
-        if directive:
-            body = indented(lines[number:], len(mark))
-            options = list(itertools.takewhile(lambda line: line.startswith(":"), body))
-            code = "\n".join(body[len(options) :]).strip("\n") + "\n"
-            yield Text(number, language.strip(), "".join(options), code)
-
-
-def indented(lines: list[str], column: int) -> list[str]:
-    """The first lines that begin right of a column, dedented."""
-    block = itertools.takewhile(lambda line: not line.strip() or line[: column + 1].isspace(), lines)
-    return textwrap.dedent("\n".join(block)).strip("\n").split("\n")
-
-
-def markdown_blocks(page: Path) -> Iterator[Text]:
-    """The fenced blocks of a page."""
-    lines = page.read_text(encoding="utf-8").split("\n")
-    fences = [number for number, line in enumerate(lines, 1) if line.startswith("```")]
-    for start, end in zip(fences[::2], fences[1::2]):
-        code = "\n".join(lines[start : end - 1]) + "\n"
-        language = lines[start - 1].strip("`")
-        yield Text(start, language, ":caption: Output" if language == "text" else "", code)
-
-
 def read_blocks(page: Path) -> Iterator[Block]:
     """The Python blocks of a page, each with the output that follows it."""
     find = rst_blocks if page.suffix == ".rst" else markdown_blocks
@@ -127,24 +80,9 @@ def by_place(block: Block) -> str:
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[FakeAsterisk]:
-    """The "real" server, in a thread of its own; something happens on it all the time."""
-    with Reactor() as reactor:
-        server = FakeAsterisk(reactor)
-        server.start()
-
-        def bustle() -> None:
-            server.push({"Event": "PeerStatus", "Privilege": "system,all", "Peer": "SIP/nomad"})
-            caller = {"Queue": "helpline", "CallerIDNum": "5550100"}
-            server.push({"Event": "QueueCallerAbandon", "Privilege": "agent,all", **caller})
-            reactor.call_later(0.02, bustle)
-
-        bustle()
-        thread = threading.Thread(target=reactor.run)
-        thread.start()
+    """The "real" server."""
+    with busy_pbx() as server:
         yield server
-        reactor.call_soon_threadsafe(server.close)
-        reactor.call_soon_threadsafe(reactor.stop)
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -225,16 +225,16 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("set_var", {"channel": None, "variable": "a", "value": ["b"]}, "value must be a str, bytes, int, float or bool"),
     *(("action", {"action": bad}, "an action's name must be a str") for bad in [None, b"Ping", *NO_TEXTS]),
     *(("ping", {"retry": bad}, "retry must be True or False, not ") for bad in [None, 3, "yes", needs]),
-    *(("ping", {"timeout": bad}, "timeout is a number of seconds or None, not ") for bad in ["1", [1], True]),
+    *(("ping", {"timeout": bad}, "timeout must be a number of seconds or None, not ") for bad in ["1", [1], True]),
     *(
-        ("action", {"action": "X", "assertion": bad}, "an assertion is a mapping of header")
+        ("action", {"action": "X", "assertion": bad}, "an assertion must be a mapping of header")
         for bad in ["event", [1], 3]
     ),
     *(
         ("action", {"action": "X", "assertion": {"Event": bad}}, "an assertion's value must be a str; that of 'Event' is ")
         for bad in [None, ["a"], {}, object()]
     ),
-    *(("action", {"action": "X", "quirk": bad}, "a quirk is a Quirk or the name of a flag") for bad in [["a"], 1]),
+    *(("action", {"action": "X", "quirk": bad}, "quirk must be a Quirk or the name of one of its flags") for bad in [["a"], 1]),
 ]
 
 

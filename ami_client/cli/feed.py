@@ -23,7 +23,7 @@ class BrokerFeed(Client):
         self._error = None
         self._stopped = False
         self.source = Source(open_broker(url), group=group, reactor=self.reactor, fold_case=False, slow_handler=None)
-        self.source.on("gap", self._gap)
+        self.source.on("gap", lambda source, gap: tell_gap(gap))
 
     def __enter__(self) -> BrokerFeed:
         self.source.start()
@@ -37,6 +37,8 @@ class BrokerFeed(Client):
     def listen(self, names: Iterable[str], handler: Callable[..., object]) -> None:
         self.source.on(list(names), handler)
 
-    def _gap(self, source: Source, gap: Gap) -> None:
-        what = "events may be missing" if gap.count is None else f"{plural(gap.count, 'event')} missing"
-        note(f"{gap.server}: {what} here ({gap.reason})")
+
+def tell_gap(gap: Gap) -> None:
+    """Say on stderr that events are missing."""
+    what = "events may be missing" if gap.count is None else f"{plural(gap.count, 'event')} missing"
+    note(f"{gap.server}: {what} here ({gap.reason})")

@@ -6,25 +6,23 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional, Union
 from urllib.parse import urlsplit
 
 import click
 
-from ..connection import Connection
-from ..model import Model
-from ..pool import Pool
 from ..url import format_address
 from . import signals
 from .access import Access, asks_server
-from .client import RECONNECT, RECONNECT_MAX
 from .config import read_secret_file
-from .failures import CommandError, Status, explain
+from .failures import CommandError, Status
+from .origins import Forwarded, Servers
 from .output import Output, note
-from .target import Target
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+Origin = Union[Servers, Forwarded]
 
 SHORTEST_TOKEN = 16  # characters: it is all that stands between the network and the page
 
@@ -50,12 +48,17 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> tuple[st
     help="Where browsers find it; port 0 is any free one.",
 )
 @click.option("--token-file", metavar="FILE", help="Ask browsers for the token in the first line of FILE; - is stdin.")
+@click.option("--from", "broker", metavar="URL", help="Take the events from a broker into which they are forwarded.")
 @asks_server
-def wallboard(access: Access, servers: Sequence[str], listen: tuple[str, int], token_file: Optional[str]) -> None:
+def wallboard(
+    access: Access, servers: Sequence[str], listen: tuple[str, int], token_file: Optional[str], broker: Optional[str]
+) -> None:
     """Serve a page with queues, calls and telephones, which moves as they do, until Ctrl-C or --timeout.
 
-    The servers may be several. Without a token only browsers on this machine can see the page, and --listen takes
-    loopback addresses only. With one, open http://HOST:PORT/?token=TOKEN, or type it into the page.
+    The servers may be several. With --from they are the names of forwarded servers, and the default is all of them.
+
+    Without a token only browsers on this machine can see the page, and --listen takes loopback addresses only. With a
+    token, open http://HOST:PORT/?token=TOKEN, or type it into the page.
 
     It needs more than other commands: pip install 'ami-client[cli,web]'.
 
@@ -63,6 +66,7 @@ def wallboard(access: Access, servers: Sequence[str], listen: tuple[str, int], t
     Examples:
       ami-client wallboard pbx1
       ami-client wallboard pbx1 pbx2 --listen 0.0.0.0:8080 --token-file wallboard.token
+      ami-client wallboard --from redis://localhost/ami
     """
     if find_spec("aiohttp") is None:
         raise CommandError("the wallboard needs aiohttp: pip install 'ami-client[cli,web]'", Status.USAGE)
@@ -72,9 +76,13 @@ def wallboard(access: Access, servers: Sequence[str], listen: tuple[str, int], t
     if not token and not is_loopback(listen[0]):
         text = f"{listen[0]} can be reached from elsewhere: --token-file FILE says who may look there"
         raise CommandError(text, Status.USAGE)
-    named = [access.target(name) for name in servers] or [access.target()]
+    named = [access.target(name or None) for name in servers or [""]] if broker is None else []
     targets = {str(target): target for target in named}
-    asyncio.run(_Wallboard(list(targets.values()), access.output).run(listen, token, access.timeout))
+
+    def make(fail: Callable[[Exception], object]) -> Origin:
+        return Servers(list(targets.values()), fail) if broker is None else Forwarded(broker, servers)
+
+    asyncio.run(_Wallboard(make, access.output).run(listen, token, access.timeout))
 
 
 def _token(file: Optional[str]) -> str:
@@ -88,12 +96,11 @@ def _token(file: Optional[str]) -> str:
 
 
 class _Wallboard:
-    """A pool and a model for each server, and the page of all of them."""
+    """Serves the page. ``make(fail)`` makes the origin of its models; ``fail(error)`` ends the command."""
 
-    def __init__(self, targets: Sequence[Target], output: Output) -> None:
-        self._targets = targets
+    def __init__(self, make: Callable[[Callable[[Exception], object]], Origin], output: Output) -> None:
+        self._make = make
         self._output = output
-        self._lost: set[str] = set()
 
     async def run(self, listen: tuple[str, int], token: str, timeout: Optional[float]) -> None:
         """Serve for ``timeout`` seconds, or until a signal or a server that refuses the login for good."""
@@ -109,21 +116,16 @@ class _Wallboard:
 
         from ..web import make_app
 
-        pools = [self._pool(target) for target in self._targets]
-        models = [self._model(pool, target) for pool, target in zip(pools, self._targets)]
-        app = make_app(*models, token=token, events=lambda: sum(pool.stats.events for pool in pools))
+        origin = self._make(self._fail)
+        app = make_app(*origin.models, token=token, events=origin.events)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
             await self._listen(runner, *listen)
-            for pool, target in zip(pools, self._targets):
-                pool.get_connection(target.url)
+            origin.start()
             await self._end
         finally:
-            for model in models:
-                model.close()  # that we end the connections is nothing to tell
-            for pool in pools:
-                pool.finish(graceful=True)
+            origin.close()
             await runner.cleanup()
 
     def _stop(self) -> None:
@@ -133,27 +135,6 @@ class _Wallboard:
     def _fail(self, error: Exception) -> None:
         if not self._end.done():
             self._end.set_exception(error)
-
-    def _pool(self, target: Target) -> Pool:
-        try:
-            pool = Pool(
-                reactor=asyncio.get_running_loop(),
-                events="on",
-                reconnect=RECONNECT,
-                reconnect_max=RECONNECT_MAX,
-                fold_case=False,
-                **target.options,
-            )
-        except ValueError as error:
-            raise CommandError(str(error), Status.USAGE) from None
-        pool.on("disconnect", self._disconnected)
-        return pool
-
-    def _model(self, pool: Pool, target: Target) -> Model:
-        model = Model(pool)
-        model.lose(str(target))  # until it answers, the page says that it does not
-        model.on("ready", self._ready)
-        return model
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int) -> None:
         from aiohttp import web
@@ -170,18 +151,3 @@ class _Wallboard:
             self._output.flush()
         else:
             self._output.line(url)
-
-    def _disconnected(self, conn: Connection) -> None:
-        error = conn.error
-        if self._end.done():  # it was us
-            return
-        if error is not None and conn.lost and not conn.reconnecting:
-            self._fail(explain(error))
-        elif error is not None and str(conn) not in self._lost:
-            self._lost.add(str(conn))
-            note(f"{conn}: {error}; trying again until it is back")
-
-    def _ready(self, model: Model, server: str) -> None:
-        if server in self._lost:
-            self._lost.discard(server)
-            note(f"{server}: connected again")

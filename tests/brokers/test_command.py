@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from broker_servers import BrokerServer, free_ports
+from wallboard_page import pages, states
 from world import World
 
 from ami_client import Packet
@@ -46,6 +47,10 @@ class Command:
 
     def said(self, pattern: str) -> bool:
         return re.search(pattern, "".join(self.log)) is not None
+
+    def line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
     def lines(self) -> list[str]:
         assert self._process.stdout is not None
@@ -131,6 +136,30 @@ def test_actions_from_one_process_to_another(server: BrokerServer, world: World,
     world.until(lambda: not thread.is_alive())
     assert answers[0]["ping"] == "Pong"
     assert gateway.end(signal.SIGINT) == -signal.SIGINT  # as Ctrl-C ends any program
+
+
+def test_a_wallboard_of_what_is_forwarded(server: BrokerServer, world: World, commands: Commands) -> None:
+    url = broker_url(server, world)
+    wallboard = commands.start("wallboard", "--listen", "127.0.0.1:0", "--from", url, "-v")
+    world.until(lambda: wallboard.said("source: reads"))
+    page = pages(wallboard.line())
+    forwarder = commands.start("forward", f"pbx1=tcp://admin@{world.pbx.host}:{world.pbx.port}", "--to", url)
+    world.until(lambda: forwarder.said("forwarder pbx1: active"))
+    seen: list[dict[str, Any]] = []
+
+    def watch() -> None:
+        seen.append(next(one for one in page if one["calls"] and states(one) == {"ready"}))
+        seen.append(next(one for one in page if states(one) == {"stale"}))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    channel = {"Channel": "PJSIP/100-00000001", "Uniqueid": "1.1", "Linkedid": "1.1", "ChannelState": "4"}
+    world.pbx.push({"Event": "Newchannel", "Privilege": "call,all", **channel})
+    world.until(lambda: seen)
+    forwarder.end()
+    world.until(lambda: len(seen) == 2)
+    thread.join()
+    assert wallboard.end() == -signal.SIGTERM
 
 
 def test_what_cannot_work_is_said_at_once(commands: Commands) -> None:

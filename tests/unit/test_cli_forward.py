@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import pytest
 from cli_pbx import Ami, Pbx
 from memory_broker import Hub, MemoryBroker
 
-from ami_client.cli import feed, forwarding
+from ami_client.cli import feed, forwarding, origins
 from ami_client.forward import Message
 from ami_client.forward.asking import Request
 from ami_client.forward.envelope import Numbering
@@ -35,7 +36,7 @@ def log_of_each_command() -> Iterator[None]:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub = Hub()
-    for module in (forwarding, feed):
+    for module in (forwarding, feed, origins):
         monkeypatch.setattr(module, "open_broker", lambda url: MemoryBroker(hub))
     return hub
 
@@ -108,9 +109,68 @@ def test_events_of_a_broker(ami: Ami, hub: Hub) -> None:
     assert "Hangup @server=pbx1 Cause=16" in line
 
 
+def hangup(numbering: Numbering, unique: str) -> bytes:
+    return numbering.event(Packet({"Event": "Hangup", "Uniqueid": unique, "Linkedid": unique, "Cause": "16"}), 1.0)
+
+
+def begins(numbering: Numbering, unique: str) -> bytes:
+    headers = {"Event": "Newchannel", "Channel": f"PJSIP/a-{unique}", "ChannelState": "4", "CallerIDNum": unique}
+    return numbering.event(Packet({**headers, "Uniqueid": unique, "Linkedid": unique}), 1.0)
+
+
+def test_a_wallboard_of_a_broker(
+    ami: Ami, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], expect_log: Any
+) -> None:
+    """It shows calls as they come, is stale while server or broker are lost, and starts empty when they are back."""
+    expect_log("<MemoryBroker> is gone")
+    monkeypatch.setattr(origins, "CHECK", 0.01)
+    publisher = MemoryBroker(hub).fresh()
+    publisher.open()
+    numbering = Numbering("pbx1", "e1")
+
+    def publish(server: str, *bodies: bytes) -> None:
+        publisher.publish([Message(f"events.{server}", "", body) for body in bodies])
+
+    async def watch() -> None:
+        forwarded = origins.Forwarded("redis://bus", ["pbx1"])
+        (model,) = forwarded.models
+
+        async def until(calls: list[str], state: str = "ready") -> None:
+            while [call.id for call in model.calls.values()] != calls or model.servers["pbx1"].state != state:
+                await asyncio.sleep(0.001)
+
+        forwarded.start()
+        while not forwarded.is_reading:
+            await asyncio.sleep(0.001)
+        publish("pbx2", begins(Numbering("pbx2", "e1"), "9"))  # nobody asked for it
+        publish("pbx1", begins(numbering, "1"), begins(numbering, "2"), hangup(numbering, "1"))
+        await until(["2"])
+        assert (list(model.servers), forwarded.events()) == (["pbx1"], 3)
+        publish("pbx1", numbering.gap(None, "lost", 1.0))
+        await until(["2"], "stale")
+        again = Numbering("pbx1", "e2")
+        publish("pbx1", again.gap(None, "back", 1.0))
+        await until([])
+        publish("pbx1", begins(again, "3"))
+        await until(["3"])
+        hub.down = True
+        await until(["3"], "stale")
+        hub.down = False
+        await until([])
+        forwarded.close()
+
+    asyncio.run(asyncio.wait_for(watch(), 10))
+    assert capsys.readouterr().err.splitlines() == [
+        "ami-client: pbx1: events may be missing here (lost)",
+        "ami-client: pbx1: events may be missing here (back)",
+    ]
+    assert ami("wallboard", "--listen", "127.0.0.1:0", "--from", "redis://bus", "--timeout", "0.1").status == 0
+
+
 @pytest.mark.parametrize(
     ("args", "wrong"),
     [
+        (["wallboard", "--from", "redis://bus", "a.b"], "server is a name of letters"),
         (["forward", "--to", "http://bus"], "no broker for http"),
         (["forward", "a", "b", "--to", "redis://bus", "--spool", "x"], "a spool is for one server"),
         (["gateway", "--to", "redis://bus", "--allow", "Ping x"], "is not HEADER=GLOB"),

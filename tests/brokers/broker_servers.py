@@ -9,12 +9,13 @@ import contextlib
 import importlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from servers import free_ports
 
 from ami_client.forward import MQTT, Broker, RabbitMQ, RedisStream
 
@@ -75,6 +76,7 @@ class BrokerServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment()},
+                cwd=self.directory,
                 start_new_session=True,
             )
         deadline = time.monotonic() + _LIMIT
@@ -214,17 +216,6 @@ class Nats(BrokerServer):
 
 
 KINDS: dict[str, type[BrokerServer]] = {server.kind: server for server in (Redis, Rabbit, Mosquitto)}
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind((_HOST, 0))
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
 
 
 def make(kind: str, directory: Path, **options: Any) -> BrokerServer:

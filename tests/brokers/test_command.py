@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_servers import BrokerServer, free_ports
+from broker_servers import BrokerServer
+from servers import free_ports
 from wallboard_page import pages, states
 from world import World
 

@@ -240,7 +240,7 @@ class AsteriskServer:
         # Media ports need no look: the server itself passes over those in use.
         media = random.randrange(_PORTS.start, _PORTS.stop - 2 * _MEDIA_PORTS, 2)
         taken = range(media, media + 2 * _MEDIA_PORTS)
-        ports = dict(zip(names, _free_ports(len(names), taken)))
+        ports = dict(zip(names, free_ports(len(names), taken)))
         ports["RTP_START"], ports["RTP_END"] = taken[0], taken[_MEDIA_PORTS - 1]
         ports["UDPTL_START"], ports["UDPTL_END"] = taken[_MEDIA_PORTS], taken[-1]
         return ports
@@ -320,7 +320,7 @@ def _fill_in(template: str, values: dict[str, object]) -> str:
     return re.sub("@([A-Z_]+)@", lambda found: str(values[found[1]]), template)
 
 
-def _free_ports(count: int, avoid: range) -> list[int]:
+def free_ports(count: int, avoid: range = range(0)) -> list[int]:
     """Return that many ports of loopback that are free for TCP and UDP alike."""
     ports: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .address import broker_of
 from .asking import Refused
-from .broker import Broker, BrokerError, Delivery, Message, NotMine
+from .broker import Broker, BrokerError, Busy, Delivery, Message, NotMine
 from .envelope import Envelope, ForwardedPacket, Gap
 from .forwarder import Forwarder, ForwarderStats
 from .gateway import Gateway, GatewayStats
@@ -22,6 +22,7 @@ __all__ = [
     "MQTT",
     "Broker",
     "BrokerError",
+    "Busy",
     "Client",
     "Delivery",
     "Envelope",

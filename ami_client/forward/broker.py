@@ -26,6 +26,13 @@ class NotMine(Exception):
     """The published parts belong to another member now. None of these messages may be published again."""
 
 
+class Busy(BrokerError):
+    """The broker is up, but takes no messages for now.
+
+    The connection stays open. Publish the same messages again later. They may then arrive twice.
+    """
+
+
 class Message(NamedTuple):
     """A message for the broker.
 
@@ -38,6 +45,11 @@ class Message(NamedTuple):
     channel: str
     route: str
     body: bytes
+
+    @property
+    def key(self) -> str:
+        """The channel and the route as one routing key."""
+        return f"{self.channel}.{self.route}" if self.route else self.channel
 
 
 class Delivery(NamedTuple):
@@ -76,6 +88,11 @@ class Broker(ABC):
         """All exceptions that mean that the broker is unreachable or refuses."""
         return (*self.errors, BrokerError)
 
+    @staticmethod
+    def prefix(channel: str) -> str:
+        """What the channel's routing keys begin with: ``events`` for ``events.*``."""
+        return channel[:-2] if channel.endswith(".*") else channel
+
     @abstractmethod
     def open(self) -> None:
         """Connect."""
@@ -101,7 +118,8 @@ class Broker(ABC):
     def publish(self, messages: Sequence[Message]) -> None:
         """Publish in order. Return when the broker has confirmed all messages.
 
-        Raises NotMine if this member had taken parts with :meth:`share` and has lost them.
+        Raises NotMine if this member had taken parts with :meth:`share` and has lost them, and :class:`Busy` if the
+        broker has taken no messages for about :data:`BEAT` seconds.
         """
 
     @abstractmethod

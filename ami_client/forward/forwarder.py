@@ -16,7 +16,7 @@ from ..connection import Connection
 from ..filters import Where
 from ..packet import Packet
 from ..pool import Pool
-from .broker import BEAT, LEASE, Broker, Message, NotMine
+from .broker import BEAT, LEASE, Broker, Busy, Message, NotMine
 from .envelope import Numbering, check_name, default_name, route_of, time_of
 from .link import BrokerThread
 from .outbox import Outbox, Spool
@@ -309,13 +309,20 @@ class _Publisher(BrokerThread):
         self._role = Role.UNKNOWN
         self._next_share = 0.0
         self._discard_at = float("inf")
+        self._holds = False  # whether this connection may publish
+        self._is_busy = False  # whether the broker takes nothing for now
+        self._patient_until = 0.0
         self._head_start = 0.0  # seconds that a forwarder on standby leaves to the active one
         self.oldest: Optional[float] = None  # time of the oldest waiting message
 
     def opened(self) -> None:
-        self._next_share = time.monotonic() + self._head_start
+        now = time.monotonic()
+        self._next_share = now + self._head_start
+        # A broker may take its time to notice that the connection before this one is gone.
+        self._patient_until = now + LEASE if self._role is Role.ACTIVE else now
 
     def lost(self) -> None:
+        self._holds = self._is_busy = False
         self._head_start = LEASE / 2 if self._role is Role.STANDBY else 0.0
 
     def away(self) -> None:
@@ -332,12 +339,12 @@ class _Publisher(BrokerThread):
             self._next_share = now + BEAT
             self._share()
         outbox = self._forwarder._outbox
-        if self._role is Role.ACTIVE and len(outbox):
+        if self._holds and len(outbox):
             self._publish(outbox)
         else:
             outbox.store()
             self.pause(max(0.0, self._next_share - time.monotonic()))
-            if self._role is Role.ACTIVE and len(outbox) < BATCH:
+            if self._holds and len(outbox) < BATCH:
                 time.sleep(_LINGER)
 
     def _share(self) -> None:
@@ -345,10 +352,13 @@ class _Publisher(BrokerThread):
         name = self._forwarder.name
         if not self._forwarder.is_linked and not (self._role is not Role.STANDBY and len(self._forwarder._outbox)):
             self.broker.share(f"forwarder-{name}", [])
+            self._holds = False
             self._become(Role.UNKNOWN)
-        elif self.broker.share(f"forwarder-{name}", [name]):
+            return
+        self._holds = bool(self.broker.share(f"forwarder-{name}", [name]))
+        if self._holds:
             self._become(Role.ACTIVE)
-        else:
+        elif time.monotonic() >= self._patient_until:
             self._become(Role.STANDBY)
 
     def _become(self, role: Role) -> None:
@@ -372,13 +382,25 @@ class _Publisher(BrokerThread):
         try:
             self.broker.publish(batch)
         except NotMine:
+            self._holds = False
             self._become(Role.STANDBY)
             return
+        except Busy as error:
+            self._set_busy(str(error))
+            return
+        self._set_busy("")
         self._forwarder.has_inherited = False
         outbox.remove(len(batch))
         self._forwarder._counts.published += len(batch)
         if was_full:
             self._on_loop(self._forwarder._tell_missed)
+
+    def _set_busy(self, reason: str) -> None:
+        if reason and not self._is_busy:
+            logger.warning("%s: %r takes no messages for now (%s); they are kept", self._what, self.broker, reason)
+        elif self._is_busy and not reason:
+            logger.info("%s: %r takes messages again", self._what, self.broker)
+        self._is_busy = bool(reason)
 
     def _discard(self) -> None:
         """Discard waiting messages. Another forwarder has published these events, or a gap."""

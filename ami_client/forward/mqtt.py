@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
@@ -15,14 +15,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from .broker import LEASE, PATIENCE, Broker, BrokerError, Delivery, Message
+from .broker import LEASE, PATIENCE, BrokerError, Delivery, Message
+from .calling_back import CallingBack
 
 _KEEPALIVE = 2  # seconds; the broker gives up after one and a half times this
 _WEEK = 7 * 24 * 3600  # how long the broker keeps unread messages of a group
 _WINDOW = 1000  # maximum number of unconfirmed messages; a broker may allow fewer
 
 
-class MQTT(Broker):
+class MQTT(CallingBack):
     """An MQTT 5 broker. The topic of a message is ``<name>/<channel>/<route>``, with slashes for the dots.
 
     A member of a group connects as the client ``<name>-<group>``, because a broker allows one connection per client.
@@ -54,10 +55,10 @@ class MQTT(Broker):
         self._connect(f"{self._name}-{self.member}")
 
     def _connect(self, client_id: str, group: str = "") -> None:
-        self._error: Optional[BrokerError] = None
+        self._error = None
         self._connected = False
         self._unconfirmed: set[int] = set()
-        self._received: deque[Delivery] = deque()
+        self._received, self._limit = deque(), 1
         self._window = _WINDOW
         self._subscribed: set[int] = set()
         self._client = client = Client(
@@ -66,6 +67,7 @@ class MQTT(Broker):
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish, client.on_message = self._on_publish, self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_socket_register_write = lambda *args: None  # packets wait for _turn()
         client.max_inflight_messages = 0  # we limit the number ourselves
         client.connect_timeout = PATIENCE / 2
         if self._url.username:
@@ -78,9 +80,21 @@ class MQTT(Broker):
             client.will_set(self._topic(f"leader.{group}"), b"", qos=1, retain=True)
         port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
         client.connect(self._url.hostname or "", port, _KEEPALIVE, clean_start=not group, properties=properties)
-        sock: Any = client.socket()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paho sends each packet separately
         self._wait(lambda: self._connected)
+
+    def _turn(self, seconds: float) -> None:
+        sock: Any = self._client.socket()
+        if sock is not None and self._client.want_write():
+            # paho sends each packet by itself. The system puts them together, and holds nothing back in the end.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            self._client.loop_write()
+            if self._client.socket() is not None:  # it is closed behind DISCONNECT
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client.loop(seconds)
+        known = -1
+        while known < len(self._received) < self._limit:  # paho reads one packet at a time
+            known = len(self._received)
+            self._client.loop_read()
 
     def _topic(self, channel: str) -> str:
         return f"{self._name}/{channel.replace('.', '/')}"
@@ -99,28 +113,11 @@ class MQTT(Broker):
             self._error = BrokerError(f"subscription refused: {reasons[0]}")
         self._subscribed.add(mid)
 
-    def _run(self, holds: Callable[[], object], seconds: float) -> bool:
-        """Run paho's loop until ``holds()`` is true, for at most ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while not holds():
-            self._client.loop(max(0.0, deadline - time.monotonic()))
-            if self._error is not None:
-                raise self._error
-            if time.monotonic() >= deadline:
-                return bool(holds())
-        return True
-
-    def _wait(self, holds: Callable[[], object]) -> None:
-        if not self._run(holds, PATIENCE):
-            raise BrokerError(f"no answer within {PATIENCE:g} s")
-
     def close(self) -> None:
         if not hasattr(self, "_client"):
             return
         with suppress(*self.failures()):
-            self._leave()
-            self._client.disconnect()
-            self._run(lambda: not self._client.is_connected(), 1.0)
+            self._disconnect()
         sock: Any = self._client.socket()
         if sock is not None:
             sock.close()
@@ -133,20 +130,18 @@ class MQTT(Broker):
         if self._group:
             self.keep()
             if not parts:
-                self._leave()
+                self._disconnect()
                 self.open()
             return set(parts)
         if self._watched != group:
             self._subscribe(topic)
             self._watched, self._heard = group, time.monotonic()
-            self._run(lambda: self._leader is not None, 0.2)  # a retained message comes after the answer
+            self._until(lambda: self._leader is not None, 0.2)  # a retained message comes after the answer
         self.keep()
         is_held = self._leader and time.monotonic() - self._heard < LEASE
         if not parts or (is_held and self._leader != self.member.encode()):
             return set()
-        self._client.disconnect()
-        with suppress(BrokerError):
-            self._run(lambda: not self._client.is_connected(), 1.0)
+        self._disconnect()
         self._group = group
         self._connect(f"{self._name}-{group}", group)
         self.keep()
@@ -155,22 +150,23 @@ class MQTT(Broker):
     def keep(self) -> None:
         if self._group:
             self._client.publish(self._topic(f"leader.{self._group}"), self.member, retain=True)
-        self._run(lambda: False, 0.0)
+        super().keep()
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         if self._group:
             self._client.publish(self._topic(f"leader.{self._group}"), b"", retain=True)
-            self._client.disconnect()
+        self._client.disconnect()
+        with suppress(BrokerError):
+            self._until(lambda: self._client.socket() is None, 1.0)
 
     # -- publishing
 
     def publish(self, messages: Sequence[Message]) -> None:
         # The leader's topic need not be checked: a member that is not the leader any more has lost its connection.
-        for channel, route, body in messages:
+        for message in messages:
             if len(self._unconfirmed) >= self._window:
                 self._wait(lambda: len(self._unconfirmed) < self._window)
-            topic = self._topic(f"{channel}.{route}" if route else channel)
-            self._unconfirmed.add(self._client.publish(topic, body, qos=1).mid)
+            self._unconfirmed.add(self._client.publish(self._topic(message.key), message.body, qos=1).mid)
         self._wait(lambda: not self._unconfirmed)
 
     def _on_publish(self, client: object, data: object, mid: int, reason: Any, properties: object) -> None:
@@ -183,7 +179,7 @@ class MQTT(Broker):
     def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
         self._limit = limit
         for channel in channels:
-            self._subscribe(f"{self._topic(channel[:-2] if channel.endswith('.*') else channel)}/#")
+            self._subscribe(f"{self._topic(self.prefix(channel))}/#")
 
     def _subscribe(self, topic: str) -> None:
         _, mid = self._client.subscribe(topic, qos=1)
@@ -195,14 +191,6 @@ class MQTT(Broker):
             self._client.ack(message.mid, message.qos)
         else:
             self._received.append(Delivery(bytes(message.payload), (message.mid, message.qos), message.dup))
-
-    def receive(self, timeout: float) -> list[Delivery]:
-        self._run(lambda: self._received, timeout)
-        known = 0
-        while known < len(self._received) < self._limit:  # paho reads one packet at a time
-            known = len(self._received)
-            self._run(lambda: len(self._received) > known, 0.0)  # noqa: B023  (it is called at once)
-        return [self._received.popleft() for _ in range(min(self._limit, len(self._received)))]
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

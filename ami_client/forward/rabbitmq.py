@@ -11,9 +11,10 @@ from typing import Any, Callable, Optional
 
 import pika
 from pika.adapters.select_connection import IOLoop
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByClient
 
-from .broker import LEASE, PATIENCE, Broker, BrokerError, Delivery, Message
+from .broker import BEAT, LEASE, PATIENCE, BrokerError, Busy, Delivery, Message
+from .calling_back import CallingBack
 
 # pika logs each failed attempt in seven lines. Our own log reports the loss once.
 _pika_logger = logging.getLogger("pika")
@@ -23,7 +24,7 @@ if _pika_logger.level == logging.NOTSET:
 _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
 
 
-class RabbitMQ(Broker):
+class RabbitMQ(CallingBack):
     """A RabbitMQ server, or a cluster of them.
 
     All messages go to the topic exchange ``<name>``, with the routing key ``<channel>.<route>``. A group has a quorum
@@ -36,31 +37,41 @@ class RabbitMQ(Broker):
     """
 
     errors = (AMQPError, OSError)
-    _error: Optional[Exception]
 
     def __init__(self, url: str, name: str = "ami", *, maxlen: int = 1_000_000) -> None:
         self._params = pika.URLParameters(url)
         self._params.heartbeat = 1  # second; the server gives up after two or three seconds
         self._params.socket_timeout = self._params.stack_timeout = PATIENCE / 2
-        self._params.blocked_connection_timeout = PATIENCE
         self._name = name
         self._maxlen = maxlen
 
     def __repr__(self) -> str:
         return f"<RabbitMQ {self._name}>"
 
-    # -- blocking calls over pika's callbacks
+    # -- the connection
 
-    def _until(self, holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
-        """Run pika's loop until ``holds()`` is true, for at most ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while not holds():
-            if self._error is not None:
-                raise self._error
-            self._turn(max(0.0, deadline - time.monotonic()))
-            if time.monotonic() >= deadline:
-                return bool(holds())
-        return True
+    def open(self) -> None:
+        self._error = None
+        self._loop: Any = IOLoop()
+        self._loop.activate_poller()
+        self._busy = ""  # why the broker takes no messages
+        self._unconfirmed: set[int] = set()
+        self._published = 0
+        self._held: dict[str, Any] = {}  # queue to the channel that consumes from it, so that others know
+        self._in: Any = None
+        self._connection: Any = pika.SelectConnection(
+            self._params,
+            on_open_callback=lambda connection: None,
+            on_open_error_callback=self._fail,
+            on_close_callback=self._fail,
+            custom_ioloop=self._loop,
+        )
+        self._connection.add_on_connection_blocked_callback(self._blocked)
+        self._connection.add_on_connection_unblocked_callback(self._unblocked)
+        self._wait(lambda: self._connection.is_open)
+        self._out = self._open_channel()
+        self._ask(self._out.exchange_declare, exchange=self._name, exchange_type="topic", durable=True)
+        self._ask(self._out.confirm_delivery, ack_nack_callback=self._confirmed)
 
     def _turn(self, seconds: float) -> None:
         timer = self._loop.call_later(seconds, lambda: None)  # bounds the wait in poll()
@@ -72,46 +83,27 @@ class RabbitMQ(Broker):
         """Call a method of pika, and return the argument of its callback."""
         answers: list[Any] = []
         method(**arguments, **{argument: answers.append})
-        if not self._until(lambda: answers):
-            raise BrokerError(f"no answer within {PATIENCE:g} s")
+        self._wait(lambda: answers)
         return answers[0]
 
     def _fail(self, what: object, error: Any) -> None:
-        self._error = error if isinstance(error, Exception) else BrokerError(str(error))
-
-    # -- the connection
-
-    def open(self) -> None:
-        self._error = None
-        self._loop: Any = IOLoop()
-        self._loop.activate_poller()
-        self._unconfirmed: set[int] = set()
-        self._published = 0
-        self._locks: dict[str, str] = {}  # part -> consumer tag of its lock
-        self._mine: set[str] = set()
-        self._in: Any = None
-        self._out: Any = None
-        self._connection: Any = pika.SelectConnection(
-            self._params,
-            on_open_callback=lambda connection: None,
-            on_open_error_callback=self._fail,
-            on_close_callback=self._fail,
-            custom_ioloop=self._loop,
-        )
-        if not self._until(lambda: self._connection.is_open):
-            raise BrokerError(f"no connection within {PATIENCE:g} s")
-        self._out = self._open_channel()
-        self._ask(self._out.exchange_declare, exchange=self._name, exchange_type="topic", durable=True)
-        self._ask(self._out.confirm_delivery, ack_nack_callback=self._confirmed)
+        self._error = self._error or (error if isinstance(error, Exception) else BrokerError(str(error)))
 
     def _open_channel(self) -> Any:
         channel = self._ask(self._connection.channel, "on_open_callback")
         channel.add_on_close_callback(self._channel_closed)
+        # Somebody has deleted the queue, or its node of a cluster is gone.
+        channel.add_on_cancel_callback(lambda frame: self._fail(channel, "the broker has cancelled a consumer"))
         return channel
 
-    def _channel_closed(self, channel: object, error: Exception) -> None:
-        if channel in (self._out, self._in) and self._error is None:  # not closed by us
-            self._error = error
+    def _channel_closed(self, channel: Any, error: Exception) -> None:
+        is_ours = isinstance(error, ChannelClosedByClient)
+        if not is_ours and channel in (self._in, self._out):  # or else another member was quicker
+            self._fail(channel, error)
+
+    def _close_channel(self, channel: Any) -> None:
+        channel.close()
+        self._until(lambda: channel.is_closed)
 
     def close(self) -> None:
         if not hasattr(self, "_connection"):
@@ -127,57 +119,65 @@ class RabbitMQ(Broker):
         self._loop.close()
         del self._connection
 
-    def keep(self) -> None:
-        self._until(lambda: False, 0.0)
-
     # -- the work of a group
 
     def share(self, group: str, parts: Sequence[str]) -> set[str]:
-        # The lock of a part is a queue with a single active consumer. Each member sends a word into it once a second.
-        # The member that receives one is the active consumer, until its connection ends.
+        # The lock of a part is a queue with an exclusive consumer, until its connection ends. Nothing is published for
+        # it: RabbitMQ reads nothing more from who publishes while it is low on disk, no acknowledgements either.
+        self.keep()
         if not parts:
-            for part in list(self._locks):
-                self._unlock(part)
+            for queue in list(self._held):
+                self._release(queue)
             return set()
-        members = 1
-        for part in parts:
-            queue = f"{self._name}.lock.{group}.{part}"
-            arguments = {"x-single-active-consumer": True, "x-max-length": 1}
-            found = self._ask(self._out.queue_declare, queue=queue, auto_delete=True, arguments=arguments)
-            if part not in self._locks:
-                found.method.consumer_count += 1
-                self._locks[part] = self._out.basic_consume(
-                    queue, lambda *_, part=part: self._mine.add(part), auto_ack=True
-                )
-            members = max(members, found.method.consumer_count)
-            self._publish("", queue, b"")
-        self._wait_confirmed()
-        self._until(lambda: False, 0.02)
-        for part in sorted(self._mine)[-(-len(parts) // members) :]:
-            self._unlock(part)
-        return set(self._mine)
+        locks = {part: f"{self._name}.lock.{group}.{part}" for part in parts}
+        if not self._busy:
+            left = -(-len(parts) // (self._members(group) if len(parts) > 1 else 1))
+            for part in sorted(parts, key=lambda part: locks[part] not in self._held):  # what it has comes first
+                if not left:
+                    self._release(locks[part])
+                elif self._hold(locks[part], exclusive=True):
+                    left -= 1
+        return {part for part, queue in locks.items() if queue in self._held}
 
-    def _unlock(self, part: str) -> None:
-        self._close_in()  # before the next member begins to read
-        self._ask(self._out.basic_cancel, consumer_tag=self._locks.pop(part))
-        self._mine.discard(part)
+    def _members(self, group: str) -> int:
+        queue = f"{self._name}.members.{group}"
+        self._hold(queue, exclusive=False)
+        return int(self._ask(self._out.queue_declare, queue=queue, auto_delete=True).method.consumer_count)
+
+    def _hold(self, queue: str, *, exclusive: bool) -> bool:
+        """Consume from a queue in which nothing ever is. Return False if another member has it for itself."""
+        if queue in self._held:
+            return True
+        found = self._ask(self._out.queue_declare, queue=queue, auto_delete=True)
+        if exclusive and found.method.consumer_count:
+            return False
+        channel = self._open_channel()
+        answers: list[object] = []
+        channel.basic_consume(queue, self._deliver, exclusive=exclusive, callback=answers.append)
+        self._wait(lambda: answers or channel.is_closed)
+        if answers:
+            self._held[queue] = channel
+        return bool(answers)
+
+    def _release(self, queue: str) -> None:
+        if queue in self._held:
+            self._close_in()  # before the next member begins to read
+            self._close_channel(self._held.pop(queue))
 
     # -- publishing
 
     def publish(self, messages: Sequence[Message]) -> None:
-        # The locks need not be checked: a member that has lost one has lost its connection.
-        for channel, route, body in messages:
-            self._publish(self._name, f"{channel}.{route}" if route else channel, body)
-        self._wait_confirmed()
-
-    def _publish(self, exchange: str, key: str, body: bytes) -> None:
-        self._out.basic_publish(exchange, key, body, _PERSISTENT)
-        self._published += 1
-        self._unconfirmed.add(self._published)
-
-    def _wait_confirmed(self) -> None:
-        if not self._until(lambda: not self._unconfirmed):
-            raise BrokerError(f"{len(self._unconfirmed)} messages are not confirmed within {PATIENCE:g} s")
+        # It needs no look at the locks: who has lost one has lost the connection.
+        if self._busy:
+            self._until(lambda: not self._busy, BEAT)
+        if not self._busy:
+            for message in messages:
+                self._out.basic_publish(self._name, message.key, message.body, _PERSISTENT)
+            self._unconfirmed.update(range(self._published + 1, self._published + len(messages) + 1))
+            self._published += len(messages)
+            self._wait(lambda: not self._unconfirmed or self._busy)
+        if self._busy:
+            raise Busy(self._busy)
 
     def _confirmed(self, frame: Any) -> None:
         method = frame.method
@@ -188,13 +188,18 @@ class RabbitMQ(Broker):
         else:
             self._unconfirmed.discard(method.delivery_tag)
 
+    def _blocked(self, connection: object, frame: Any) -> None:
+        self._busy = str(frame.method.reason)
+
+    def _unblocked(self, connection: object, frame: object) -> None:
+        self._busy = ""
+
     # -- reading
 
     def subscribe(self, channels: Sequence[str], group: Optional[str], limit: int) -> None:
         self._close_in()
         self._in = self._open_channel()
-        self._limit = limit
-        self._received: deque[Delivery] = deque()
+        self._limit, self._received = limit, deque()
         self._ask(self._in.basic_qos, prefetch_count=limit)
         if group is None:
             queue = self._ask(self._in.queue_declare, queue="", exclusive=True).method.queue
@@ -202,34 +207,26 @@ class RabbitMQ(Broker):
                 self._bind(queue, channel)
             self._ask(self._in.basic_consume, queue=queue, on_message_callback=self._deliver)
             return
-        for channel in (*channels, f"dead.{group}"):  # dead letters need a queue, even if nobody reads them
-            self._declare(f"{self._name}.{group}.{channel}", channel)
-        for channel in channels:
-            queue = f"{self._name}.{group}.{channel}"
-            self._ask(self._in.basic_consume, queue=queue, on_message_callback=self._deliver)
-
-    def _declare(self, queue: str, channel: str) -> None:
         arguments = {"x-queue-type": "quorum", "x-max-length": self._maxlen}
-        self._ask(self._in.queue_declare, queue=queue, durable=True, arguments=arguments)
-        self._bind(queue, channel)
+        for channel in (*channels, f"dead.{group}"):  # dead letters need a place, whether or not somebody reads them
+            queue = f"{self._name}.{group}.{channel}"
+            self._ask(self._in.queue_declare, queue=queue, durable=True, arguments=arguments)
+            self._bind(queue, channel)
+            if channel in channels:
+                self._ask(self._in.basic_consume, queue=queue, on_message_callback=self._deliver)
 
     def _bind(self, queue: str, channel: str) -> None:
-        key = f"{channel[:-2] if channel.endswith('.*') else channel}.#"
+        key = f"{self.prefix(channel)}.#"
         self._ask(self._in.queue_bind, queue=queue, exchange=self._name, routing_key=key)
 
     def _close_in(self) -> None:
         channel, self._in = self._in, None
         if channel is not None:
-            channel.close()
-            self._until(lambda: channel.is_closed)
+            self._close_channel(channel)
 
     def _deliver(self, channel: Any, method: Any, properties: object, body: bytes) -> None:
         if channel is self._in:
             self._received.append(Delivery(body, method.delivery_tag, method.redelivered))
-
-    def receive(self, timeout: float) -> list[Delivery]:
-        self._until(lambda: self._received, timeout)
-        return [self._received.popleft() for _ in range(min(self._limit, len(self._received)))]
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._in.basic_ack(deliveries[-1].token, multiple=True)

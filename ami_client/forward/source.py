@@ -388,10 +388,11 @@ class _Reader(BrokerThread):
                     return
                 with suppress(NotMine, *self.broker.failures()):  # the acknowledgement will report a loss
                     self.broker.keep()
-            dead, self._source._dead = self._source._dead, []
-            if dead:
-                with suppress(NotMine):
-                    self.broker.publish([Message(f"dead.{self._source.group}", "", body) for body in dead])
+        dead = self._source._dead
+        if dead:  # of this batch, or of one before, if the broker was lost: what comes again is not handled again
+            with suppress(NotMine):
+                self.broker.publish([Message(f"dead.{self._source.group}", "", body) for body in dead])
+            dead.clear()
         self.broker.ack(deliveries)
 
     def _read(self, delivery: Delivery) -> list[Item]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ami_client.forward import Broker, BrokerError, Delivery, Message, NotMine
+from ami_client.forward import Broker, BrokerError, Busy, Delivery, Message, NotMine
 
 
 class Hub:
     """What the broker keeps. Any number of connections share it.
 
     Attributes: ``down``, nobody gets a connection, and those that are there fail; ``confirms``, whether messages are
-    confirmed.
+    confirmed; ``busy``, it takes no messages. ``refusals``, how often a member did not get what it asked for.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,8 @@ class Hub:
         self.leases: dict[tuple[str, str], str] = {}  # group and part to the member
         self.down = False
         self.confirms = True
+        self.busy = False
+        self.refusals = 0
         self.opened = 0
 
 
@@ -63,6 +66,7 @@ class MemoryBroker(Broker):
                 self._hub.leases.setdefault((group, part), self.member)
             mine = {part for part in parts if self._hub.leases[group, part] == self.member}
             self._mine = {(group, part) for part in mine}
+            self._hub.refusals += len(mine) < len(parts)
         return mine
 
     def keep(self) -> None:
@@ -70,6 +74,10 @@ class MemoryBroker(Broker):
 
     def publish(self, messages: Sequence[Message]) -> None:
         self._check()
+        if self._hub.busy:
+            self._hub.refusals += 1
+            time.sleep(0.01)
+            raise Busy("low on disk")
         with self._hub.changed:
             if any(self._hub.leases.get(key) != self.member for key in self._mine):
                 raise NotMine

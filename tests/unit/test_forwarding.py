@@ -185,6 +185,40 @@ def test_one_that_was_replaced_publishes_nothing_more(office: Office) -> None:
     office.until(lambda: office_reasons(office) == ["start", "takeover"])
 
 
+def test_a_broker_that_takes_nothing_for_now_keeps_its_forwarder(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: forwarder.* takes no messages for now .low on disk.; they are kept")
+    told: list[Any] = []
+    office.source(told)
+    forwarder = office.active()
+    office.hub.busy = True
+    office.say(1, 2)
+    office.until(lambda: forwarder.stats.queued == 2 and office.hub.refusals)
+    opened = office.hub.opened
+    office.hub.busy = False
+    office.until(lambda: 2 in told)
+    assert told == ["start", 1, 2] and office.hub.opened == opened
+
+
+def test_a_forwarder_waits_until_the_broker_has_noticed_that_its_connection_was_lost(
+    office: Office, expect_log: Any
+) -> None:
+    expect_log("WARNING: .* is gone")
+    told: list[Any] = []
+    office.source(told)
+    forwarder = office.active()
+    lease = "forwarder-pbx1", "pbx1"
+    office.hub.down = True
+    office.say(1)
+    office.until(lambda: lease not in office.hub.leases)
+    office.hub.leases[lease] = "its own connection of before"
+    office.hub.down = False
+    office.until(lambda: office.hub.refusals > 2)
+    assert forwarder.stats.active and forwarder.stats.queued == 1
+    del office.hub.leases[lease]
+    office.until(lambda: 1 in told)
+    assert told == ["start", 1]
+
+
 def test_a_spool_is_published_by_the_next_process(office: Office, tmp_path: Path, expect_log: Any) -> None:
     expect_log("WARNING: forwarder pbx1: .* is gone .down.")
     office.hub.down = True
@@ -296,6 +330,26 @@ def test_dead_letters(office: Office, expect_log: Any) -> None:
     source.on("event_userevent", lambda source, packet: 1 / 0)
     office.active()
     office.say(7)
+    office.until(lambda: "dead.crm" in office.hub.channels)
+    (body,) = office.hub.channels["dead.crm"]
+    assert ["Number", "7"] in json.loads(body)["headers"]
+
+
+def test_dead_letters_outlast_a_loss_of_the_broker(office: Office, expect_log: Any) -> None:
+    expect_log("ERROR: callback .* raised")
+    expect_log("WARNING: .* is gone")
+    source = office.source([], group="crm", on_error="dead-letter")
+
+    def fails(source: Source, packet: Packet) -> None:
+        office.hub.down = True
+        raise ValueError
+
+    source.on("event_userevent", fails)
+    office.active()
+    office.say(7)
+    office.until(lambda: office.hub.down and not source.is_reading)
+    assert "dead.crm" not in office.hub.channels
+    office.hub.down = False
     office.until(lambda: "dead.crm" in office.hub.channels)
     (body,) = office.hub.channels["dead.crm"]
     assert ["Number", "7"] in json.loads(body)["headers"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from broker_servers import BrokerServer
+from detour import Detour, Way
 from world import World
 
 HERE = Path(__file__).parent
@@ -100,83 +100,23 @@ def test_the_pools_own_handlers_are_not_slower_while_the_broker_is_away(
     assert without < 1.5 * with_broker
 
 
-class Cut:
-    """A way to a broker that can be cut in the middle of a message, after so many bytes of the broker's."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.cut_after: int | None = None
-        self.cuts = 0
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._to))
-                self._open += [client, server]
-                for args in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=self._copy, args=args, daemon=True).start()
-
-    def _copy(self, source: socket.socket, to: socket.socket, from_broker: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(4096):
-                if from_broker and self.cut_after is not None:
-                    data = data[: self.cut_after]
-                    self.cut_after -= len(data)
-                    to.sendall(data)
-                    if self.cut_after <= 0:
-                        self.cut_after = None
-                        self.cuts += 1
-                        break
-                else:
-                    to.sendall(data)
-        for sock in (source, to):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def was_cut_after(self, cuts: int) -> bool:
-        return self.cuts > cuts
-
-    def close(self) -> None:
-        for sock in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-
-class Detour(BrokerServer):
-    """A broker behind a cut."""
-
-    def __init__(self, server: BrokerServer, cut: Cut) -> None:
-        self.server = server
-        self.kind = server.kind
-        self.port = cut.port
-
-    def broker(self, name: str = "ami") -> Any:
-        return type(self.server).broker(self, name)
-
-
 def test_a_connection_that_is_cut_in_the_middle_of_a_confirm(
     server: BrokerServer, world: World, expect_log: Any
 ) -> None:
     expect_log("WARNING: forwarder.* is gone")
-    cut = Cut(server.port)
+    way = Way(server.port)
     account = world.account(server)
-    world.active(Detour(server, cut))
+    world.active(Detour(server, way))
     for length in (1, 3, 7, 20):
         world.keep_saying(0.001)
         world.run(0.1)
-        cuts = cut.cuts
-        cut.cut_after = length
-        world.until(partial(cut.was_cut_after, cuts))
+        cuts = way.cuts
+        way.cut_after = length
+        world.until(partial(way.was_cut_after, cuts))
         last = world.be_quiet() + 1
         world.say(1)
         world.until(partial(account.__contains__, last))
-    cut.close()
+    way.close()
     account.check()
     assert account.numbers == list(range(1, last + 1))
 
@@ -309,3 +249,35 @@ def test_a_forwarder_that_ends_leaves_its_place_at_once(server: BrokerServer, wo
     world.until(lambda: last in account)
     assert account.numbers == list(range(1, last + 1))
     assert account.reasons == ["start", "lost", "takeover"]
+
+
+@pytest.mark.parametrize("direction", ["both", "from the broker"])
+def test_a_network_that_is_split(server: BrokerServer, world: World, direction: str, expect_log: Any) -> None:
+    if server.kind != "redis":  # whose connection outlasts it
+        expect_log("WARNING: forwarder.* is gone")
+    account = world.account(server)
+    epochs: list[str] = []
+    account.source.on("event_userevent", lambda source, packet: epochs.append(packet.envelope.epoch))
+    way = Way(server.port)
+    first = world.active(Detour(server, way))
+    second = world.forwarder(server)
+    world.until(lambda: second.stats.role == "standby")
+    world.keep_saying(0.005)
+    world.until(lambda: len(account) > 100)
+    way.hold(to_broker=direction == "both")
+    took = world.until(lambda: "takeover" in account.reasons)
+    assert took < 5.0 or direction != "both"
+    world.run(2.0)
+    assert first.stats.queued and second.stats.active  # both sides run
+    way.release()  # what was on its way arrives, too late
+    world.until(lambda: first.stats.role == "standby")
+    world.run(1.0)
+    last = world.be_quiet() + 1
+    world.say(1)
+    world.until(lambda: last in account)
+    world.run(0.5)
+    way.close()
+    account.check()
+    assert account[-1] == last
+    # An epoch that has ended does not go on.
+    assert len(set(epochs)) == len(list(itertools.groupby(epochs))) == 2

@@ -28,7 +28,7 @@ class Way:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, *, to_broker: bool) -> None:
-        """Let nothing pass from the broker, nor to it if so said. Connections stay open, as in a network that is split."""
+        """Stop the bytes from the broker, and with ``to_broker`` those to it. Connections stay open, as in a split."""
         self._passes[True].clear()
         if to_broker:
             self._passes[False].clear()

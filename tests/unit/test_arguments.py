@@ -231,10 +231,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         for bad in ["event", [1], 3]
     ),
     *(
-        ("action", {"action": "X", "assertion": {"Event": bad}}, "an assertion's value must be a str; that of 'Event' is ")
+        (
+            "action",
+            {"action": "X", "assertion": {"Event": bad}},
+            "an assertion's value must be a str; that of 'Event' is ",
+        )
         for bad in [None, ["a"], {}, object()]
     ),
-    *(("action", {"action": "X", "quirk": bad}, "quirk must be a Quirk or the name of one of its flags") for bad in [["a"], 1]),
+    *(
+        ("action", {"action": "X", "quirk": bad}, "quirk must be a Quirk or the name of one of its flags")
+        for bad in [["a"], 1]
+    ),
 ]
 
 

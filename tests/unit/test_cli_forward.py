@@ -170,7 +170,7 @@ def test_a_wallboard_of_a_broker(
 @pytest.mark.parametrize(
     ("args", "wrong"),
     [
-        (["wallboard", "--from", "redis://bus", "a.b"], "server is a name of letters"),
+        (["wallboard", "--from", "redis://bus", "a.b"], "server must have 1 to 64 letters"),
         (["forward", "--to", "http://bus"], "no broker for http"),
         (["forward", "a", "b", "--to", "redis://bus", "--spool", "x"], "a spool is for one server"),
         (["gateway", "--to", "redis://bus", "--allow", "Ping x"], "is not HEADER=GLOB"),

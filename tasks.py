@@ -44,7 +44,7 @@ TYPED = (
     ("tests/browser", "tests/browser tests ."),
     ("tests/peers/libraries", "tests/peers/libraries tests ."),
     ("examples", "examples"),
-    ("tools", "tools tests/live tests ."),
+    ("tools", "tools tests/live tests/browser tests ."),
     ("benchmarks benchmarks/clients tests tests/fuzz tests/model", "tests ."),
 )
 
@@ -176,6 +176,11 @@ def docs(args: list[str]) -> None:
     run(python, "-m", "sphinx", *options, "-b", "man", "docs", "docs/man")
 
 
+def pictures(args: list[str]) -> None:
+    """makes the pictures of screens in docs (Debian's chromium and chromium-driver): top, events, wallboard, or all"""
+    run(python_with("browser"), "tools/pictures.py", *args, PYTHONPATH=os.pathsep.join(("tests/browser", "tests")))
+
+
 def build(args: list[str]) -> None:
     """sdist and wheel into dist/, both checked, installed in clean environments and imported"""
     python = python_with("dev")
@@ -200,7 +205,7 @@ def tox(args: list[str]) -> None:
 _ALL = (
     *(demo, test, coverage, terminal, browser, live, brokers, peers, fronts, catalogue, stress, fuzz, bench),
     *(types, lint, blanks),
-    *(docs, build, tox),
+    *(docs, pictures, build, tox),
 )
 TASKS: dict[str, Task] = {task.__name__: task for task in _ALL}
 

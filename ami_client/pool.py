@@ -97,7 +97,7 @@ class _OnInstanceOrClass:
 
 
 class Pool(EventHandlers):
-    """A pool of connections to Asterisk servers.
+    """A pool of connections to Asterisk servers. Get one with :meth:`get_connection`, then run the event loop.
 
     ``config`` is a mapping of options; ``options`` are the same options as keywords. See
     :class:`~ami_client.options.Options`. ``reactor`` is the event loop: :class:`~ami_client.Reactor`, asyncio's or

@@ -1,4 +1,4 @@
-"""Every action and event of Asterisk 16 and 22, by name; and, in ``codes``, Asterisk's codes in words.
+"""Every action and event of Asterisk 16 and 22, by name, and the meanings of Asterisk's codes in ``codes``.
 
 ::
 
@@ -9,8 +9,8 @@
     @pool.on(events.Hangup)
     def hung_up(conn, event: events.Hangup) -> None: ...
 
-Classes are made when they are first asked for, from facts that are generated out of the servers' own documentation.
-Nothing needs them: an action, an event or a header that is not here works as ever.
+Classes are created on first use, from facts that are generated from the servers' own documentation. They are optional:
+an action, an event or a header that is missing here works as well.
 """
 
 from . import actions, events

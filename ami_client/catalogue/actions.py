@@ -1,4 +1,4 @@
-"""The actions, a class each, made when first asked for. ``actions.pyi`` beside this is what editors read."""
+"""The actions, one class each, created on first use. Editors read ``actions.pyi``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Asterisk's numbers mean: an enum for each kind of code, in words, with the number kept.
+"""The meanings of Asterisk's numbers: an enum for each kind of code, with the number and words.
 
 ::
 
@@ -25,7 +25,7 @@ _NOT_IN_NAMES = re.compile("[^a-z0-9]")
 
 
 class Code(IntEnum):
-    """A number of Asterisk's with a meaning.
+    """A number of Asterisk's and its meaning.
 
     Attributes:
         words: the meaning, in words.
@@ -44,9 +44,9 @@ class Code(IntEnum):
 
     @classmethod
     def of(cls, value: Union[str, int, None]) -> Optional[Self]:
-        """The code of a number, or of a text as servers send it: a number, or a name in any case. None for all others.
+        """Return the code of a number, or of a number or name as servers send it, in any case. None for others.
 
-        It never raises: ``event.get("state")`` may be handed to it as it is.
+        It never raises, so ``event.get("state")`` can be passed directly.
         """
         if isinstance(value, str):
             number = whole_number(value)
@@ -120,7 +120,7 @@ class HangupCause(Code):
 
 
 class ChannelState(Code):
-    """What a channel does: ``ChannelState``, and in letters ``ChannelStateDesc``.
+    """The state of a channel: ``ChannelState``, and as a word ``ChannelStateDesc``.
 
     Sources: Asterisk include/asterisk/channelstate.h; main/channel.c, ast_state2str.
     """
@@ -138,7 +138,7 @@ class ChannelState(Code):
 
 
 class DeviceState(Code):
-    """What a device does: ``State`` of DeviceStateChange, as a name, and ``Status`` of queue members, as a number.
+    """The state of a device: ``State`` of DeviceStateChange, as a name, and ``Status`` of queue members, as a number.
 
     Sources: Asterisk include/asterisk/devicestate.h; main/devicestate.c, ast_devstate_str.
     """
@@ -154,12 +154,13 @@ class DeviceState(Code):
     ONHOLD = 8, "on hold"
 
 
-#: ``Status`` of QueueMember, QueueMemberStatus and their like: that of the member's device (Asterisk apps/app_queue.c).
+#: ``Status`` of QueueMember, QueueMemberStatus and similar events: that of the member's device (Asterisk
+#: apps/app_queue.c).
 QueueMemberStatus = DeviceState
 
 
 class PresenceState(Code):
-    """What somebody says of themselves: ``State`` of PresenceState, ``Status`` of PresenceStateChange and others.
+    """A person's own presence: ``State`` of PresenceState, ``Status`` of PresenceStateChange and others.
 
     Servers send the name. Source: Asterisk include/asterisk/presencestate.h; main/presencestate.c.
     """
@@ -175,7 +176,7 @@ class PresenceState(Code):
 
 
 class ExtensionState(Code):
-    """What an extension with a hint does: ``Status`` of ExtensionStatus and of the answer to ExtensionState.
+    """The state of an extension with a hint: ``Status`` of ExtensionStatus and of the answer to ExtensionState.
 
     Source: Asterisk include/asterisk/pbx.h, ast_extension_states.
     """
@@ -195,7 +196,8 @@ class ExtensionState(Code):
 class OriginateReason(Code):
     """How a call of the action Originate ended: ``Reason`` of OriginateResponse.
 
-    The numbers are those of control frames, and 0. Sources: Asterisk include/asterisk/frame.h, ast_control_frame_type;
+    The numbers are those of control frames, or 0. Sources: Asterisk include/asterisk/frame.h, ast_control_frame_type;
+    main/pbx.c, pbx_outgoing_attempt.
     main/pbx.c, pbx_outgoing_attempt.
     """
 

@@ -1,4 +1,4 @@
-"""The events, a class each, made when first asked for. ``events.pyi`` beside this is what editors read."""
+"""The events, one class each, created on first use. Editors read ``events.pyi``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the catalogue knows of each action and event: servers, modules, privileges, headers.
+"""The catalogue's facts about each action and event: servers, modules, privileges, headers.
 
-The facts stand in ``actions.json`` and ``events.json``, which ``python3 tasks.py catalogue`` generates.
+The facts are in ``actions.json`` and ``events.json``, which ``python3 tasks.py catalogue`` generates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._engine.text import ascii_lower
 
-#: Headers that any event may have: manager.c. The last ones are of lists.
+#: Headers that any event may have: manager.c. The last ones belong to lists.
 COMMON = frozenset(
     (
         *("event", "privilege", "timestamp", "sequencenumber", "file", "line", "func", "systemname"),
@@ -29,15 +29,15 @@ class Header(NamedTuple):
     """A parameter of an action, or a header of an event.
 
     Attributes:
-        name: as servers write it.
-        kind: what the documentation says of its values: ``text``, ``number``, ``flag``, ``seconds``, ``milliseconds``,
-            ``time`` or ``words``.
-        required: whether the action needs it.
-        repeated: whether it may come more than once.
-        numbered: its digits count: ``Action-000000``, ``Action-000001``, ...
-        values: the values that the documentation lists, of words.
-        servers: the servers that document it; None for all that have the message, an empty tuple for a header that
-            servers send, and none documents.
+            name: as servers write it.
+            kind: the type of its values in the documentation: ``text``, ``number``, ``flag``, ``seconds``,
+                ``milliseconds``, ``time`` or ``words``.
+            required: whether the action needs it.
+            repeated: whether it may occur more than once.
+            numbered: whether its digits count up: ``Action-000000``, ``Action-000001``, ...
+            values: for words, the values that the documentation lists.
+            servers: the servers that document it. None means all that have the message; an empty tuple means that
+                servers send it, but none documents it.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Header(NamedTuple):
 
     @property
     def is_parameter(self) -> bool:
-        """Whether an action's class takes it as a keyword."""
+        """Whether an action's class accepts it as a keyword."""
         return self.name.isidentifier() and not keyword.iskeyword(self.name) and self.name != "ActionID"
 
 
@@ -58,14 +58,14 @@ class Message(NamedTuple):
     """An action or an event.
 
     Attributes:
-        name: as servers write it.
-        servers: the versions of Asterisk that have it: ``16``, ``22``.
-        modules: the modules of Asterisk that it belongs to.
-        privilege: the classes of manager.conf: an action needs one of them, an event is of all of them. Empty where no
-            server said so.
-        since: the versions of Asterisk that it came with, of each series.
-        headers: its parameters or headers.
-        documented: False for an event that servers were seen to send, and none documents.
+            name: as servers write it.
+            servers: the versions of Asterisk that have it: ``16``, ``22``.
+            modules: the Asterisk modules that it belongs to.
+            privilege: classes of manager.conf. An action needs one of them; an event belongs to all of them. Empty if
+                no server documents it.
+            since: the versions of Asterisk that introduced it, one for each series.
+            headers: its parameters or headers.
+            documented: False for an event that servers send, but none documents.
     """
 
     name: str
@@ -78,12 +78,12 @@ class Message(NamedTuple):
 
     @property
     def class_name(self) -> str:
-        """Its name in Python: ``AOC_D`` for ``AOC-D``."""
+        """The name of its Python class: ``AOC_D`` for ``AOC-D``."""
         return self.name.replace("-", "_")
 
     @property
     def summary(self) -> str:
-        """The facts on it, but for its headers, in one line."""
+        """The facts about it, except its headers, in one line."""
         parts = [f"Asterisk {' and '.join(self.servers)}"]
         parts += ["undocumented"] * (not self.documented)
         parts += [f"since {', '.join(self.since)}"] * bool(self.since)
@@ -92,7 +92,7 @@ class Message(NamedTuple):
         return "; ".join(parts) + "."
 
     def knows(self, header: str) -> bool:
-        """Whether servers send such a header with this event, as far as the catalogue knows. A UserEvent has any."""
+        """Return whether servers send this header with this event, as far as is known. A UserEvent may have any."""
         folded = _fold(header)
         if self.name == "UserEvent" or folded in COMMON or _CHANNEL_VARIABLE.fullmatch(folded):
             return True
@@ -100,12 +100,12 @@ class Message(NamedTuple):
 
 
 def _fold(header: str) -> str:
-    """A name as it is compared: in lower case, and numbers do not count."""
+    """Return a name for comparison: in lower case, without numbers."""
     return _DIGITS.sub("0", ascii_lower(header))
 
 
 class Catalogue:
-    """Messages by name, read from a file when they are first asked for."""
+    """Messages by name, read from a file on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -113,7 +113,7 @@ class Catalogue:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        import json  # only who uses a class needs it
+        import json  # only needed if a class is used
 
         facts: dict[str, Any] = json.loads(self._path.read_bytes())["messages"]
         return facts
@@ -124,14 +124,14 @@ class Catalogue:
 
     @cached_property
     def by_class(self) -> dict[str, str]:
-        """The names of all messages, by their names in Python."""
+        """The names of all messages, by the names of their Python classes."""
         return {name.replace("-", "_"): name for name in self._facts}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._facts)
 
     def find(self, name: str) -> Optional[Message]:
-        """The message of that name, compared without case; None if there is none."""
+        """Return the message of that name, or None. Case is ignored."""
         known = self._folded.get(ascii_lower(name))
         return None if known is None else self[known]
 
@@ -148,8 +148,8 @@ def _tuples(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def named(catalogue: Catalogue, name: str, module: str) -> Message:
-    """The message of a class. Raises AttributeError, as a module does, which names the nearest one there is."""
-    if name.startswith("__"):  # Python asks modules for such names
+    """Return the message of a class. Raises an AttributeError that suggests the nearest name, as modules do."""
+    if name.startswith("__"):  # Python looks up such names in modules
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     if name not in catalogue.by_class:
         import difflib  # needed for this message only

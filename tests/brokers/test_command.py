@@ -166,7 +166,7 @@ def test_a_wallboard_of_what_is_forwarded(server: BrokerServer, world: World, co
 def test_what_cannot_work_is_said_at_once(commands: Commands) -> None:
     for args, wrong in {
         ("forward", "x=tcp://a@b", "--to", "http://bus"): "no broker for http://bus",
-        ("forward", "x=tcp://a@b", "--to", "redis://bus/a.b"): "is no name",
+        ("forward", "x=tcp://a@b", "--to", "redis://bus/a.b"): "is not a valid name",
         ("forward", "tcp://a@b", "tcp://a@c", "--to", "redis://bus", "--spool", "f"): "a spool is for one server",
         ("gateway", "x=tcp://a@b", "--to", "redis://bus"): "--allow",
         ("gateway", "x=tcp://a@b", "--to", "redis://bus", "--allow", "Ping x"): "is not HEADER=GLOB",

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, TypeVar
 
 import pytest
+from programs import on_library
 
 from ami_client import Reactor
 from ami_client.testing import FakeAsterisk
 
-ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 ExpectLog = Callable[[str], None]
 
@@ -134,6 +134,5 @@ def command_line(*args: str) -> list[str]:
 
 def start(*args: str, **options: Any) -> subprocess.Popen[str]:
     """Start the command with pipes for its output."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command_line(*args), text=True, encoding="utf-8", env=environment, **{**pipes, **options})
+    return subprocess.Popen(command_line(*args), text=True, encoding="utf-8", **on_library(**{**pipes, **options}))

@@ -13,18 +13,27 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
+import ami_client
 from ami_client import Reactor
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Where the library is that the tests import: the checkout, or where a wheel was installed. Programs are to use that.
+LIBRARY = Path(ami_client.__file__).resolve().parents[1]
 
 # Sockets that are still open when a program ends are none of its reader's troubles.
 WARNINGS = ("-W", "error", "-W", "ignore::ResourceWarning")
 
 PATIENCE = 20.0  # seconds; for a program that hangs
+
+
+def on_library(**options: Any) -> dict[str, Any]:
+    """Options of ``subprocess``, for a program that is to import what the tests do; its directory comes first, too."""
+    return {"cwd": LIBRARY, **options, "env": {**os.environ, "PYTHONPATH": str(LIBRARY), **options.get("env", {})}}
 
 
 class Launcher:
@@ -37,7 +46,7 @@ class Launcher:
             self._process = subprocess.Popen(
                 [sys.executable, "-u", *WARNINGS, str(Path(__file__).with_name("launcher.py"))],
                 stdin=theirs.fileno(),
-                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+                env={**os.environ, "PYTHONPATH": str(LIBRARY), "PYTHONIOENCODING": "utf-8"},
             )
 
     def start(self, path: Path, *args: str, cwd: Path, output: int, errors: int, **environment: str) -> int:
@@ -55,7 +64,7 @@ class Launcher:
         room: int = 0,
     ) -> int:
         """Start ``python -m MODULE`` with these standard streams, the others closed, and so many bytes of addresses."""
-        request = {"module": module, "args": args, "cwd": str(cwd or ROOT), "environment": dict(environment)}
+        request = {"module": module, "args": args, "cwd": str(cwd or LIBRARY), "environment": dict(environment)}
         return self._ask({**request, "streams": list(streams), "room": room}, *streams.values())
 
     def wait(self, pid: int) -> int:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import click
 import pytest
-from cli_pbx import ROOT, Ami, Pbx, Said
+from cli_pbx import Ami, Pbx, Said
+from programs import ROOT
 
 PAGE = ROOT / "docs" / "cli.rst"
 MAN_PAGE = ROOT / "docs" / "man" / "ami-client.1"

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Union
 
 import pytest
-from cli_pbx import ROOT, Ami, Pbx, command_line, start
+from cli_pbx import Ami, Pbx, command_line, start
 from commands import Command, Commands
+from programs import on_library
 
 from ami_client import Reactor
 from ami_client.testing import Recording, recording
@@ -45,8 +46,7 @@ def finish(process: Process) -> tuple[int, str, str]:
 
 def run_program(*args: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "ami_client"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
-    return subprocess.run([*command, *args], capture_output=True, env=environment, timeout=LIMIT, **options)
+    return subprocess.run([*command, *args], capture_output=True, timeout=LIMIT, **on_library(**options))
 
 
 def first_line(process: Process) -> str:
@@ -190,9 +190,8 @@ WRITTEN = b"ami-client: cannot write: standard output is closed\n"
 def run_closed(redirections: str, *args: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run the command as a shell does with such redirections (``>&-``)."""
     program = command_line(*args)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", *program]
-    return subprocess.run(shell, capture_output=True, env=environment, timeout=LIMIT, **options)
+    return subprocess.run(shell, capture_output=True, timeout=LIMIT, **on_library(**options))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +260,7 @@ def test_a_closed_input_is_nobody_who_could_be_asked(commands: Commands, pbx: Pb
 def test_closed_streams_without_the_extra() -> None:
     for redirection, status in ((">&-", 1), ("2>&-", 2)):
         shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-c", WITHOUT_EXTRA, "ping"]
-        done = subprocess.run(shell, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=LIMIT)
+        done = subprocess.run(shell, capture_output=True, timeout=LIMIT, **on_library())
         assert (done.returncode, done.stdout) == (status, b"")
         assert done.stderr == (WRITTEN if redirection == ">&-" else b"")
 

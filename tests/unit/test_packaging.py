@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+from programs import ROOT, Launcher, on_library
 
 import ami_client
 from ami_client._version import __version__
@@ -34,3 +41,20 @@ def test_the_type_marker_is_shipped() -> None:
 
 def test_the_licence_is_shipped() -> None:
     assert any(path.name == "LICENSE" for path in metadata.files("ami-client") or [])
+
+
+# -- what is tested
+
+
+@pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="tox installs a wheel")
+def test_tox_tests_what_is_in_the_wheel() -> None:
+    assert "site-packages" in Path(ami_client.__file__).parts
+
+
+def test_programs_use_the_library_that_the_tests_use(launcher: Launcher, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import ami_client\nprint(ami_client.__file__)\n")
+    assert launcher.run(program, cwd=ROOT).stdout == f"{ami_client.__file__}\n"
+    command = [sys.executable, "-c", program.read_text()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, **on_library())
+    assert done.stdout == f"{ami_client.__file__}\n"

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from programs import on_library
 
 pytest_plugins = ["pytester"]
 
@@ -283,6 +284,6 @@ def test_tests_without_the_fixtures_are_left_alone(project: pytest.Pytester) -> 
 def test_loading_it_loads_no_more_than_the_core() -> None:
     # Every project of whoever has the library installed pays for it, whether it has to do with AMI or not.
     code = "import sys, ami_client.testing.pytest_plugin; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **on_library())
     loaded = [name for name in done.stdout.split() if name.startswith("ami_client.testing")]
     assert loaded == ["ami_client.testing", "ami_client.testing.pytest_plugin"]

@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from programs import on_library
 
 from ami_client.reactor import Reactor, TimerHandle
 from ami_client.testing import FakeClock, FakeSelector, FakeSocket
@@ -342,7 +343,9 @@ def test_the_default_reactor_leaves_nothing_open_at_the_end_of_the_program() -> 
         "reactor.call_soon(reactor.stop)\n"
         "reactor.run()\n"
     )
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, check=True, **on_library()
+    )
     assert done.stderr == ""
 
 

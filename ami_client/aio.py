@@ -26,7 +26,7 @@ from ._fronts.settings import EventName, event_names
 from ._fronts.unclosed import Unclosed
 from .errors import AMIError
 from .filters import Condition, Where, condition
-from .loop import Loop
+from .loop import Loop, require_loop
 from .packet import Packet
 from .pool import Pool
 from .signatures import SomeEvent
@@ -58,7 +58,7 @@ class _Pool(Pool):
     def reactor(self) -> Loop:
         """The loop."""
         if self._found is None:
-            self._found = asyncio.get_running_loop()
+            self._found = require_loop(asyncio.get_running_loop())
         return self._found
 
 

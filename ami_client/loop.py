@@ -62,8 +62,18 @@ METHODS = tuple(name for name in vars(Loop) if not name.startswith("_"))
 
 
 def require_loop(given: object) -> Loop:
-    """Return ``given`` if it is an event loop. Raise TypeError for a class, or an object without these methods."""
+    """Return ``given`` if it is an event loop. Raise TypeError for a class, or an object without these methods.
+
+    asyncio's ProactorEventLoop is refused too: it has ``add_reader``, but that raises NotImplementedError.
+    """
     missing = [name for name in METHODS if not callable(getattr(given, name, None))]
+    watching = getattr(type(given), "add_reader", None)
+    if getattr(watching, "__qualname__", "") == "AbstractEventLoop.add_reader":
+        raise TypeError(
+            f"reactor={given!r} cannot watch sockets, as Windows' default loop of asyncio cannot: run yours on a "
+            "SelectorEventLoop, asyncio.run(main(), loop_factory=asyncio.SelectorEventLoop); before Python 3.12, first "
+            "asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())"
+        )
     if missing or isinstance(given, type):
         shown = f"module {given.__name__}" if isinstance(given, ModuleType) else repr(given)[:100]
         why = f"it has no {missing[-1]}()" if missing else "it is a class"

@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import selectors
+import sys
 import threading
 import time
 from collections import deque
@@ -29,6 +30,8 @@ _MAX_WAIT = 24 * 3600.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 #: Seconds. A signal just before a wait this short is noticed after it, so nothing needs to wake the reactor.
 SHORT_WAIT = 0.1
+#: Python's FD_SETSIZE there; on other systems the number of the descriptor counts.
+_MOST_ON_WINDOWS = 512
 #: Indexes into the pair of handles that the selector keeps for each descriptor.
 _READER, _WRITER = 0, 1
 
@@ -174,7 +177,7 @@ class Reactor:
     def _watch(self, fd: FileDescriptor, side: int, handle: Optional[CallbackHandle]) -> Optional[CallbackHandle]:
         """Set the handle of one side of ``fd``; None removes it. Return the previous one."""
         if handle is not None and isinstance(self._selector, selectors.SelectSelector):
-            _check_selectable(fd)
+            _check_selectable(fd, self._selector)
         try:
             sides = list(self._selector.get_key(fd).data)
         except KeyError:
@@ -332,7 +335,7 @@ class Reactor:
         try:
             events = self._selector.select(0.0 if ready or self._stopping else self._timeout(due, limit))
         except OSError as error:
-            if error.errno != errno.EBADF or not self._drop_closed_descriptors():
+            if error.errno not in (errno.EBADF, errno.ENOTSOCK) or not self._drop_closed_descriptors():
                 raise
             events = []
         for key, mask in events:
@@ -374,7 +377,7 @@ class Reactor:
         dropped = False
         for key in list(self._selector.get_map().values()):
             try:
-                os.fstat(key.fd)
+                select.select([key.fd], (), (), 0)  # os.fstat() of Windows knows no sockets
             except OSError:
                 self._selector.unregister(key.fileobj)
                 logger.error("descriptor %d was closed while the reactor watched it", key.fd)
@@ -382,8 +385,10 @@ class Reactor:
         return dropped
 
 
-def _check_selectable(fd: FileDescriptor) -> None:
+def _check_selectable(fd: FileDescriptor, selector: selectors.SelectSelector) -> None:
     """Raise ValueError for a descriptor that ``select()`` refuses. It would refuse the whole set."""
+    if sys.platform == "win32" and len(selector.get_map()) >= _MOST_ON_WINDOWS and fd not in selector.get_map():
+        raise ValueError(f"select() of Windows watches {_MOST_ON_WINDOWS} sockets at most")
     try:
         select.select([fd], (), (), 0)
     except (ValueError, OverflowError) as error:

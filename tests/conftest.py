@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import re
 import signal
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -25,6 +28,10 @@ class _Keeper(logging.Handler):
 def pytest_configure() -> None:
     # In the background of a script Ctrl-C is ignored, here and in all programs that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform == "win32":  # whose default loop watches no sockets
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
 
 
 def pytest_collection_finish() -> None:

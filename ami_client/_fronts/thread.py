@@ -118,7 +118,8 @@ class ReactorThread:
 
     def _iterate(self) -> None:
         until = self._waits_until
-        self._selector.select(None if until is None else max(0.0, until - self.reactor.time()))
+        if until != 0.0:  # the first iteration makes what wakes the others, and Windows refuses to wait for nothing
+            self._selector.select(None if until is None else max(0.0, until - self.reactor.time()))
         with self._entered:
             self._runner = threading.get_ident()
             try:

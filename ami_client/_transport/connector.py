@@ -8,11 +8,11 @@ Source: phpDaemon Network/IOStream.php and ClientConnection.php (connect).
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .. import _fork
+from .._platform import IN_PROGRESS, reuse_address, system_error, unix_family
 from ..url import format_address
 from .resolver import Found, Query, resolver
 from .stream import Unwatchable
@@ -61,7 +61,10 @@ class Connector:
     def start(self) -> None:
         """Start connecting. Callbacks are called only while the loop runs."""
         if self._port is None:
-            self._loop.call_soon(self._resolved, [(socket.AF_UNIX, self._host)], None)
+            try:
+                self._loop.call_soon(self._resolved, [(unix_family(), self._host)], None)
+            except OSError as error:
+                self._loop.call_soon(self._resolved, [], error)
             return
         addresses = literal(self._host, self._port)
         if addresses:
@@ -90,9 +93,9 @@ class Connector:
         if self._cancelled:
             return
         error = error or OSError(errno.EADDRNOTAVAIL, "the host has no address")
-        if addresses and self._local is not None:
+        if addresses and self._local is not None and self._port is not None:
             family = socket.AF_INET6 if ":" in self._local[0] else socket.AF_INET
-            addresses = [address for address in addresses if address[0] in (family, socket.AF_UNIX)]
+            addresses = [address for address in addresses if address[0] == family]
             error = OSError(errno.EADDRNOTAVAIL, f"the host has no address in the family of {self._local_text()}")
         self._addresses = list(addresses)
         self._try_next(error)
@@ -106,14 +109,14 @@ class Connector:
         try:
             sock = self._sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            if family != socket.AF_UNIX:
+            if self._port is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._bind(sock)
             code = sock.connect_ex(address)  # type: ignore[arg-type]  # str or tuple by family
         except OSError as failed:
             self._loop.call_soon(self._attempt_failed, self._sock, failed)
             return
-        if code == errno.EINPROGRESS:
+        if code in IN_PROGRESS:
             try:
                 self._watch(sock, address)
             except (OSError, ValueError) as refused:
@@ -125,7 +128,7 @@ class Connector:
         if self._local is None:
             return
         if self._local[1]:  # a connection that has just ended may still use the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reuse_address(sock)
         found = literal(*self._local)
         if not found:  # the interface in fe80::1%eth0
             raise OSError(errno.ENODEV, f"{self._local_text()}: no such interface")
@@ -144,15 +147,14 @@ class Connector:
         self._loop.add_writer(sock.fileno(), self._writable, sock, address)
         if self._deadline is not None and self._addresses:
             share = max(0.0, self._deadline - self._loop.time()) / (len(self._addresses) + 1)
-            late = OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-            self._timer = self._loop.call_later(share, self._attempt_failed, sock, late)
+            self._timer = self._loop.call_later(share, self._attempt_failed, sock, system_error(errno.ETIMEDOUT))
 
     def _writable(self, sock: socket.socket, address: object) -> None:
         self._attempt_ended(sock, address, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def _attempt_ended(self, sock: socket.socket, address: object, code: int) -> None:
         if code:
-            self._attempt_failed(sock, OSError(code, os.strerror(code)))
+            self._attempt_failed(sock, system_error(code))
         elif sock is self._sock:
             self._stop_watching(sock)
             self._sock = None

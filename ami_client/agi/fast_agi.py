@@ -9,10 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
 from .. import _fork
+from .._platform import reuse_address, unix_family
 from .._transport.stream import Stream
 from .._transport.tls import TLSFilter
 from ..callbacks import logger
 from ..errors import AMIError, ConnectionLost, ProtocolError
+from ..loop import require_loop
 from ..options import seconds
 from ..reactor import Reactor
 from ..url import format_address
@@ -77,7 +79,7 @@ class FastAGI(CallServer):
         self.start_timeout = seconds("start_timeout", start_timeout)
         self.max_calls = max_calls
         self.ssl = ssl
-        self.reactor = Reactor.instance() if reactor is None else reactor
+        self.reactor = Reactor.instance() if reactor is None else require_loop(reactor)
         self._links: set[FastLink] = set()
         self._full = False
         self._forks = _fork.forks
@@ -321,13 +323,13 @@ class FastLink:
 
 def _listening(host: str, port: int, path: Optional[str]) -> socket.socket:
     if path is not None:
-        sock = socket.socket(socket.AF_UNIX)
+        sock = socket.socket(unix_family())
         address: object = path
     else:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reuse_address(sock)
         # Accepted sockets inherit these.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -14,6 +14,7 @@ import click
 from . import signals
 from .failures import CommandError, Status
 from .output import Output
+from .system import run_asyncio
 from .taping import address
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _serve_coroutine(function: Handler, listen: tuple[str, int], threads: Option
             _announce(server, function, name)
             await stopped.wait()
 
-    asyncio.run(main())
+    run_asyncio(main())
 
 
 def _announce(server: FastAGI, function: Handler, name: str) -> None:

@@ -31,7 +31,8 @@ from .top import top
 from .wallboard import wallboard
 
 PROGRAM = "ami-client"
-INTERRUPTED, PIPE_CLOSED = signals.DIED + signal.SIGINT, signals.DIED + signal.SIGPIPE
+SIGPIPE = 13  # by number: Windows has none
+INTERRUPTED, PIPE_CLOSED = signals.DIED + signal.SIGINT, signals.DIED + SIGPIPE
 
 EPILOG = """
 \b

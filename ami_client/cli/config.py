@@ -18,6 +18,7 @@ import errno
 import os
 import stat
 import struct
+import sys
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
@@ -124,6 +125,8 @@ def _default(path: Path, parser: ConfigParser, profiles: Mapping[str, Profile]) 
 
 def others(stream: IO[str]) -> str:
     """Who besides the owner can read an open file; ``""`` for nobody, and for what is not a regular file."""
+    if os.name != "posix":  # the mode says nothing there
+        return ""
     mode = os.fstat(stream.fileno()).st_mode
     if not stat.S_ISREG(mode):
         return ""
@@ -137,9 +140,11 @@ def _named(stream: IO[str]) -> str:
 
     For example, a secret that systemd passes to one user (LoadCredential) seems to be readable by a group.
     """
+    if sys.platform != "linux":  # its lists are others
+        return "its group"
     try:
         entries = list(_ENTRY.iter_unpack(os.getxattr(stream.fileno(), _ACL)[4:]))
-    except (AttributeError, OSError, struct.error):  # no list, or no support for lists
+    except (OSError, struct.error):  # no list, or no support for lists
         return "its group"
     readers = [(tag, number) for tag, rights, number in entries if rights & _READ]
     if any(tag in _GROUPS for tag, _ in readers):

@@ -66,7 +66,9 @@ class Output:
 
     @property
     def pipe(self) -> Optional[int]:
-        """The descriptor, if it is a pipe or socket, else None."""
+        """The descriptor, if it is a pipe or socket that a loop can watch, else None."""
+        if os.name != "posix":  # select() watches sockets only
+            return None
         with suppress(OSError, ValueError):
             number = sys.stdout.fileno()
             mode = os.fstat(number).st_mode

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Callable, Protocol
 
 from .streams import mute
@@ -79,13 +79,15 @@ def stopping(loop: _Loop, stop: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
     for number in previous:
-        loop.add_signal_handler(number, bool)  # does nothing, but without it no signal wakes an asyncio loop
+        with suppress(NotImplementedError):  # asyncio's loops on Windows
+            loop.add_signal_handler(number, bool)  # does nothing, but without it no signal wakes an asyncio loop
         signal.signal(number, arrived)
     try:
         yield
     finally:
         for number in previous:
-            loop.remove_signal_handler(number)
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
         restore()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Optional
 
 import click
@@ -16,7 +17,6 @@ from .board import Board, draw
 from .client import Client
 from .failures import CommandError, Status
 from .output import Output
-from .screen import Screen
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -52,6 +52,8 @@ def top(access: Access, interval: float) -> None:
       ami-client top pbx1
       ami-client top --interval 0.5
     """
+    if find_spec("termios") is None:
+        raise CommandError("top runs on POSIX systems only; there are channels and queues", Status.USAGE)
     if not access.output.terminal or os.environ.get("TERM", "dumb") == "dumb":
         raise CommandError("top needs a terminal; for programs: channels --json, queues --json", Status.USAGE)
     with access.client(events="on", reconnect=True, endless=True) as client:
@@ -63,6 +65,8 @@ class _Top:
 
     def __init__(self, client: Client, output: Output, interval: float) -> None:
         from rich.console import Console
+
+        from .screen import Screen
 
         console = Console(no_color=not output.color, highlight=False, markup=False, emoji=False)
         self._client = client

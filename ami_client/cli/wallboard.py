@@ -18,6 +18,7 @@ from .config import read_secret_file
 from .failures import CommandError, Status
 from .origins import Forwarded, Servers
 from .output import Output, note
+from .system import run_asyncio
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -82,7 +83,7 @@ def wallboard(
     def make(fail: Callable[[Exception], object]) -> Origin:
         return Servers(list(targets.values()), fail) if broker is None else Forwarded(broker, servers)
 
-    asyncio.run(_Wallboard(make, access.output).run(listen, token, access.timeout))
+    run_asyncio(_Wallboard(make, access.output).run(listen, token, access.timeout))
 
 
 def _token(file: Optional[str]) -> str:

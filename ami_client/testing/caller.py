@@ -323,7 +323,7 @@ def _sockets(loop: Loop) -> tuple[socket.socket, socket.socket]:
     """Return two connected sockets that a loop can watch."""
     if not isinstance(loop, SimulatedReactor):
         return socket.socketpair()
-    ours, theirs = loop.network.socket(socket.AF_UNIX), loop.network.socket(socket.AF_UNIX)
+    ours, theirs = loop.network.socket(socket.AF_INET), loop.network.socket(socket.AF_INET)
     ours.join(theirs)
     for sock in (ours, theirs):
         sock.be_connected("")

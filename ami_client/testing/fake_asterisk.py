@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Optional, Union
 from urllib.parse import quote
 
+from ..loop import require_loop
 from ..packet import Packet
 from . import housekeeping, listings, telephony
 from .actions import ACTIONS, Turn
@@ -92,7 +93,7 @@ class FakeAsterisk:
         office: Optional[Office] = None,
         max_received: Optional[int] = MAX_RECEIVED,
     ) -> None:
-        self.loop = loop
+        self.loop = require_loop(loop)
         self.username = username
         self.secret = secret
         self.version = version

@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 import errno
 import itertools
-import os
 import selectors
 import socket
 from typing import ClassVar, Optional, Union
 from weakref import WeakValueDictionary
+
+from .._platform import system_error
 
 
 class NothingCanHappen(AssertionError):
@@ -302,4 +303,4 @@ class _Incoming:
 
 def _raise(error: int) -> None:
     if error:
-        raise OSError(error, os.strerror(error))
+        raise system_error(error)

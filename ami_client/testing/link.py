@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .. import _fork
+from .._platform import reuse_address, unix_family
 from .network import Place
 from .simulation import SimulatedReactor
 
@@ -53,13 +54,13 @@ class Listener:
         if isinstance(self.loop, SimulatedReactor):
             self._start_simulated(self.loop, on_accept)
             return
-        family = socket.AF_UNIX if self.unix_path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        family = unix_family() if self.unix_path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
         sock = socket.socket(family)
         try:
             if self.unix_path is not None:
                 sock.bind(self.unix_path)
             else:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                reuse_address(sock)
                 sock.bind((self.host, self.port))
                 self.port = sock.getsockname()[1]
             sock.setblocking(False)
@@ -101,8 +102,9 @@ class Listener:
         except OSError:  # the client has gone
             return
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.unix_path is None:
+            with suppress(OSError):  # the client has gone: macOS refuses it then
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.tls is not None:
             sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         on_accept(sock)

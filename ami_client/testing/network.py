@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Optional, Union, cast
 
+from .._platform import system_error
 from .._transport import connector
 from .fake_socket import FakeSocket
 
@@ -102,7 +102,7 @@ class FakeNetwork:
                 port or next(number for number in self._ports if (host, number) not in self._listeners),
             )
         if place in self._listeners:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            raise system_error(errno.EADDRINUSE)
         self._listeners[place] = on_accept
         return place
 

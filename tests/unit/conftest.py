@@ -5,11 +5,13 @@ from commands import commands
 from fake_network import network, peer
 from high import high_sockets
 from outage import daemon, highest, make_daemon
+from posix_only import collect_ignore, pytest_collection_modifyitems
 from programs import launcher
 
 __all__ = [
     "ami",
     "clean_environment",
+    "collect_ignore",
     "commands",
     "daemon",
     "high_sockets",
@@ -19,4 +21,5 @@ __all__ = [
     "network",
     "pbx",
     "peer",
+    "pytest_collection_modifyitems",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import resource
 import socket
 from collections.abc import Iterator
 from typing import Callable, Optional
@@ -18,6 +16,7 @@ HighSockets = Callable[..., socket.socket]
 
 @pytest.fixture
 def high_sockets() -> Iterator[HighSockets]:
+    fcntl, resource = pytest.importorskip("fcntl"), pytest.importorskip("resource")  # not on Windows
     make = socket.socket  # which a test may put something else in the place of
 
     def high(sock: Optional[socket.socket] = None) -> socket.socket:

@@ -7,11 +7,12 @@ import gc
 import inspect
 import sys
 from collections.abc import Awaitable, Coroutine
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Callable, Optional
 
 import anyio
 import pytest
-import uvloop
 from cases import for_each
 
 import ami_client
@@ -22,7 +23,9 @@ from ami_client.testing import FakeAsterisk
 
 Test = Callable[[FakeAsterisk], Coroutine[Any, Any, None]]
 
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
+if find_spec("uvloop"):  # not on Windows
+    LOOPS["uvloop"] = import_module("uvloop").new_event_loop
 
 
 @pytest.fixture(params=LOOPS)

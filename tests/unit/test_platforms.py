@@ -31,9 +31,10 @@ import ami_client
 from ami_client import Pool, Reactor, _platform, reactor
 from ami_client.agi import FastAGI
 from ami_client.aio import Client
+from ami_client.cli import signals
 from ami_client.cli.config import others
 from ami_client.cli.output import Output
-from ami_client.cli.system import on_signal, run_asyncio
+from ami_client.cli.system import run_asyncio
 from ami_client.testing import FakeAsterisk
 
 MODULES = [module.name for module in pkgutil.walk_packages(ami_client.__path__, "ami_client.")]
@@ -255,12 +256,11 @@ def test_a_signal_ends_a_loop_that_handles_none(monkeypatch: pytest.MonkeyPatch)
     async def main() -> None:
         loop, came = asyncio.get_running_loop(), asyncio.Event()
         monkeypatch.setattr(loop, "add_signal_handler", refuse)
-        on_signal(signal.SIGTERM, came.set)
-        loop.call_soon(signal.raise_signal, signal.SIGTERM)
-        await asyncio.wait_for(came.wait(), 10)
+        monkeypatch.setattr(loop, "remove_signal_handler", refuse)
+        with signals.stopping(loop, came.set):
+            loop.call_soon(signal.raise_signal, signal.SIGTERM)
+            await asyncio.wait_for(came.wait(), 10)
 
     before = signal.getsignal(signal.SIGTERM)
-    try:
-        run_asyncio(main())
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    run_asyncio(main())
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 FILES = """
-    test_benchmarks test_cli_agi test_cli_wallboard test_docs test_examples test_forks test_platforms test_pytest_plugin
-    test_reactor_system
+    test_benchmarks test_cli_agi test_cli_signals test_cli_wallboard test_docs test_examples test_forks
+    test_platforms test_pytest_plugin test_reactor_system
 """
 LINUX_FILES = "test_cli_processes test_cli_settings"
 TESTS = """

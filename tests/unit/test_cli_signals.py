@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from cli_pbx import ROOT, Pbx, command_line
+from cli_pbx import Pbx, command_line
 from commands import Commands
+from programs import on_library
 
 from ami_client import Reactor
 from ami_client.cli import config, signals
@@ -87,7 +88,7 @@ def run_in_shell(script: str, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **on_library(),
     )
 
 
@@ -126,10 +127,9 @@ def test_the_end_of_the_terminal_ends_it(args: list[str], pbx: Pbx, tmp_path: Pa
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
         start_new_session=True,
         preexec_fn=take_terminal,
+        **on_library(cwd=tmp_path, env={"TERM": "xterm"}),
     )
     os.close(theirs)
     assert os.read(ours, 1)  # it runs

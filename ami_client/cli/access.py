@@ -89,21 +89,21 @@ OPTIONS = [
         metavar="SERVER",
         shell_complete=_complete_profile,
         help="A URL (tcp://user@host:5038, tls://user@host:5039, unix:/path), a host, or a profile of the "
-        "config file. A secret in it works, but others on the machine can see it.",
+        "config file. A URL may contain the secret, but other users of the machine can see it.",
     ),
-    click.option("-u", "--username", metavar="NAME", help="Who logs in, unless the URL says so."),
-    click.option("--secret-file", metavar="FILE", help="Take the secret from the first line of FILE; - is stdin."),
-    click.option("--ca-file", metavar="FILE", help="Authorities that vouch for a tls:// server."),
-    click.option("--insecure", is_flag=True, default=None, help="Trust whoever answers on tls://."),
+    click.option("-u", "--username", metavar="NAME", help="The user name. Overrides the one in the URL."),
+    click.option("--secret-file", metavar="FILE", help="Read the secret from the first line of FILE. - is stdin."),
+    click.option("--ca-file", metavar="FILE", help="Certificates of the authorities that you trust, for tls://."),
+    click.option("--insecure", is_flag=True, default=None, help="Do not verify the certificate of a tls:// server."),
     click.option(
         "--config",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Take this config file.",
+        help="Use this config file.",
     ),
-    click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="End after so long."),
+    click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="The time limit."),
     click.option("--json", is_flag=True, default=None, help="One JSON object a line, for programs."),
-    click.option("-v", "--verbose", count=True, default=None, help="Log on stderr what goes on; -vv: each step."),
+    click.option("-v", "--verbose", count=True, default=None, help="Log changes of state on stderr. -vv: log each step."),
 ]
 NAMES = ("server", "username", "secret_file", "ca_file", "insecure", "config", "timeout", "json", "verbose")
 

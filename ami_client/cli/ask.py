@@ -30,17 +30,17 @@ def _complete_action(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(name) for name in ACTIONS if name.lower().startswith(folded)]
 
 
-@click.command(short_help="Send any action, show its answer.")
+@click.command(short_help="Send any action and show its answer.")
 @click.argument("name", shell_complete=_complete_action)
 @click.argument("headers", metavar="[NAME=VALUE]...", nargs=-1, type=pair)
 @asks_server
 def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> None:
-    """Send the action NAME with the headers NAME=VALUE, and show the answer and its list.
+    """Send the action NAME with the headers NAME=VALUE, and show the answer with its list.
 
-    A header may be given several times. Ends with 1 if the server answers with an error.
+    You may repeat a header. The exit status is 1 if the server answers with an error.
 
-    With --json: an object for the response, one for each entry of its list, one for the list's end. Headers that
-    repeat are lists.
+    With --json: one object for the response, one for each entry of its list, and one for the end of the list. Repeated
+    headers are lists.
 
     \b
     Examples:
@@ -72,9 +72,9 @@ def _is_bare_error(packet: Packet) -> bool:
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
 @asks_server
 def command(access: Access, words: Sequence[str]) -> None:
-    """Run a COMMAND of Asterisk's own command line and print what it says.
+    """Run a COMMAND of Asterisk's own command line and print its output.
 
-    The user needs the class "command" in manager.conf. Ends with 1 if the server refuses it.
+    In manager.conf, the user needs write=command. The exit status is 1 if the server refuses the command.
 
     With --json: one object, whose "Output" is the list of lines.
 

@@ -36,16 +36,16 @@ WORDS = {
 STYLES = {"ringing": "yellow", "queued": "yellow", "held": "yellow", "up": "green"}
 
 
-@click.command(short_help="Who talks to whom, now or as it happens.")
+@click.command(short_help="Show the current calls, and their changes.")
 @server_argument
-@click.option("-f", "--follow", is_flag=True, help="Tell of each change, until Ctrl-C or --timeout.")
+@click.option("-f", "--follow", is_flag=True, help="Show each change, until Ctrl-C or --timeout.")
 @asks_server
 def calls(access: Access, follow: bool) -> None:
-    """Show the calls that go on, with those who take part.
+    """Show the current calls and their parties.
 
-    With --follow: each call that goes on, then a line for whatever happens to any. A lost connection is opened again.
+    With --follow: the current calls, and then a line for each change. After a lost connection, it reconnects.
 
-    With --json: one object for each call, and with --follow for each change: "event", "time", "call".
+    With --json: one object for each call. With --follow, one object for each change: "event", "time", "call".
 
     \b
     Examples:

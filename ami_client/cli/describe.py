@@ -35,17 +35,17 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
-@click.command(short_help="What an action or an event is, and its headers.")
+@click.command(short_help="Describe an action or an event, with its headers.")
 @click.argument("name", shell_complete=_complete)
 @server_argument
 @asks_server
 def describe(access: Access, name: str) -> None:
-    """Show what is known of the action or the event NAME, without case: versions, module, class, headers.
+    """Describe the action or event NAME: versions, module, class and headers. Case is ignored.
 
-    If a server is known, it is asked for its own documentation, which comes below. For that the user needs the class
-    "command" in manager.conf.
+    If you name a server, or a default one is set, its own documentation follows. For that, the user needs write=command
+    in manager.conf.
 
-    With --json: one object for an action, one for an event, with the server's lines as "Output".
+    With --json: one object for an action, one for an event, with the server's documentation as "Output".
 
     \b
     Examples:

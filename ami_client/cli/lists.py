@@ -15,11 +15,11 @@ from .text import clean, packet_object, plural, with_own
 TIMEOUT = 60.0  # seconds: a large server sends long lists
 
 
-@click.command(short_help="The channels that are up.")
+@click.command(short_help="Show the current channels.")
 @server_argument
 @asks_server
 def channels(access: Access) -> None:
-    """Show the channels that are up.
+    """Show the current channels.
 
     With --json: one object for each channel, with the headers of the server's CoreShowChannel.
 
@@ -41,13 +41,13 @@ def channels(access: Access) -> None:
     output.write(output.paint("dim", f"{plural(len(found), 'channel')}, {plural(calls, 'call')}"))
 
 
-@click.command(short_help="The peers and endpoints of all channel drivers.")
+@click.command(short_help="Show the endpoints and peers of PJSIP, SIP and IAX2.")
 @server_argument
 @asks_server
 def peers(access: Access) -> None:
-    """Show the peers of PJSIP, SIP and IAX2, whichever the server has.
+    """Show the endpoints and peers of PJSIP, SIP and IAX2, of those that the server has loaded.
 
-    With --json: one object for each, with the server's own headers behind "Technology".
+    With --json: one object for each, with "Technology" and the server's own headers.
 
     \b
     Examples:
@@ -66,13 +66,13 @@ def peers(access: Access) -> None:
     output.write(output.paint("dim", plural(len(found), "peer")))
 
 
-@click.command(short_help="The queues, their members and who waits.")
+@click.command(short_help="Show the queues, their members and the waiting callers.")
 @server_argument
 @click.option("-q", "--queue", metavar="NAME", help="Only this queue.")
-@click.option("-d", "--details", is_flag=True, help="Members and callers too; with --queue they are shown anyway.")
+@click.option("-d", "--details", is_flag=True, help="Show members and callers too. --queue implies this.")
 @asks_server
 def queues(access: Access, queue: Optional[str], details: bool) -> None:
-    """Show the queues, their members and who waits in them.
+    """Show the queues. With --queue or --details, also show their members and the waiting callers.
 
     With --json: one object for each QueueParams, QueueMember and QueueEntry of the server's answer.
 

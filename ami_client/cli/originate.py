@@ -29,12 +29,12 @@ REASONS = {
 }
 
 
-@click.command(short_help="Place a call, wait for the result.")
+@click.command(short_help="Place a call and wait for the result.")
 @click.argument("channel")
 @click.argument("place", metavar="[EXTEN@CONTEXT]", required=False)
 @click.option("-a", "--application", metavar="NAME", help="Run an application instead of going to an extension.")
-@click.option("-d", "--data", metavar="TEXT", help="What the application is given.")
-@click.option("-C", "--caller-id", metavar="TEXT", help='Who is shown to be calling: "Name" <number>.')
+@click.option("-d", "--data", metavar="TEXT", help="The arguments of the application.")
+@click.option("-C", "--caller-id", metavar="TEXT", help='The caller id that is shown: "Name" <number>.')
 @click.option(
     "-V",
     "--variable",
@@ -42,7 +42,7 @@ REASONS = {
     metavar="NAME=VALUE",
     type=pair,
     multiple=True,
-    help="A channel variable; may be given several times.",
+    help="A channel variable. You may repeat this option.",
 )
 @click.option(
     "-r",
@@ -51,9 +51,9 @@ REASONS = {
     type=Seconds(min=0, min_open=True),
     default=30.0,
     show_default=True,
-    help="How long it may ring.",
+    help="How long the channel may ring.",
 )
-@click.option("--no-wait", is_flag=True, help="End once the server has taken the order.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the result of the call.")
 @asks_server
 def originate(
     access: Access,
@@ -66,12 +66,12 @@ def originate(
     ring_time: float,
     no_wait: bool,
 ) -> None:
-    """Call CHANNEL; when it answers, connect it to EXTEN@CONTEXT or to an application.
+    """Call CHANNEL. When it answers, connect it to EXTEN@CONTEXT or to an application.
 
-    Without @CONTEXT the context is "default".
+    The default CONTEXT is "default".
 
-    Ends with 0 if the call was answered, 1 if not. The user needs write=originate and, for the result, read=call in
-    manager.conf.
+    The exit status is 0 if the call was answered, 1 if not. In manager.conf, the user needs write=originate and, for
+    the result, read=call.
 
     With --json: the server's OriginateResponse.
 

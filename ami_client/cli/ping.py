@@ -16,7 +16,7 @@ from .output import Output
 PATIENCE = 20.0  # seconds, in addition to the intervals
 
 
-@click.command(short_help="Measure round trips to the server.")
+@click.command(short_help="Measure the round-trip time to the server.")
 @server_argument
 @click.option(
     "-c",
@@ -25,7 +25,7 @@ PATIENCE = 20.0  # seconds, in addition to the intervals
     type=click.IntRange(min=0),
     default=4,
     show_default=True,
-    help="How many; 0: until Ctrl-C.",
+    help="The number of Pings. 0: until Ctrl-C.",
 )
 @click.option(
     "-i",
@@ -34,14 +34,14 @@ PATIENCE = 20.0  # seconds, in addition to the intervals
     type=Seconds(min=0),
     default=1.0,
     show_default=True,
-    help="How long to wait in between.",
+    help="The pause between two Pings.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="The summary alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the summary.")
 @asks_server
 def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
-    """Log in, send Pings and measure how long each answer takes.
+    """Log in, send Pings, and measure how long each answer takes.
 
-    Ends with 0 if all were answered.
+    The exit status is 0 if the server answered all of them.
 
     \b
     Examples:

@@ -9,15 +9,15 @@ from .access import Access, asks_server, server_argument
 from .failures import Ended, Status
 
 
-@click.command(short_help="Show the library at work, on an embedded server or on yours.")
+@click.command(short_help="Show the library at work, on an embedded server or yours.")
 @server_argument
-@click.option("--channel", default=demonstration.CHANNEL, show_default=True, help="Whom to call.")
-@click.option("--exten", default=demonstration.EXTEN, show_default=True, help="Where the answered call goes.")
+@click.option("--channel", default=demonstration.CHANNEL, show_default=True, help="The channel to call.")
+@click.option("--exten", default=demonstration.EXTEN, show_default=True, help="The extension for the answered call.")
 @asks_server
 def demo(access: Access, channel: str, exten: str) -> None:
     """Log in, list peers and channels, place a call and watch it.
 
-    Without a server it works on an embedded one; it asks yours only if you name it here.
+    Without SERVER, it uses an embedded server. It ignores AMI_URL and the config file's default.
 
     \b
     Examples:

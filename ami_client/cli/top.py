@@ -30,7 +30,7 @@ CHANGES = (
 SOON = 0.1
 
 
-@click.command(short_help="A live screen of channels, queues and the rate of events.")
+@click.command(short_help="Show channels, queues and the rate of events, live.")
 @server_argument
 @click.option(
     "-i",
@@ -39,13 +39,14 @@ SOON = 0.1
     type=Seconds(min=0.1),
     default=1.0,
     show_default=True,
-    help="How often clocks and the rate of events move; all else moves with the events.",
+    help="How often durations and the rate of events change. The rest changes with the events.",
 )
 @asks_server
 def top(access: Access, interval: float) -> None:
-    """Show channels, queues and the rate of events, until q or Ctrl-C.
+    """Show channels, queues and the rate of events on a live screen, until q or Ctrl-C.
 
-    A lost connection is opened again. It needs a terminal; for programs there are channels, queues and events --json.
+    After a lost connection, it reconnects. It needs a terminal. Programs can use channels, queues and events with
+    --json.
 
     \b
     Examples:

@@ -60,6 +60,7 @@ class Remote(Actions):
         self._me = uuid.uuid4().hex
         self._open: dict[str, _Open] = {}
         self._closed = False
+        self._on_reading: Callable[[], object] = lambda: None  # called on the loop when connected may have changed
         self._sender = Sender(broker, f"requests to {server}", on_lost=self._lost)
         self._replies = _Replies(self, broker)
 
@@ -203,10 +204,14 @@ class _Replies(BrokerThread):
 
     def opened(self) -> None:
         self.broker.subscribe([f"replies.{self._remote._me}"], None, 1000)
-        self.is_reading = True
+        self._set_reading(True)
 
     def lost(self) -> None:
-        self.is_reading = False
+        self._set_reading(False)
+
+    def _set_reading(self, is_reading: bool) -> None:
+        self.is_reading = is_reading
+        self._remote._on_loop(self._remote._on_reading)
 
     def turn(self) -> None:
         deliveries = self.broker.receive(BEAT)
@@ -240,6 +245,7 @@ class Client(AwaitedActions):
         self._broker = broker
         self.server = check_name(server, "server")
         self._remote: Optional[Remote] = None
+        self._ready: Optional[asyncio.Event] = None  # set while the broker is there
         self._source: Source = Source(broker, servers=[self.server], fold_case=False)
         self._source._later_on_asyncio = True
         self.on = self._source.on
@@ -265,17 +271,25 @@ class Client(AwaitedActions):
 
     async def wait_connected(self, timeout: Optional[float] = None) -> None:
         """Wait until the broker is connected. Raises ConnectTimeout after ``timeout`` seconds."""
-        loop = asyncio.get_running_loop()
-        if self._remote is None:
+        if self._ready is None:
+            loop = asyncio.get_running_loop()
+            self._ready = asyncio.Event()
             self._source._reactor = loop
             self._remote = Remote(self._broker, self.server, loop)
+            self._remote._on_reading = self._source._on_reading = self._look
             self._remote.start()
             self._source.start()
-        end = None if timeout is None else loop.time() + timeout
-        while not self.connected:
-            if end is not None and loop.time() >= end:
-                raise ConnectTimeout(f"{self._broker!r} was not reached within {timeout:g} s")
-            await asyncio.sleep(0.01)
+        try:
+            await asyncio.wait_for(self._ready.wait(), timeout)
+        except asyncio.TimeoutError:
+            raise ConnectTimeout(f"{self._broker!r} was not reached within {timeout:g} s") from None
+
+    def _look(self) -> None:
+        assert self._ready is not None
+        if self.connected:
+            self._ready.set()
+        else:
+            self._ready.clear()
 
     async def close(self, graceful: bool = True) -> None:
         """Close the client. Open actions raise ConnectionFinished, and streams end."""

@@ -196,6 +196,7 @@ class Source(EventHandlers):
         self._dead: list[bytes] = []
         self._retrying = 0
         self._done: Optional[threading.Event] = None
+        self._on_reading: Optional[Callable[[], object]] = None  # called on the loop when is_reading may have changed
         self._later_on_asyncio = False  # there is no loop yet; it will be asyncio's
         self._reader = _Reader(self, broker, limit, fold_case)
 
@@ -348,7 +349,13 @@ class _Reader(BrokerThread):
         return bool(self._held)
 
     def lost(self) -> None:
-        self._held = set()
+        self._hold(set())
+
+    def _hold(self, parts: set[str]) -> None:
+        self._held = parts
+        if self._source._on_reading is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._source.reactor.call_soon_threadsafe(self._source._on_reading)
 
     def opened(self) -> None:
         self._next_share = 0.0
@@ -371,7 +378,7 @@ class _Reader(BrokerThread):
 
     def _subscribe(self, parts: set[str]) -> None:
         self.broker.subscribe([f"events.{part}" for part in sorted(parts)], self._source.group, self._limit)
-        self._held = parts
+        self._hold(parts)
         logger.info("%s: reading %s", self._what, ", ".join(sorted(parts)) or "nothing (standby)")
 
     def _handle(self, deliveries: Sequence[Delivery]) -> None:

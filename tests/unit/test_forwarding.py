@@ -530,6 +530,24 @@ def test_what_a_client_cannot_do_through_a_broker(office: Office) -> None:
         Client("redis://bus/ami")
 
 
+def test_a_client_waits_until_the_broker_is_back(office: Office, expect_log: Any) -> None:
+    expect_log("WARNING: .* is gone")
+
+    async def wait(client: Client) -> bool:
+        office.hub.down = True
+        while client.connected:
+            await asyncio.sleep(0.01)
+        with pytest.raises(ConnectTimeout, match="not there within 0.05 s"):
+            await client.wait_connected(0.05)
+        waiting = asyncio.ensure_future(client.wait_connected())
+        await asyncio.sleep(0)
+        office.hub.down = False
+        await asyncio.wait_for(waiting, 5.0)
+        return client.connected
+
+    assert ask(office, wait)
+
+
 def test_a_call_and_its_result(office: Office) -> None:
     served(office)
     call = {"Channel": "Local/100@office", "Context": "office", "Exten": "101", "Priority": 1}

@@ -35,6 +35,7 @@ class Cutter:
         pieces: the pieces that are cut, in reverse order: the next one is last.
         careful: whether a piece may be too large, or may be the answer of an old server, which contains blank lines.
         marked: whether the mark given to :meth:`more` may be in a piece.
+        buffer: the bytes after the pieces.
         cuts: how often :meth:`more` found the end of a packet.
     """
 
@@ -48,37 +49,50 @@ class Cutter:
         self.cuts = 0
         self._may_be_old = True
         self._surely_small = max_packet  # no packet in a block of this size can exceed a limit
-        self._buffer = bytearray()  # bytes after the pieces
+        self.buffer = bytearray()
         self._blank_line = b""  # the last blank line as sent, if pieces are cut one by one
         self._scanned = 0  # no end before this offset, so a packet in small chunks is not searched from its start
 
     def feed(self, data: bytes) -> None:
         """Accept bytes from the server, in chunks of any size."""
-        self._buffer += data
+        self.buffer += data
 
     def more(self, mark: Optional[bytes] = b"") -> bool:
         """Refill ``pieces``, which must be empty. Return False if there is no blank line.
+
+        :meth:`lone_piece` is the short way.
 
         ``mark`` is searched for in the pieces. An empty mark is in every piece, None is in none.
 
         A piece may be empty, begin with a line ending, or be larger than ``max_packet``. Raises ProtocolError as soon
         as more than ``max_packet`` bytes have arrived without a blank line.
         """
-        if not self._buffer:
+        if not self.buffer:
             return False
         found = (self.banner is not None or self._read_banner()) and self._cut(mark)
         self.cuts += found
         return found
 
+    def lone_piece(self, data: bytes) -> Optional[bytes]:
+        """Short way of :meth:`feed` and :meth:`more` for data that is one whole packet. None if it may be more or less.
+
+        It must not begin with a line ending.
+        """
+        if self.buffer or self.pieces or self._may_be_old or len(data) > self._surely_small:
+            return None
+        usual, unusual = _BLANK_LINES[self.eol]
+        end = data.find(usual)
+        return None if end + len(usual) != len(data) or unusual in data else data[:end]
+
     def clear(self) -> None:
         """Discard everything that was not read yet."""
         self.pieces.clear()
-        self._remove(len(self._buffer))
+        self._remove(len(self.buffer))
 
     def put_back(self, piece: bytes) -> None:
         """Put back the rest of a piece. It is read next."""
         if self.is_old_answer(piece):  # blank lines do not end this one
-            self._buffer[:0] = piece + self._blank_line
+            self.buffer[:0] = piece + self._blank_line
             self._scanned = 0
         elif piece:
             self.pieces.append(piece)
@@ -90,15 +104,15 @@ class Cutter:
     @property
     def mixes_line_ends(self) -> bool:
         """Whether the banner ended with CR LF, but the unfinished packet contains a blank line with LF only."""
-        return self.eol == b"\r\n" and b"\n\n" in self._buffer
+        return self.eol == b"\r\n" and b"\n\n" in self.buffer
 
     def _read_banner(self) -> bool:
-        end = self._buffer.find(b"\n", self._scanned)
-        self._check_size(end if end >= 0 else len(self._buffer))
+        end = self.buffer.find(b"\n", self._scanned)
+        self._check_size(end if end >= 0 else len(self.buffer))
         if end < 0:
-            self._scanned = len(self._buffer)
+            self._scanned = len(self.buffer)
             return False
-        line = bytes(self._buffer[:end])
+        line = bytes(self.buffer[:end])
         self.eol = b"\r\n" if line.endswith(b"\r") else b"\n"
         self.banner = line.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
         self._may_be_old = not _NOT_OLD.match(self.banner)
@@ -107,28 +121,28 @@ class Cutter:
 
     def _cut(self, mark: Optional[bytes]) -> bool:
         """Cut the buffer at its blank lines. Return False if there is none."""
-        if self._buffer.startswith((b"\r", b"\n")):
-            begin = _NOT_BLANK.search(self._buffer)
-            self._remove(begin.start() if begin else len(self._buffer))
+        if self.buffer.startswith((b"\r", b"\n")):
+            begin = _NOT_BLANK.search(self.buffer)
+            self._remove(begin.start() if begin else len(self.buffer))
         if self._may_be_old:
-            ends = _OLD_END if _OLD_START.match(self._buffer) else _END
+            ends = _OLD_END if _OLD_START.match(self.buffer) else _END
             return self._cut_one(ends[self.eol])
         return self._cut_all(mark)
 
     def _cut_one(self, end: re.Pattern[bytes]) -> bool:
         # The last scanned bytes may be the beginning of an end. The result must not depend on the chunks.
-        found = end.search(self._buffer, max(0, self._scanned - _LONGEST_END))
+        found = end.search(self.buffer, max(0, self._scanned - _LONGEST_END))
         if found is None:
             return self._nothing_to_cut()
         self._check_size(found.start())
-        self.pieces.append(bytes(self._buffer[: found.start()]))
+        self.pieces.append(bytes(self.buffer[: found.start()]))
         self._blank_line = found.group()
         self._remove(found.end())
         return True
 
     def _cut_all(self, mark: Optional[bytes]) -> bool:
         usual, unusual = _BLANK_LINES[self.eol]
-        buffer = self._buffer
+        buffer = self.buffer
         if buffer.endswith(usual):  # complete packets, such as single events: no rest to keep (benchmark f)
             end = len(buffer)
             block = bytes(buffer)
@@ -153,12 +167,12 @@ class Cutter:
         return True
 
     def _nothing_to_cut(self) -> bool:
-        self._check_size(len(self._buffer) - _LONGEST_END)
-        self._scanned = len(self._buffer)
+        self._check_size(len(self.buffer) - _LONGEST_END)
+        self._scanned = len(self.buffer)
         return False
 
     def _remove(self, count: int) -> None:
-        del self._buffer[:count]
+        del self.buffer[:count]
         self._scanned = 0
 
     def _check_size(self, size: int) -> None:

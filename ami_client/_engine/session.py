@@ -246,8 +246,37 @@ class Session(Greeting):
 
     # -- incoming
 
+    def lone_answer(self, data: bytes) -> Optional[Done]:
+        """Short way of :meth:`outcomes` for bytes that are one plain answer. Return None if they are anything else.
+
+        A program with one action in flight reads such bytes nearly always. The short way costs a sixth less (benchmarks
+        await1 and calls).
+        """
+        reader = self.reader
+        if self.state is not CONNECTED or not data.startswith(b"Response: "):
+            return None
+        raw = reader.lone_piece(data)
+        if raw is None:
+            return None
+        lines = raw.split(reader.eol)
+        packet = Packet(map(reader.read_line, lines))
+        if len(packet) != len(lines):
+            return None
+        packet.raw, packet.event_name, packet.kind = raw, "", RESPONSE
+        if reader.form is not None:
+            packet._form = reader.form
+        packet.error = packet.complete = None
+        packet.suspect = False
+        done = self._in_flight.take_answer(packet)
+        if done is not None:
+            self.stats.responses += 1
+            self._last_list = _NO_LIST
+        return done
+
     def outcomes(self, data: bytes) -> Iterator[Outcome]:
         """Accept bytes from the server, in chunks of any size, and yield what they mean, one by one.
+
+        :meth:`lone_answer` is the short way.
 
         It stops if the session is finished in between. Raises ProtocolError if the peer does not speak AMI or exceeds a
         limit.
@@ -260,10 +289,10 @@ class Session(Greeting):
         # Every packet takes this path. A call for each step would make it a sixth longer (benchmark a). Packets in an
         # unusual form go through the reader's read(), with the same result.
         reader, in_flight, stats, wanted = self.reader, self._in_flight, self.stats, self._wanted
-        pieces, eol, form, read_line = reader.pieces, reader.eol, reader.form, reader.read_line
+        pieces, buffer, eol, form, read_line = reader.pieces, reader.buffer, reader.eol, reader.form, reader.read_line
         if self._last_list[1] != stats.events:  # release the list, which may be large
             self._last_list = _NO_LIST
-        while pieces or reader.more(self._mark()):  # finish() leaves nothing here
+        while pieces or (buffer and reader.more(self._mark())):  # finish() leaves nothing here
             if reader.careful:
                 yield from self._read_closely(pieces.pop())
                 continue

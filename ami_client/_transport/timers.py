@@ -51,9 +51,9 @@ class TimerHandle(CallbackHandle):
     def cancel(self) -> None:
         """Cancel the callback. No effect if it was already called."""
         queue, self._queue = self._queue, None
-        if queue is not None:
-            queue._cancelled += 1
         super().cancel()
+        if queue is not None:
+            queue._count_cancelled()
 
 
 class TimerQueue:
@@ -77,18 +77,23 @@ class TimerQueue:
         return handle
 
     def next_time(self) -> Optional[float]:
-        """Return the time of the next timer, or None. Remove cancelled timers."""
+        """Return the time of the next timer, or None. Remove cancelled timers that are before it."""
         heap = self._heap
-        if not self._cancelled:  # nearly always true, and each iteration asks
-            return heap[0][0] if heap else None
-        if _MANY_CANCELLED < self._cancelled > len(heap) // 2:
-            heap[:] = [entry for entry in heap if not entry[2].cancelled()]
-            heapq.heapify(heap)
-            self._cancelled = 0
-        while heap and heap[0][2].cancelled():
+        while heap:
+            when, _, handle = heap[0]
+            if not handle._cancelled:
+                return when
             heapq.heappop(heap)
             self._cancelled -= 1
-        return heap[0][0] if heap else None
+        return None
+
+    def _count_cancelled(self) -> None:
+        heap = self._heap
+        self._cancelled += 1
+        if _MANY_CANCELLED < self._cancelled > len(heap) // 2:
+            heap[:] = [entry for entry in heap if not entry[2]._cancelled]
+            heapq.heapify(heap)
+            self._cancelled = 0
 
     def pop_due(self, now: float) -> Iterator[TimerHandle]:
         """Remove the timers that are due at ``now``. Yield them in order, without the cancelled ones."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
-from engine_client import Client, event, message, one_by_one, originate, response, start
+from engine_client import Client, event, everything, message, one_by_one, originate, response, start
 from server_texts import BANNER, WELCOME
 
 from ami_client._engine.action_ids import NumberedIDs
@@ -259,3 +260,77 @@ def test_more_than_max_packet_is_a_protocol_error() -> None:
 def test_a_session_starts_without_anything() -> None:
     session = Session(Login("bob", "s3cret"), ids=NumberedIDs("id"))
     assert (session.state, session.banner, session.stats.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")
+
+
+# The short way for one plain answer
+
+PONG = b"Response: Success\r\nActionID: id-1\r\nPing: Pong\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_short"),
+    [
+        (PONG, True),
+        (PONG.replace(b"id-1", b"ID-1"), True),
+        (PONG.replace(b"id-1", b"id-2"), False),
+        (PONG.replace(b"Success", b"Error"), False),
+        (PONG.replace(b"Success", b"Goodbye"), False),
+        (PONG.replace(b"Ping", b"Response"), False),
+        (PONG.replace(b"Ping: Pong", b"EventList: start"), False),
+        (PONG.replace(b"Ping: Pong", b"Event: Forged"), False),
+        (PONG.replace(b"Ping: Pong", "Ping: P\xf6ng\r\nÉ:".encode()), True),
+        (PONG.replace(b"Pong", b"a\nb"), True),
+        (PONG.replace(b"Pong", b"a\r\n\nPing: b"), False),
+        (PONG.replace(b"Response", b"RESPONSE"), False),
+        (PONG[:-1], False),
+        (b"\r\n" + PONG, False),
+        (PONG + b"\r\n", False),
+        (PONG + PONG, False),
+        (PONG + b"Event: A\r\n\r\n", False),
+        (b"Event: A\r\nActionID: id-1\r\n\r\n", False),
+        (b"Response: Success\r\n\r\n", False),
+        (b"\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"Event: B\r\n", b"Event: B\r\n\r\n"])
+def test_the_short_way_means_the_same_as_the_long_one(text: bytes, is_short: bool, before: bytes) -> None:
+    short, long = clients = [Client.logged_in() for _ in range(2)]
+    for client in clients:
+        client.send("Ping")
+        client.feed(before)
+    done = short.session.lone_answer(text)
+    assert (done is not None) is (is_short and before != b"Event: B\r\n")
+    if done is None:
+        short.feed(text)
+    else:
+        short.outcomes.append(done)
+    long.feed(text)
+    for client in clients:
+        client.feed(b"Event: C\r\n\r\n")
+    for ours, theirs in zip(short.results(), long.results()):
+        assert isinstance(ours, dict) and isinstance(theirs, dict)
+        assert everything(ours) == everything(theirs)
+        assert (ours.complete, ours.suspect, ours.events) == (theirs.complete, theirs.suspect, theirs.events)
+        assert str(ours.error) == str(theirs.error)
+    assert len(short.outcomes) == len(long.outcomes)
+    assert short.session.stats == long.session.stats
+    assert short.session.pending == long.session.pending
+    assert short.session.last_list is long.session.last_list is None
+
+
+@pytest.mark.parametrize(
+    ("banner", "options"),
+    [
+        (b"Asterisk Call Manager/1.3\r\n", {}),  # whose answers may contain blank lines
+        (BANNER, {"max_packet": 100}),
+        (BANNER, {"max_lines": 100}),
+    ],
+)
+def test_the_short_way_knows_older_servers_and_limits(banner: bytes, options: Any) -> None:
+    client = Client(**options)
+    client.feed(banner)
+    assert client.session.lone_answer(WELCOME) is None
+    client.feed(WELCOME)
+    client.send("Ping")
+    assert client.session.lone_answer(PONG.replace(b"Pong", b"Pong" * 30)) is None

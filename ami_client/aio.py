@@ -118,7 +118,7 @@ class Client(Front, AwaitedActions):
     def _login(self, timeout: Optional[float], *, keep_trying: bool) -> Answer[None]:
         self._check_loop()
         answer: Answer[None] = Answer(self._link)
-        self._link.when_connected(answer, timeout, keep_trying=keep_trying)
+        self._link.when_connected(answer, timeout, keep_trying)
         return answer
 
     async def close(self, graceful: bool = True) -> None:

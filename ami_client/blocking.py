@@ -88,7 +88,7 @@ class Client(Front, BlockingActions):
 
     def connect(self) -> None:
         """Log in. ``with`` calls this; call it once. Raises the AMIError that says why the login failed."""
-        self._answer(partial(self._link.when_connected, timeout=None, keep_trying=False))
+        self._answer(self._link.when_connected, None, False)
 
     def wait_connected(self, timeout: Optional[float] = None) -> None:
         """Wait until the client is logged in. With ``reconnect``, failed attempts are retried.
@@ -96,7 +96,7 @@ class Client(Front, BlockingActions):
         Raises ConnectTimeout after ``timeout`` seconds, or the AMIError of the last attempt if no other attempt
         follows.
         """
-        self._answer(partial(self._link.when_connected, timeout=timeout, keep_trying=True))
+        self._answer(self._link.when_connected, timeout, True)
 
     def close(self, graceful: bool = True) -> None:
         """End the connection, with a Logoff if ``graceful``. Return when the last socket is closed.
@@ -104,7 +104,9 @@ class Client(Front, BlockingActions):
         Calls that wait in other threads raise ConnectionFinished, and streams end. A shared pool keeps running and gets
         its connection back. It may be called again, also after a Ctrl-C that ended the wait.
         """
-        self._check_caller()
+        self._check_process()
+        if self._host is not None:
+            self._host.refuse_callbacks()
         with self._begin_close(graceful):
             pass
         if self._host is not None:
@@ -142,56 +144,53 @@ class Client(Front, BlockingActions):
     # -- from the caller's thread to the loop's
 
     def _ask(self, method: str, **kwargs: Any) -> Any:
-        return self._answer(partial(self._link.ask, method=method, kwargs=kwargs))
+        return self._answer(self._link.ask, method, kwargs)
 
-    def _answer(self, begin: Callable[[Request], object]) -> Any:
-        """Call ``begin(request)`` while the loop is paused. Wait for the answer, and return or raise it."""
-        self._check_caller()
+    def _answer(self, begin: Callable[..., object], *args: object) -> Any:
+        """Call ``begin(request, *args)`` while the loop is paused. Wait for the answer, and return or raise it.
+
+        Raises ConnectionFinished if the client is closed.
+        """
+        if self._forks != _fork.forks:
+            self._check_process()
+        if self._closed is not None:
+            raise ConnectionFinished("the client is closed")
         answer = _Answer()
         try:
-            self._hand_over(answer.begin, begin)
             if self._host is None:
-                answer.ready.acquire()
+                self._answer_elsewhere(answer, begin, args)
             else:
-                self._host.wait(answer.ready)
-        except BaseException:  # Ctrl-C, or the client is closed
-            if self._host is not None:
-                self._host.recover()
-            self._call_soon(self._link.cancel, answer)
+                self._host.call(begin, answer, *args)
+        except BaseException:  # Ctrl-C, or begin's
+            self._call_soon(self._give_up, answer)
             raise
         if answer.error is not None:
             raise answer.error
         return answer.result
+
+    def _answer_elsewhere(self, answer: _Answer, begin: Callable[..., object], args: tuple[object, ...]) -> None:
+        answer.ready = threading.Lock()
+        answer.ready.acquire()
+        self._loop.call_soon_threadsafe(answer.begin, begin, *args)
+        answer.ready.acquire()
 
     def _run(self, call: Callable[[], Result]) -> Result:
         """Call ``call()`` while the loop is paused. Return its result, or raise its exception."""
         result: Result = self._answer(lambda request: request.deliver(call(), None))
         return result
 
-    def _hand_over(self, call: Callable[..., object], *args: object) -> None:
-        """Call ``call(*args)`` while the loop is paused: here, or in the loop's thread as soon as possible.
-
-        Raises ConnectionFinished if the client is closed.
-        """
-        with self._lock:
-            if self._closed is not None:
-                raise ConnectionFinished("the client is closed")
-            if self._host is None:
-                self._loop.call_soon_threadsafe(call, *args)
-            else:
-                self._host.start()
-                self._host.run_here(call, *args)
+    def _give_up(self, answer: _Answer) -> None:
+        self._link.cancel(answer)
+        answer.deliver(None, None)
 
     def _call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Schedule ``call(*args)`` on the loop if it still runs. Never waits. Any thread may call this at any time."""
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call, *args)
 
-    def _check_caller(self) -> None:
+    def _check_process(self) -> None:
         if self._forks != _fork.forks:
             _fork.refuse("client", "a Client")
-        if self._host is not None and self._host.is_current:
-            raise RuntimeError("a handler runs in the client's thread and must not wait: use its conn, with callbacks")
 
     # -- events
 
@@ -292,22 +291,23 @@ class Client(Front, BlockingActions):
 class _Answer(Request):
     """The answer that one caller waits for."""
 
-    def __init__(self) -> None:
-        self.ready = threading.Lock()
-        self.ready.acquire()
-        self.result: Any = None
-        self.error: Optional[BaseException] = None
+    done = False
+    ready: Optional[threading.Lock] = None  # to release when it is done
+    result: Any = None
+    error: Optional[BaseException] = None
 
-    def begin(self, begin: Callable[[Request], object]) -> None:
+    def begin(self, begin: Callable[..., object], *args: object) -> None:
+        """Call ``begin(self, *args)``. What it raises is the answer."""
         try:
-            begin(self)
+            begin(self, *args)
         except Exception as error:
             self.deliver(None, error)
 
     def deliver(self, result: Any, error: Optional[BaseException]) -> None:
-        self.result, self.error = result, error
-        if self.ready.locked():
-            self.ready.release()
+        if not self.done:
+            self.result, self.error, self.done = result, error, True
+            if self.ready is not None:
+                self.ready.release()
 
 
 class Events(Iterator[Union[AnyEvent, Gap]]):

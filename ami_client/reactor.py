@@ -25,6 +25,8 @@ __all__ = ["CallbackHandle", "Handle", "Loop", "Reactor", "TimerHandle"]
 
 logger = logging.getLogger("ami_client")
 
+Events = list[tuple[selectors.SelectorKey, int]]  # what a selector has found
+
 #: Longest single wait, in seconds. epoll takes its timeout as milliseconds in an int.
 _MAX_WAIT = 24 * 3600.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -330,14 +332,18 @@ class Reactor:
         return self._waker
 
     def _iterate(self, limit: Optional[float]) -> bool:
-        ready = self._ready
         due = self._timers.next_time()
         try:
-            events = self._selector.select(0.0 if ready or self._stopping else self._timeout(due, limit))
+            events = self._selector.select(0.0 if self._ready or self._stopping else self._timeout(due, limit))
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTSOCK) or not self._drop_closed_descriptors():
                 raise
             events = []
+        return self._handle(events, due)
+
+    def _handle(self, events: Events, due: Optional[float]) -> bool:
+        """Run the callbacks of ``events``, the timers if the first is ``due``, and what was scheduled."""
+        ready = self._ready
         for key, mask in events:
             reader, writer = key.data
             if mask & _READ and reader is not None:

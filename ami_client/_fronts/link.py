@@ -247,7 +247,7 @@ class Link:
         else:
             raise RuntimeError("the client is not connected: use it in a with statement, or call connect() first")
 
-    def when_connected(self, request: Request, timeout: Optional[float], *, keep_trying: bool) -> None:
+    def when_connected(self, request: Request, timeout: Optional[float], keep_trying: bool) -> None:
         """Open the connection. ``request`` gets None when it is logged in, or the error.
 
         With ``keep_trying``, the wait continues while the pool retries.

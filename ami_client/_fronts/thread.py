@@ -1,95 +1,131 @@
-"""A reactor for blocking callers. Its own thread runs it, or a caller while it waits."""
+"""A reactor for blocking callers: a thread of its own runs it, or a caller does while it waits."""
 
 from __future__ import annotations
 
-import selectors
 import threading
 from contextlib import suppress
-from typing import Callable, Optional
+from threading import get_ident
+from typing import Callable, Optional, Protocol, TypeVar
 
-from ..reactor import Reactor
+from ..reactor import Events, Reactor
 
-# Seconds that the thread leaves the reactor to a caller that just got an answer and may send again at once.
+# Seconds for which the thread leaves the reactor to callers that have just been answered, and may ask again at once.
 REST = 0.005
+
+
+class Answer(Protocol):
+    """What a caller waits for.
+
+    Attributes: ``done``, whether it is there; ``ready``, None or a lock to release when it is.
+    """
+
+    done: bool
+    ready: Optional[threading.Lock]
+
+
+AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 
 
 class ReactorThread:
     """Runs ``reactor`` in a daemon thread.
 
-    Two locks coordinate the threads. The holder of ``_turn`` runs the reactor's iterations. The holder of ``_entered``
-    may use the objects that belong to the reactor. The thread that runs the reactor holds both, but releases
-    ``_entered`` while it waits for something to do. So another thread can send an action without waking the reactor,
-    and then run the reactor itself until the answer arrives. A blocking Ping that needs no other thread costs half.
+    Who holds ``_entered`` may use what belongs to the reactor. Whose turn it is waits for something to happen, without
+    the lock, and handles it with the lock. So another thread can send an action by itself without waking the reactor,
+    and if it is nobody's turn, take the turn until the answer is there. A blocking Ping that needs no other thread
+    costs half.
 
-    A signal handler, such as Ctrl-C's, may raise after any call in the main thread. A ``with`` statement releases its
-    lock even then. A lock that is acquired in another way can be lost before the ``try`` that follows. :meth:`recover`
-    exists for this case. The standard library's conditions and events have the same problem, so they are not used.
+    The handler of a signal, Ctrl-C's for one, may raise behind any call in the main thread. A ``with`` statement gives
+    its lock back even then, so no lock is acquired otherwise. A turn is a thread's number: :meth:`call` sees whether it
+    still has it.
 
-    Attributes: ``shares``, whether callers may run the reactor. Once users bind handlers, only the thread may.
+    Attributes: ``shares``, whether callers may run the reactor. Handlers of the user's belong to the thread.
     """
 
     def __init__(self, name: str) -> None:
         self.shares = True
-        self._turn = threading.RLock()  # an RLock knows its owner
         self._entered = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._waits_until: Optional[float] = 0.0  # on the reactor's clock; None: forever
-        self.reactor = Reactor(selector=self._selector)
+        self.reactor = _Reactor()
+        self._waits_until: Optional[float] = None  # the reactor's time; None: for ever
+        self._turn: Optional[int] = None  # the thread that waits for something to happen
+        self._runner: Optional[int] = None  # the thread that runs callbacks now
+        self._waiters: list[Answer] = []  # of callers that wait for whose turn it is
+        self._answered = False  # a caller was answered, and may ask again at once
         self._name = name
         self._thread: Optional[threading.Thread] = None
-        self._runner: Optional[int] = None  # the thread that runs callbacks now
         self._stopped = False
-        self._answered = False  # a caller just got an answer, and may send again at once
-        self._waiting = 0  # callers that wait for the thread, or for another caller
-        self._rest = threading.Lock()  # release it to end the thread's rest
+        self._rest = threading.Lock()  # released to end the thread's rest
         self._rest.acquire()
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the caller runs in a callback of the reactor."""
-        return self._runner == threading.get_ident()
+        self._rests_long = False  # until the turn that somebody has is over
 
     def start(self) -> None:
-        """Start the thread, unless it is running."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-            self._thread.start()
-
-    def run_here(self, call: Callable[..., object], *args: object) -> None:
-        """Call ``call(*args)`` in the caller's thread, as soon as the reactor is waiting."""
+        """Start the thread, unless it runs."""
         with self._entered:
-            call(*args)
-            due, until = self.reactor.next_due(), self._waits_until
-            if due is not None and (until is None or due < until):
-                self._waits_until = due
-                self.reactor.call_soon_threadsafe(_nothing)  # shorten its wait
+            if self._thread is None:
+                self.reactor.prepare()
+                thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
 
-    def wait(self, answered: threading.Lock) -> None:
-        """Wait until a callback releases ``answered``. Run the reactor during the wait, unless another thread does."""
-        if not (self.shares and self._turn.acquire(blocking=False)):
-            self._waiting += 1
-            try:
-                answered.acquire()
-            finally:
-                self._waiting -= 1
-            self._answered = True
-            return
+    def call(self, begin: Callable[..., object], answer: AnyAnswer, *args: object) -> None:
+        """Call ``begin(answer, *args)`` while the reactor stands still, and wait until ``answer`` is done.
+
+        Run the reactor meanwhile, unless another thread does. Raises what ``begin`` raises, and RuntimeError in a
+        callback of the reactor.
+        """
+        me = get_ident()
+        if self._runner == me:
+            self.refuse_callbacks()
+        if self._thread is None:
+            self.start()
+        before, mine = self._turn, False
         try:
-            while answered.locked():
-                self._iterate()
+            with self._entered:
+                begin(answer, *args)
+                mine = self.shares and (self._turn is None or self._turn == me)  # a signal's handler may call, too
+                if mine:
+                    before, self._turn = self._turn, me
+                    self._waits_until = self.reactor.next_due()
+                else:
+                    self._let_wait(answer)
+            while not answer.done:
+                if not mine:
+                    assert answer.ready is not None
+                    answer.ready.acquire()
+                    continue
+                events = self.reactor.wait(self._waits_until)
+                with self._entered:
+                    self._runner = me
+                    try:
+                        self.reactor.handle(events)
+                    finally:
+                        self._runner = None
+                    if not answer.done:
+                        self._waits_until = self.reactor.next_due()
         finally:
-            self._turn.release()
-            if self._waiting:  # others waited for this thread
-                self._end_rest()
+            if mine and self._turn == me:
+                self._turn = before
+                self._answered = True
+                if self._waiters or self._rests_long:
+                    self._end_rest()
 
-    def recover(self) -> None:
-        """Release what this thread holds, after a signal handler raised in :meth:`wait`."""
-        while self._turn._is_owned():  # type: ignore[attr-defined]  # threading.Condition does the same
-            self._turn.release()
-        self._end_rest()
+    def refuse_callbacks(self) -> None:
+        """Raise RuntimeError if the caller is a callback of the reactor."""
+        if self._runner == get_ident():
+            raise RuntimeError("a handler runs in the client's thread and must not wait: use its conn, with callbacks")
+
+    def _let_wait(self, answer: Answer) -> None:
+        answer.ready = threading.Lock()
+        answer.ready.acquire()
+        self._waiters.append(answer)
+        due, until = self.reactor.next_due(), self._waits_until
+        if self._turn is None:
+            self._end_rest()
+        elif due is not None and (until is None or due < until):
+            self._waits_until = due
+            self.reactor.call_soon_threadsafe(_nothing)  # to wait less long
 
     def stop(self) -> None:
-        """End the thread, and close the reactor. Return when that is done. May be called again."""
+        """End the thread, and close the reactor. Returns when that is done. May be called again."""
         if self._thread is not None:
             with suppress(RuntimeError):  # another caller has closed it
                 self.reactor.call_soon_threadsafe(self.stop_soon)
@@ -101,33 +137,76 @@ class ReactorThread:
         self._stopped = True
 
     def _serve(self) -> None:
+        me = get_ident()
         while True:
-            with self._turn:
-                if self._stopped:
-                    with self._entered:
-                        self.reactor.close()
+            with self._entered:
+                taken = self._take_turn(me)
+                if taken and self._stopped:
+                    self.reactor.close()
                     return
-                self._iterate()
-            if self._answered and self.shares:
-                self._answered = False
-                self._rest.acquire(timeout=REST)
+            if taken:
+                self._iterate(me)
+            else:
+                self._rest.acquire(timeout=-1 if self._rests_long else REST)
+
+    def _iterate(self, me: int) -> None:
+        """Run the reactor until it may be a caller's turn."""
+        try:
+            while True:
+                events = self.reactor.wait(self._waits_until)
+                with self._entered:
+                    self._runner = me
+                    try:
+                        self.reactor.handle(events)
+                    finally:
+                        self._runner = None
+                    self._waits_until = self.reactor.next_due()
+                    if self._stopped or (self._answers_all() and self.shares):
+                        return
+        finally:
+            self._turn = None
+
+    def _take_turn(self, me: int) -> bool:
+        """Take the turn, unless somebody has it, or was answered since the last look."""
+        answered = self._answers_all() or self._answered
+        self._answered = False
+        self._rests_long = self._turn is not None and not answered
+        if self._turn is not None or (answered and self.shares and not self._waiters and not self._stopped):
+            return False
+        self._turn, self._waits_until = me, self.reactor.next_due()
+        return True
+
+    def _answers_all(self) -> bool:
+        """Whether there were callers that waited, and all have been answered."""
+        if not self._waiters:
+            return False
+        self._waiters = [one for one in self._waiters if not one.done]
+        self._answered = self._answered or not self._waiters
+        return not self._waiters
 
     def _end_rest(self) -> None:
-        with suppress(RuntimeError):  # it is already released
+        with suppress(RuntimeError):  # it is released already
             self._rest.release()
 
-    def _iterate(self) -> None:
-        until = self._waits_until
-        if until != 0.0:  # the first iteration makes what wakes the others, and Windows refuses to wait for nothing
-            self._selector.select(None if until is None else max(0.0, until - self.reactor.time()))
-        with self._entered:
-            self._runner = threading.get_ident()
-            try:
-                self.reactor.run_once(0)
-            finally:
-                self._runner = None
-                self._waits_until = 0.0
-            self._waits_until = self.reactor.next_due()
+
+class _Reactor(Reactor):
+    """A reactor whose wait and whose callbacks are two steps: only the second needs the lock."""
+
+    def prepare(self) -> None:
+        """Make it ready to be woken."""
+        self._wakeable()
+
+    def wait(self, until: Optional[float]) -> Events:
+        """Wait for something to handle, until a time of the reactor's clock; None means no limit."""
+        return self._selector.select(None if until is None else until - self._clock())
+
+    def handle(self, events: Events) -> None:
+        """Run the callbacks that are due, and those of ``events``."""
+        self._running = True
+        try:
+            self._handle(events, self._timers.next_time())
+        finally:
+            self._running = False
 
 
 def _nothing() -> None:

@@ -52,7 +52,7 @@ class Plain(PlainAnswer):
 
     def answered(self, conn: Connection, result: Any) -> None:
         super().answered(conn, result)
-        assert not self.ready.locked()
+        assert self.done
         cb, self.cb = self.cb, None
         assert cb is not None
         cb(conn, checked(result, self.result, self.error))

@@ -398,7 +398,7 @@ def test_ctrl_c_at_any_moment_leaves_a_client_that_works(client: Client, server:
             break
         interrupts += 1
         assert client.ping(timeout=PATIENCE)["ping"] == "Pong", f"after an interrupt behind call {interrupts}"
-    assert interrupts > 50, interrupts
+    assert interrupts > 40, interrupts
     assert client.connected and client.pool.stats.pending == 0
 
 

@@ -26,7 +26,7 @@ at once. Failures of the server or the network never raise: callbacks report the
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 
 class AMIError(Exception):
@@ -104,13 +104,19 @@ class LoginRefused(AMIError):
 class ActionFailed(AMIError):
     """The server answered an action with ``Response: Error``, or a call was not answered. The message is the server's.
 
-    Attributes: ``reason``, the number in the OriginateResponse of a call that was not answered, else None: 0 no such
-    extension, or not reachable; 1 hangup; 3 ring timeout; 5 busy; 8 congestion. The message says it in words.
+    Attributes:
+        reason: the number in the OriginateResponse of a call that was not answered, else None: 0 no such extension, or
+            not reachable; 1 hangup; 3 ring timeout; 5 busy; 8 congestion. The message says it in words.
+        action, action_id: the name of the action and its ActionID.
+        packet: the server's answer, a :class:`~ami_client.Packet`, if a method of ``ami_client.aio`` or
+            ``ami_client.blocking`` raised this error. Else None, because the callback gets the packet.
     """
 
     def __init__(self, message: str, *, reason: Optional[int] = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.action = self.action_id = ""
+        self.packet: Any = None
 
 
 # Reason is the control frame that ended the attempt, or 0 if there was none (Asterisk frame.h, ast_control_frame_type;

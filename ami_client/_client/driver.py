@@ -454,6 +454,8 @@ class Driver:
         if error is None:
             if pending.action == "Ping" and pending.sent_at is not None:
                 self.round_trip = self._loop.time() - pending.sent_at
+        elif isinstance(error, ActionFailed):
+            error.action, error.action_id = pending.action, pending.action_id
         elif isinstance(error, LimitReached):
             self.counts.count_error(error)
         callback, pending.callback, pending.request = pending.callback, None, b""  # it may be kept for a late answer

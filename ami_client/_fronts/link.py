@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional, Protocol
 
 from ..connection import Connection
 from ..emitter import EventHandlers
-from ..errors import ActionTimeout, AMIError, ConnectionFinished, ConnectTimeout
+from ..errors import ActionFailed, ActionTimeout, AMIError, ConnectionFinished, ConnectTimeout
 from ..filters import Condition
 from ..loop import Handle, Loop
 from ..options import seconds
@@ -81,8 +81,14 @@ class Request(ABC):
 
     def answered(self, conn: Connection, result: Any) -> None:
         """The action's callback."""
-        error = (result[-1] if isinstance(result, list) else result).error
-        self.deliver(result, None if error is None else fresh(error))
+        packet = result[-1] if isinstance(result, list) else result
+        if packet.error is None:
+            self.deliver(result, None)
+            return
+        error = fresh(packet.error)
+        if isinstance(error, ActionFailed):
+            error.packet = packet
+        self.deliver(None, error)
 
 
 class _Wait:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import pickle
 import sys
 from collections.abc import Awaitable, Coroutine
 from importlib import import_module
@@ -151,6 +152,21 @@ def test_an_error_of_the_server_is_raised(run: Any) -> None:
         async with Client(pbx.url) as client:
             assert isinstance(await error_of(client.action("Nothing")), ami_client.ActionFailed)
             assert isinstance(await error_of(client.command("x", timeout=0.01)), ami_client.ActionTimeout)
+
+            asked = client.action("QueueReset", {"Queue": "none"})
+            error: Any = await error_of(asked)
+            assert error.action == "QueueReset" and error.action_id == asked.action_id == error.packet["actionid"]
+            assert error.packet["message"] == str(error) and error.reason is None
+
+            error = await error_of(client.originate({"Channel": "Local/nobody@office", "Application": "Echo"}))
+            assert error.action == "Originate" and error.packet["event"] == "OriginateResponse"
+            assert str(error.reason) == error.packet["reason"]
+
+            error = await error_of(client.status("none", timeout=5))
+            assert error.action == "Status" and error.packet["response"] == "Error"
+
+            again = pickle.loads(pickle.dumps(error))  # as Celery does
+            assert (str(again), vars(again)) == (str(error), vars(error))
 
     def silent(pbx: FakeAsterisk) -> Any:
         pbx.on("Command", None)

@@ -180,3 +180,6 @@ def test_an_error_that_is_about_no_call_has_no_reason(peer: Peer) -> None:
     peer.answer(action_id, "Response: Error|Message: Extension does not exist.|Reason: 5")
     assert [packet.error.reason for packet in [*calls, *results]] == [None, None]
     assert ActionFailed("no").reason is None
+    for packet in [*calls, *results]:
+        assert packet.error.action == "Originate" and packet.error.action_id == action_id
+        assert packet.error.packet is None  # which would be the packet itself

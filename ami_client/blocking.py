@@ -27,7 +27,7 @@ from ._fronts.settings import EventName, event_names
 from ._fronts.thread import ReactorThread
 from ._fronts.unclosed import Unclosed
 from .emitter import Handler, Names, SomeNames
-from .errors import AMIError, ConnectionFinished
+from .errors import ActionTimeout, AMIError, ConnectionFinished
 from .filters import Condition, Where, condition
 from .options import seconds
 from .packet import Packet
@@ -36,6 +36,11 @@ from .signatures import EventDecorator, SomeEvent, TypedHandler
 from .signatures import Result as Returned
 
 __all__ = ["Client", "Events", "Gap"]
+
+# Seconds between two looks whether somebody runs the loop of another one's pool, and the number of looks in a row after
+# which it is told that nobody does.
+LOOK = 1.0
+LOOKS = 3
 
 Result = TypeVar("Result")
 AnyEvent = TypeVar("AnyEvent", bound=Packet, covariant=True)
@@ -107,9 +112,13 @@ class Client(Front, BlockingActions):
         self._check_process()
         if self._host is not None:
             self._host.refuse_callbacks()
-        with self._begin_close(graceful):
-            pass
-        if self._host is not None:
+        closed = self._begin_close(graceful)
+        if self._host is None:
+            for _ in self._looks(lambda: self._link.closed, closed):
+                pass
+        else:
+            with closed:
+                pass
             self._host.stop()
 
     def _begin_close(self, graceful: bool) -> threading.Lock:
@@ -162,26 +171,46 @@ class Client(Front, BlockingActions):
             else:
                 self._host.call(begin, answer, *args)
         except BaseException:  # Ctrl-C, or begin's
-            self._call_soon(self._give_up, answer)
+            answer.done = True
+            self._call_soon(self._link.cancel, answer)
             raise
         if answer.error is not None:
             raise answer.error
         return answer.result
 
     def _answer_elsewhere(self, answer: _Answer, begin: Callable[..., object], args: tuple[object, ...]) -> None:
+        """The same on the loop of another one's pool."""
         answer.ready = threading.Lock()
         answer.ready.acquire()
         self._loop.call_soon_threadsafe(answer.begin, begin, *args)
-        answer.ready.acquire()
+        limit, began = self._pool.options.action_timeout, monotonic()
+        for _ in self._looks(lambda: answer.done, answer.ready):
+            if not answer.begun and limit is not None and monotonic() - began >= limit:
+                raise ActionTimeout(f"the pool's loop does not come to it: a callback has blocked it for {limit:g} s")
+
+    def _looks(self, is_done: Callable[[], bool], released: threading.Lock) -> Iterator[None]:
+        """Wait until something is done on the loop of another one's pool, which then releases a lock. Yield meanwhile.
+
+        Raises RuntimeError if nobody runs the loop.
+        """
+        idle = 0
+        while not is_done():
+            if released.acquire(timeout=LOOK):
+                released.release()  # for others who wait
+                return
+            idle = 0 if self._loop_runs() else idle + 1
+            if idle == LOOKS:
+                raise RuntimeError("nobody runs the pool's loop: run it in a thread, or make the client without pool=")
+            yield
+
+    def _loop_runs(self) -> bool:
+        is_running = getattr(self._loop, "is_running", None)  # not every Loop can tell
+        return is_running is None or bool(is_running())
 
     def _run(self, call: Callable[[], Result]) -> Result:
         """Call ``call()`` while the loop is paused. Return its result, or raise its exception."""
         result: Result = self._answer(lambda request: request.deliver(call(), None))
         return result
-
-    def _give_up(self, answer: _Answer) -> None:
-        self._link.cancel(answer)
-        answer.deliver(None, None)
 
     def _call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Schedule ``call(*args)`` on the loop if it still runs. Never waits. Any thread may call this at any time."""
@@ -291,15 +320,18 @@ class Client(Front, BlockingActions):
 class _Answer(Request):
     """The answer that one caller waits for."""
 
+    begun = False
     done = False
     ready: Optional[threading.Lock] = None  # to release when it is done
     result: Any = None
     error: Optional[BaseException] = None
 
     def begin(self, begin: Callable[..., object], *args: object) -> None:
-        """Call ``begin(self, *args)``. What it raises is the answer."""
+        """Call ``begin(self, *args)``, unless the caller has gone. What it raises is the answer."""
+        self.begun = True
         try:
-            begin(self, *args)
+            if not self.done:
+                begin(self, *args)
         except Exception as error:
             self.deliver(None, error)
 

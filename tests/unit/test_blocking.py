@@ -115,8 +115,10 @@ def test_names_parameters_and_defaults_are_those_of_the_callback_methods() -> No
 
 
 def test_errors_are_raised(client: Client, server: Server) -> None:
-    with pytest.raises(ami_client.ActionFailed):
+    with pytest.raises(ami_client.ActionFailed) as caught:
         client.action("Nothing")
+    assert caught.value.action == "Nothing" and caught.value.packet["actionid"] == caught.value.action_id
+    assert caught.value.packet["message"] == str(caught.value)
     with pytest.raises(ValueError, match="CR, LF"):
         client.action("X", {"A": "b\r\nc"})
     with pytest.raises(ami_client.ActionFailed):
@@ -487,3 +489,49 @@ def test_closing_ends_a_login_that_is_under_way(server: Server) -> None:
         server.until(lambda: server.pbx.clients)
         client.close()
         assert isinstance(login.exception(PATIENCE), ami_client.ConnectionFinished)
+
+
+def test_a_pool_whose_loop_nobody_runs_is_told_so(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ami_client.blocking, "LOOK", 0.001)
+    with Reactor() as reactor:
+        pool = Pool(reactor=reactor)
+        client = Client(server.url, pool=pool)
+        for use in (client.connect, client.__enter__, client.close):
+            with pytest.raises(RuntimeError, match="nobody runs the pool's loop: run it in a thread"):
+                use()
+        reactor.run_once(0)
+        client.close()  # it has come to that meanwhile
+        assert pool.stats.connections == 0  # and what was given up before was not done
+        pool.finish()
+
+
+def test_a_loop_that_is_blocked_is_waited_for_within_the_limit(server: Server, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ami_client.blocking, "LOOK", 0.001)
+    pool = Pool(reactor=server.reactor, action_timeout=0.05)
+    go_on = threading.Event()
+    with Client(server.url, pool=pool) as client:
+        server.reactor.call_soon_threadsafe(go_on.wait)
+        with pytest.raises(ami_client.ActionTimeout, match="does not come to it"):
+            client.action("Originate")
+        go_on.set()
+        client.ping()
+    assert not server.do(server.pbx.requests, "Originate")
+    server.do(pool.finish)
+
+
+def test_a_loop_that_stops_while_an_answer_is_awaited(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ami_client.blocking, "LOOK", 0.01)
+    server.do(server.pbx.on, "Ping", None)
+    with Reactor() as reactor, ThreadPoolExecutor(1) as threads:
+        pool = Pool(reactor=reactor)
+        running = threads.submit(reactor.run)
+        client = Client(server.url, pool=pool)
+        client.connect()
+        reactor.call_soon_threadsafe(reactor.call_later, 0.01, reactor.stop)
+        with pytest.raises(RuntimeError, match="nobody runs"):
+            client.ping()
+        running.result(PATIENCE)
+        running = threads.submit(reactor.run)
+        client.close()
+        reactor.call_soon_threadsafe(pool.finish, False, reactor.stop)
+        running.result(PATIENCE)

@@ -24,7 +24,7 @@ from ._fronts.gaps import EventBuffer, Gap
 from ._fronts.link import Request, fresh
 from ._fronts.plain import BlockingActions
 from ._fronts.settings import EventName, event_names
-from ._fronts.thread import ReactorThread
+from ._fronts.thread import ReactorThread, give_back
 from ._fronts.unclosed import Unclosed
 from .emitter import Handler, Names, SomeNames
 from .errors import ActionTimeout, AMIError, ConnectionFinished
@@ -77,8 +77,9 @@ class Client(Front, BlockingActions):
         self._host = ReactorThread("ami_client") if pool is None else None
         Front.__init__(self, url, pool, options, self._make_pool)
         self._loop = self._pool.reactor
-        self._lock = threading.Lock()  # held while a call is handed to the loop, so that none comes after the end
+        self._lock = threading.RLock()  # held while the end begins, so that it begins once
         self._closed: Optional[threading.Lock] = None  # held until the end is complete
+        self._is_over = False  # the end is complete
         self._forks = _fork.forks
         if self._host is None:
             self._unclosed = Unclosed(self._link, owns_pool=False)
@@ -112,13 +113,14 @@ class Client(Front, BlockingActions):
         self._check_process()
         if self._host is not None:
             self._host.refuse_callbacks()
-        closed = self._begin_close(graceful)
-        if self._host is None:
-            for _ in self._looks(lambda: self._link.closed, closed):
-                pass
-        else:
-            with closed:
-                pass
+        try:
+            closed = self._begin_close(graceful)
+        except BaseException:
+            give_back(self._lock)
+            raise
+        for _ in self._looks(lambda: self._is_over, closed):
+            pass
+        if self._host is not None:
             self._host.stop()
 
     def _begin_close(self, graceful: bool) -> threading.Lock:
@@ -133,11 +135,15 @@ class Client(Front, BlockingActions):
                         self._link.close,
                         graceful=graceful,
                         finish_pool=self._host is not None,
-                        on_closed=closed.release,
+                        on_closed=partial(self._end_is_complete, closed),
                     )
                 )
                 self._closed = closed
             return self._closed
+
+    def _end_is_complete(self, closed: threading.Lock) -> None:
+        self._is_over = True
+        closed.release()
 
     def __enter__(self) -> Client:
         try:
@@ -189,9 +195,9 @@ class Client(Front, BlockingActions):
                 raise ActionTimeout(f"the pool's loop does not come to it: a callback has blocked it for {limit:g} s")
 
     def _looks(self, is_done: Callable[[], bool], released: threading.Lock) -> Iterator[None]:
-        """Wait until something is done on the loop of another one's pool, which then releases a lock. Yield meanwhile.
+        """Wait until something is done on the loop, which then releases a lock. Yield after each second of waiting.
 
-        Raises RuntimeError if nobody runs the loop.
+        Raises RuntimeError if nobody runs the loop of another one's pool.
         """
         idle = 0
         while not is_done():
@@ -204,6 +210,8 @@ class Client(Front, BlockingActions):
             yield
 
     def _loop_runs(self) -> bool:
+        if self._host is not None:
+            return True
         is_running = getattr(self._loop, "is_running", None)  # not every Loop can tell
         return is_running is None or bool(is_running())
 
@@ -392,7 +400,7 @@ class _Inbox(EventBuffer):
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._changed = threading.Lock()  # released when there is a new item
         self._changed.acquire()
 
@@ -416,6 +424,13 @@ class _Inbox(EventBuffer):
             self._changed.release()
 
     def get(self, timeout: Optional[float]) -> Any:
+        try:
+            return self._get(timeout)
+        except BaseException:
+            give_back(self._lock)
+            raise
+
+    def _get(self, timeout: Optional[float]) -> Any:
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             with self._lock:

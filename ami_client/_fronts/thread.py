@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from threading import get_ident
-from typing import Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from ..reactor import Events, Reactor
 
@@ -34,16 +34,17 @@ class ReactorThread:
     and if it is nobody's turn, take the turn until the answer is there. A blocking Ping that needs no other thread
     costs half.
 
-    The handler of a signal, Ctrl-C's for one, may raise behind any call in the main thread. A ``with`` statement gives
-    its lock back even then, so no lock is acquired otherwise. A turn is a thread's number: :meth:`call` sees whether it
-    still has it.
+    A signal handler, such as Ctrl-C's, may raise after any call in the main thread. Before Python 3.14 a ``with``
+    statement releases its lock even then. Since 3.14 it loses the lock if the handler raises just after the lock was
+    acquired, so :func:`give_back` follows. A turn is the number of a thread: :meth:`call` checks whether it still has
+    the turn.
 
     Attributes: ``shares``, whether callers may run the reactor. Handlers of the user's belong to the thread.
     """
 
     def __init__(self, name: str) -> None:
         self.shares = True
-        self._entered = threading.Lock()
+        self._entered = threading.RLock()
         self.reactor = _Reactor()
         self._waits_until: Optional[float] = None  # the reactor's time; None: for ever
         self._turn: Optional[int] = None  # the thread that waits for something to happen
@@ -59,12 +60,16 @@ class ReactorThread:
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
-        with self._entered:
-            if self._thread is None:
-                self.reactor.prepare()
-                thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
-                thread.start()
-                self._thread = thread
+        try:
+            with self._entered:
+                if self._thread is None:
+                    self.reactor.prepare()
+                    thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                    thread.start()
+                    self._thread = thread
+        except BaseException:
+            give_back(self._entered)
+            raise
 
     def call(self, begin: Callable[..., object], answer: AnyAnswer, *args: object) -> None:
         """Call ``begin(answer, *args)`` while the reactor stands still, and wait until ``answer`` is done.
@@ -101,6 +106,9 @@ class ReactorThread:
                         self._runner = None
                     if not answer.done:
                         self._waits_until = self.reactor.next_due()
+        except BaseException:
+            give_back(self._entered)
+            raise
         finally:
             if mine and self._turn == me:
                 self._turn = before
@@ -187,6 +195,12 @@ class ReactorThread:
     def _end_rest(self) -> None:
         with suppress(RuntimeError):  # it is released already
             self._rest.release()
+
+
+def give_back(lock: Any) -> None:
+    """Release a ``threading.RLock`` that this thread still owns, because the handler of a signal has raised."""
+    while lock._is_owned():
+        lock.release()
 
 
 class _Reactor(Reactor):

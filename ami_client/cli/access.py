@@ -103,7 +103,7 @@ OPTIONS = [
     ),
     click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="The time limit."),
     click.option("--json", is_flag=True, default=None, help="One JSON object a line, for programs."),
-    click.option("-v", "--verbose", count=True, default=None, help="Log changes of state on stderr. -vv: log each step."),
+    click.option("-v", "--verbose", count=True, default=None, help="Log changes of state to stderr. -vv: each step."),
 ]
 NAMES = ("server", "username", "secret_file", "ca_file", "insecure", "config", "timeout", "json", "verbose")
 

@@ -300,7 +300,7 @@ class Actions(ABC):
         if on_result is not None:
             on_result = self._checked(on_result, "on_result")
             if cb is None:
-                cb = _nobody  # only actions with a callback are sent again
+                cb = _ignore_answer  # only actions with a callback are sent again
         pairs = _asynchronous(pairs_of(_required(params)))
         action_id = self.action("Originate", cb, pairs, timeout=timeout, retry=retry)
         if on_result is not None:
@@ -333,7 +333,7 @@ class Actions(ABC):
         return self.action("Logoff", cb, timeout=timeout)
 
 
-def _nobody(conn: object, packet: object) -> None:
+def _ignore_answer(conn: object, packet: object) -> None:
     """Ignore the answer."""
 
 

@@ -55,12 +55,12 @@ class Connection(Actions, EventHandlers):
         self._send = driver.send  # type: ignore[method-assign]  # saves a call per action (benchmark d)
         driver.attach(self, Connection)
 
-    _told_of_many = False
+    _warned_of_handlers = False
 
     def _add(self, name: str, handler: Callable[..., object]) -> None:
         super()._add(name, handler)
-        if not self._told_of_many and len(self.listeners(name)) > MANY_HANDLERS:
-            self._told_of_many = True
+        if not self._warned_of_handlers and len(self.listeners(name)) > MANY_HANDLERS:
+            self._warned_of_handlers = True
             logger.warning(
                 "%s has more than %d handlers of %r. The connection is shared and keeps them all. Do not bind a handler"
                 " in each get_connection callback: bind it once, on the pool or in before_connect",

@@ -3,21 +3,20 @@
 ::
 
     AMIError
-        AMIError
-        +-- ConnectionFinished      the connection or pool is finished (raised)
-        +-- LimitReached            one of our limits: a queue is full (raised), or an answer is too long
-        +-- ConnectFailed           no connection was made (also a ConnectionError)
-        |   +-- NoServer            no URL was given and none is configured
-        |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
-        +-- ConnectionLost          the connection ended (also a ConnectionError)
-        +-- LoginRefused            the server answered the login with an error
-        +-- ActionFailed            the server answered an action with an error
-        +-- Cancelled               the caller gave up an action or a wait for a connection
-        +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
-        +-- Timeout                 something took too long (also a TimeoutError)
-            +-- ConnectTimeout
-            +-- LoginTimeout
-            +-- ActionTimeout
+    +-- ConnectionFinished      the connection or pool is finished (raised)
+    +-- LimitReached            one of our limits: a queue is full (raised), or an answer is too long
+    +-- ConnectFailed           no connection was made (also a ConnectionError)
+    |   +-- NoServer            no URL was given and none is configured
+    |   +-- TLSFailed           the TLS handshake failed, or the certificate was refused
+    +-- ConnectionLost          the connection ended (also a ConnectionError)
+    +-- LoginRefused            the server answered the login with an error
+    +-- ActionFailed            the server answered an action with an error
+    +-- Cancelled               the caller gave up an action or a wait for a connection
+    +-- ProtocolError           the peer does not speak AMI, or exceeds our limits
+    +-- Timeout                 something took too long (also a TimeoutError)
+        +-- ConnectTimeout
+        +-- LoginTimeout
+        +-- ActionTimeout
         +-- SilenceTimeout      nothing was received for ``timeout`` seconds
 
 A caller's mistake (a line feed in a value, an unknown option, a malformed URL) raises ``ValueError`` or ``TypeError``

@@ -100,8 +100,7 @@ class Filter:
 
     Attributes:
         event: the event's name, as Asterisk writes it (``Hangup``). ``""`` means any event.
-        header: the name of a header, as Asterisk writes it (``Channel``). ``""`` means that only the event's name
-        counts.
+        header: the name of a header, as Asterisk writes it (``Channel``). ``""`` to check only the event's name.
         match: how the header's value is compared: ``exact``, ``starts_with``, ``ends_with`` or ``contains``.
         value: the text to compare with. If the header is repeated, one of its values must match.
         action: ``include`` or ``exclude``.
@@ -126,7 +125,7 @@ class Filter:
         for name in ("event", "header"):
             text = getattr(self, name)
             if text and not _NAME.fullmatch(text):
-                raise ValueError(f"a Filter's {name} may have letters, digits, _, . and - only: {text!r}")
+                raise ValueError(f"a Filter's {name} must be a name of letters, digits, _, . and -, not {text!r}")
         if not self.event and not self.header:
             raise ValueError("a Filter needs an event, a header or both")
         if bool(self.header) is not bool(self.value):

@@ -87,8 +87,8 @@ class Event(Packet, Generic[Known], metaclass=_EventType):
     ``@pool.on(events.Hangup)`` binds a handler to ``event_hangup``. The handler gets an ordinary :class:`Packet`, not
     an object of this class. ``isinstance(packet, events.Hangup)`` tells whether a packet is that event.
 
-    Calling the class makes a packet as a server would send it, for tests: ``events.Hangup({"Cause-txt": "Busy"},
-    Cause=17)``.
+    Calling the class makes a packet as a server would send it, for tests:
+    ``events.Hangup({"Cause-txt": "Busy"}, Cause=17)``.
 
     To declare an event of your own module::
 

@@ -237,7 +237,7 @@ class Options:
         type, ValueError for a value out of range.
         """
         if config is not None and not isinstance(config, Mapping):
-            raise TypeError(f"config must be a mapping of options, not {type(config).__name__}; a URL is server=url")
+            raise TypeError(f"config must be a mapping of options, not {type(config).__name__}; use server= for a URL")
         given: dict[str, object] = {**(config or {}), **options}
         known = {one.name for one in fields(cls)}
         for name in given:

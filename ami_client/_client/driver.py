@@ -124,7 +124,7 @@ class Life(Protocol):
         """Like :meth:`ami_client.Connection.graceful_shutdown`."""
 
 
-def _nobody(conn: object, packet: object) -> None:
+def _ignore_answer(conn: object, packet: object) -> None:
     """Ignore the answer."""
 
 
@@ -303,7 +303,7 @@ class Driver:
         if on_entry is not None:
             on_entry = self.tasks.check(on_entry, "on_entry", CONN_PACKET)
             if cb is None:
-                cb = _nobody  # only the answer to an action with a callback is awaited
+                cb = _ignore_answer  # only the answer to an action with a callback is awaited
         limit = self.options.action_timeout if timeout is None else seconds("timeout", timeout)
         try:
             if len(self.session.outgoing) >= self._room:
@@ -343,7 +343,7 @@ class Driver:
         if not self.is_connected or self.transport.buffered >= self.options.max_outgoing:
             return False
         # The callback keeps the answer from being counted as dropped. The watchdog limits the wait.
-        self._watch(self.session.send("Ping", None, _nobody, bounded=False), None)
+        self._watch(self.session.send("Ping", None, _ignore_answer, bounded=False), None)
         self._flush()
         return True
 
@@ -432,14 +432,14 @@ class Driver:
     def _take(self, outcome: Union[Entry, ListGoneOn, LoginDone]) -> None:
         """Handle an outcome that is neither an event nor an answer."""
         if isinstance(outcome, Entry):
-            self._hand_on(outcome)
+            self._deliver_entry(outcome)
         elif isinstance(outcome, ListGoneOn):
             self.suspect = outcome.packet
             self._count_suspect("a list that continued after its end")
         else:
             self._login_done(outcome.packet)
 
-    def _hand_on(self, entry: Entry) -> None:
+    def _deliver_entry(self, entry: Entry) -> None:
         on_entry = entry.pending.on_entry
         # The callback for an earlier entry of the same packet may have ended the connection.
         if on_entry is not None and not self.is_finished:

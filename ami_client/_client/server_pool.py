@@ -46,7 +46,6 @@ def backoff_delay(attempt: int, base: float, longest: float) -> float:
     The delay is random, between 0 and a bound. The bound starts at ``base`` and doubles with each attempt, up to
     ``longest``. So a thousand clients that lost the same server at once come back spread over time. Source: M. Brooker,
     "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
     doublings = min(attempt - 1, 1000)  # more would overflow a float
     return random.uniform(0.0, min(longest, base * 2.0**doublings))
@@ -224,11 +223,11 @@ class ServerPool:
             slot = self._slots.first(Place.QUEUED)
             if slot is None or not slot.ready:
                 return
-            slot.timer = self._pool.reactor.call_later(STARTING_TIME, self._takes_its_time, slot)
+            slot.timer = self._pool.reactor.call_later(STARTING_TIME, self._on_slow_start, slot)
             self._slots.move(slot, Place.STARTING)
             slot.driver.connect()
 
-    def _takes_its_time(self, slot: Slot) -> None:
+    def _on_slow_start(self, slot: Slot) -> None:
         self._move(slot, Place.OPENING)
         self._start()
 
@@ -248,15 +247,15 @@ class ServerPool:
         others = self._slots.at(Place.STARTING, Place.OPENING, Place.BUSY, Place.FREE)
         return any(slot.driver is not driver and not slot.driver.is_finished for slot in others)
 
-    def _hold_back(self) -> None:
+    def _begin_pause(self) -> None:
         """Pause: open nothing for a while, because there are too many concurrent logins."""
         if self._pause is None:
             self._turned_away += 1
             delay = self._delay(self._turned_away)
             logger.info("%s: too many concurrent logins; the next one follows within %.2f s", self.address, delay)
-            self._pause = self._pool.reactor.call_later(delay, self._go_on)
+            self._pause = self._pool.reactor.call_later(delay, self._end_pause)
 
-    def _go_on(self) -> None:
+    def _end_pause(self) -> None:
         """End the pause. Its time is over, or others have logged in and made room."""
         if self._pause is not None:
             self._pause.cancel()
@@ -291,7 +290,7 @@ class ServerPool:
             self._move(slot, Place.FREE)  # before anything is opened, so a waiting callback gets it
         self._start()
         if not self._slots.count(Place.STARTING):
-            self._go_on()
+            self._end_pause()
         self.serve()
 
     def ending(self, driver: Driver) -> None:
@@ -305,7 +304,7 @@ class ServerPool:
             while self._waiting and not self._slots.attempts and not turned_away:  # they waited for this attempt
                 driver.tell(self._waiting.pop(), with_others=True)
         if turned_away:
-            self._hold_back()
+            self._begin_pause()
         caller = slot.caller
         if turned_away and caller is not None and driver.take_back(caller):
             self._waiting.insert(caller, caller.pri, caller.place)  # at its old place in the queue

@@ -12,7 +12,7 @@ from ..url import ServerURL
 from .driver import ConnectionPool, Driver
 
 
-def _nobody(conn: object, packet: object) -> None:
+def _ignore_answer(conn: object, packet: object) -> None:
     """Replaces a callback of None."""
 
 
@@ -30,7 +30,7 @@ class Waiter(Wrapper):
         limits: dict[str, Optional[float]],
         pri: float = 0,
     ) -> None:
-        super().__init__(_nobody if cb is None else cb)
+        super().__init__(_ignore_answer if cb is None else cb)
         self.before_connect = before_connect
         self.limits = limits
         self.pri = pri

@@ -480,16 +480,16 @@ class InFlight:
             result = pending.take(part)
             if result is not None:
                 if pending.on_entry is not None:
-                    self._hand_on(pending, complete=True)
+                    self._queue_entries(pending, complete=True)
                 self._kept += pending.size - size
                 return self._complete(pending, result)
         if pending.on_entry is not None:
-            self._hand_on(pending, complete=False)
+            self._queue_entries(pending, complete=False)
         if pending.collecting:
             self.collecting[pending.key] = pending
         return self._bound(pending, pending.size - size)
 
-    def _hand_on(self, pending: Pending, *, complete: bool) -> None:
+    def _queue_entries(self, pending: Pending, *, complete: bool) -> None:
         self.early += [Entry(pending, entry) for entry in pending.take_entries(complete=complete)]
 
     def _bound(self, pending: Pending, size: int) -> list[Done]:

@@ -22,7 +22,7 @@ from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower
 TEMPORARY_REFUSALS = ("shutting down", "already in use")
 
 # Hint for a server that does not know the action Challenge.
-PLAIN_HINT = "if it does not support md5 logins, try authtype='plain', which sends the secret unencrypted"
+PLAIN_HINT = "if the server does not support md5 logins, try authtype='plain', which sends the secret itself"
 
 
 @dataclass(frozen=True)

@@ -76,14 +76,14 @@ class Packet(dict[str, str]):
     :meth:`original`, :attr:`headers`, :attr:`output` and :attr:`raw`.
 
     Attributes:
-            raw: the bytes as received, without the blank line at the end. Empty for a packet made by hand.
-            kind: a :class:`Kind`.
-            event_name: the value of the first ``Event`` header in lower case; ``""`` if the packet is not an event.
-                ``packet["event"]`` is the value of the last one, which the sender of a UserEvent can choose freely.
-            events: the entries of a list answer, in order. They are on the Response that opened the list.
-            complete: the event that completed the list, or None.
-            error: None, or an :class:`~ami_client.errors.AMIError` that says why the action failed.
-            suspect: True for a list answer that may have lost parts.
+        raw: the bytes as received, without the blank line at the end. Empty for a packet made by hand.
+        kind: a :class:`Kind`.
+        event_name: the value of the first ``Event`` header in lower case; ``""`` if the packet is not an event.
+            ``packet["event"]`` is the value of the last one, which the sender of a UserEvent can choose freely.
+        events: the entries of a list answer, in order. They are on the Response that opened the list.
+        complete: the event that completed the list, or None.
+        error: None, or an :class:`~ami_client.errors.AMIError` that says why the action failed.
+        suspect: True for a list answer that may have lost parts.
     """
 
     __slots__ = (

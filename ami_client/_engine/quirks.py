@@ -17,15 +17,14 @@ class Quirk:
     Pass a quirk to :meth:`~ami_client.Connection.action` for an action of a module that this library does not know.
 
     Attributes:
-            raw_text: the server answers with text and without a Response. A Ping after the action shows where the text
-                ends. The lines are in ``packet.output``.
-            single_event: one event follows the Response, without a list marker. It is in ``packet.events``.
-            merged_entries: the blank lines between the entries of a list are missing. Each ``Event`` line starts an
-            entry.
-            ends_with: the name of the event that ends a list without list markers. Case is ignored.
-            anonymous_entry: the name of list entries without an ActionID. Case is ignored.
-            gathers_events: every event before the end belongs to the answer, and is also emitted.
-            logs_off: the answer is a Goodbye, and the last one of the session.
+        raw_text: the server answers with text and without a Response. A Ping after the action shows where the text
+            ends. The lines are in ``packet.output``.
+        single_event: one event follows the Response, without a list marker. It is in ``packet.events``.
+        merged_entries: the blank lines between the entries of a list are missing. Each ``Event`` line starts an entry.
+        ends_with: the name of the event that ends a list without list markers. Case is ignored.
+        anonymous_entry: the name of list entries without an ActionID. Case is ignored.
+        gathers_events: every event before the end belongs to the answer, and is also emitted.
+        logs_off: the answer is a Goodbye, and the last one of the session.
     """
 
     raw_text: bool = False

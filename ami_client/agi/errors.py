@@ -3,10 +3,10 @@
 ::
 
     AMIError
-        +-- CommandFailed       the server refused a command: unknown (510), wrong arguments (520)
-        +-- CallEnded           the session is over: no command can be sent any more
-        |   +-- HungUp          the call hung up
-        +-- CommandTimeout      no reply within the command's timeout (also a Timeout)
+    +-- CommandFailed       the server refused a command: unknown (510), wrong arguments (520)
+    +-- CallEnded           the session is over: no command can be sent any more
+    |   +-- HungUp          the call hung up
+    +-- CommandTimeout      no reply within the command's timeout (also a Timeout)
 
 Besides these, a command may fail with :class:`~ami_client.ConnectionLost` when the connection is lost and, over AMI,
 with :class:`~ami_client.ActionFailed` when the server refuses the action AGI itself.

@@ -28,9 +28,9 @@ class Entry:
     """The caller's input.
 
     Attributes:
-            digits: the keys that were pressed last, or ``""``.
-            value: the chosen value of a menu, or the number that was read. None if the caller entered nothing valid.
-            error: why the question could not be asked, else None.
+        digits: the keys that were pressed last, or ``""``.
+        value: the chosen value of a menu, or the number that was read. None if the caller entered nothing valid.
+        error: why the question could not be asked, else None.
     """
 
     __slots__ = ("digits", "error", "value")

@@ -56,13 +56,13 @@ class Reply:
     """The server's reply to one command.
 
     Attributes:
-            code: 200; 510 for an unknown command, 511 for one that a hung-up call does not accept, 520 for wrong
-                arguments. 0 if there is no reply.
-            result: the text after ``result=``: a number, or the digits that GET DATA read. ``""`` if there is none.
-            data: the text in parentheses, such as a variable's value or ``timeout``. None if there is none.
-            text: the whole reply as sent. Several lines are separated by line feeds.
-            error: why the command failed, else None. A ``result`` of -1 is not an error here: its meaning depends on
-                the command.
+        code: 200; 510 for an unknown command, 511 for one that a hung-up call does not accept, 520 for wrong
+            arguments. 0 if there is no reply.
+        result: the text after ``result=``: a number, or the digits that GET DATA read. ``""`` if there is none.
+        data: the text in parentheses, such as a variable's value or ``timeout``. None if there is none.
+        text: the whole reply as sent. Several lines are separated by line feeds.
+        error: why the command failed, else None. A ``result`` of -1 is not an error here: its meaning depends on
+            the command.
     """
 
     __slots__ = ("code", "data", "error", "result", "text")

@@ -198,7 +198,6 @@ class OriginateReason(Code):
 
     The numbers are those of control frames, or 0. Sources: Asterisk include/asterisk/frame.h, ast_control_frame_type;
     main/pbx.c, pbx_outgoing_attempt.
-    main/pbx.c, pbx_outgoing_attempt.
     """
 
     FAILURE = 0, ORIGINATE_REASONS[0]

@@ -29,15 +29,15 @@ class Header(NamedTuple):
     """A parameter of an action, or a header of an event.
 
     Attributes:
-            name: as servers write it.
-            kind: the type of its values in the documentation: ``text``, ``number``, ``flag``, ``seconds``,
-                ``milliseconds``, ``time`` or ``words``.
-            required: whether the action needs it.
-            repeated: whether it may occur more than once.
-            numbered: whether its digits count up: ``Action-000000``, ``Action-000001``, ...
-            values: for words, the values that the documentation lists.
-            servers: the servers that document it. None means all that have the message; an empty tuple means that
-                servers send it, but none documents it.
+        name: as servers write it.
+        kind: the type of its values in the documentation: ``text``, ``number``, ``flag``, ``seconds``,
+            ``milliseconds``, ``time`` or ``words``.
+        required: whether the action needs it.
+        repeated: whether it may occur more than once.
+        numbered: whether its digits count up: ``Action-000000``, ``Action-000001``, ...
+        values: for words, the values that the documentation lists.
+        servers: the servers that document it. None means all that have the message; an empty tuple means that
+            servers send it, but none documents it.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Message(NamedTuple):
     """An action or an event.
 
     Attributes:
-            name: as servers write it.
-            servers: the versions of Asterisk that have it: ``16``, ``22``.
-            modules: the Asterisk modules that it belongs to.
-            privilege: classes of manager.conf. An action needs one of them; an event belongs to all of them. Empty if
-                no server documents it.
-            since: the versions of Asterisk that introduced it, one for each series.
-            headers: its parameters or headers.
-            documented: False for an event that servers send, but none documents.
+        name: as servers write it.
+        servers: the versions of Asterisk that have it: ``16``, ``22``.
+        modules: the Asterisk modules that it belongs to.
+        privilege: classes of manager.conf. An action needs one of them; an event belongs to all of them. Empty if
+            no server documents it.
+        since: the versions of Asterisk that introduced it, one for each series.
+        headers: its parameters or headers.
+        documented: False for an event that servers send, but none documents.
     """
 
     name: str

@@ -29,15 +29,15 @@ class Request(NamedTuple):
     """An action as a message.
 
     Attributes:
-            id: chosen by the sender, and used once.
-            reply_to: the sender's name. The answer goes to the channel ``replies.<reply_to>``.
-            server: the server's name.
-            action: the action's name.
-            params: its headers in order, without Action and ActionID.
-            time: when the request was sent, in Unix seconds.
-            timeout: seconds after which the answer is not wanted any more.
-            assertions: what completes the answer, as in :meth:`~ami_client.Connection.action`; empty for the default.
-            result: whether the OriginateResponse is wanted instead of the answer to Originate.
+        id: chosen by the sender, and used once.
+        reply_to: the sender's name. The answer goes to the channel ``replies.<reply_to>``.
+        server: the server's name.
+        action: the action's name.
+        params: its headers in order, without Action and ActionID.
+        time: when the request was sent, in Unix seconds.
+        timeout: seconds after which the answer is not wanted any more.
+        assertions: what completes the answer, as in :meth:`~ami_client.Connection.action`; empty for the default.
+        result: whether the OriginateResponse is wanted instead of the answer to Originate.
     """
 
     id: str
@@ -90,13 +90,13 @@ class Reply(NamedTuple):
     """A part of an answer.
 
     Attributes:
-            id: the request's id.
-            part: 1, 2, ...
-            last: whether this is the last part.
-            packets: packets of the answer, in order.
-            shape: that of the whole answer: ``packet``, ``list`` (the packet, its entries, the completing event) or
-                ``packets``.
-            error: class and message of the error, or None. Only the last part has it.
+        id: the request's id.
+        part: 1, 2, ...
+        last: whether this is the last part.
+        packets: packets of the answer, in order.
+        shape: that of the whole answer: ``packet``, ``list`` (the packet, its entries, the completing event) or
+            ``packets``.
+        error: class and message of the error, or None. Only the last part has it.
     """
 
     id: str

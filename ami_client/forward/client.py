@@ -113,7 +113,7 @@ class Remote(Actions):
             raise LimitReached(f"{_MOST_OPEN} actions are open", limit="limit")
         limit = min(_TIMEOUT if timeout is None else timeout, _LONGEST)
         request_id = uuid.uuid4().hex
-        found = _Open(cb or _nobody, on_entry)
+        found = _Open(cb or _ignore_answer, on_entry)
         found.is_list = assertions is not None
         found.request = Request(
             *(request_id, self._me, self.server, action, params_of(action, params), time.time(), limit),
@@ -135,7 +135,7 @@ class Remote(Actions):
         assert found.request is not None
         found.request = found.request._replace(result=True)
         answered, found.cb = found.cb, on_result
-        if answered is not _nobody and getattr(answered, "__module__", "") != Actions.__module__:
+        if answered is not _ignore_answer and getattr(answered, "__module__", "") != Actions.__module__:
             raise ValueError("through a broker, pass originate() either cb or on_result")
 
     # -- on the loop
@@ -190,7 +190,7 @@ class Remote(Actions):
             self._reactor.call_soon_threadsafe(cb, *args)
 
 
-def _nobody(conn: object, packet: object) -> None:
+def _ignore_answer(conn: object, packet: object) -> None:
     """Ignore the answer."""
 
 

@@ -29,9 +29,9 @@ class Gap(StreamGap):
     """A place where events are missing.
 
     Attributes:
-            count: how many; None if that is unknown.
-            reason: ``start``, ``lost``, ``back``, ``takeover`` or ``overflow``, as the forwarder reported it;
-                ``missing`` if the broker lost messages.
+        count: how many; None if that is unknown.
+        reason: ``start``, ``lost``, ``back``, ``takeover`` or ``overflow``, as the forwarder reported it;
+            ``missing`` if the broker lost messages.
         server: the server's name.
     """
 

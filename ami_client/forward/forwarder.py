@@ -45,14 +45,14 @@ class ForwarderStats:
     """Counters of a forwarder.
 
     Attributes:
-            queued: messages that wait for the broker's confirmation, including those in the spool.
-            spooled: how many of them are in the spool.
-            published: messages that the broker has confirmed.
-            gaps: gaps that were published.
-            overflowed: events for which there was no room.
-            discarded: messages that were discarded because another forwarder had taken over.
-            lag: age of the oldest waiting message, in seconds; 0 if there is none.
-            role: ``active``, ``standby`` or ``unknown``.
+        queued: messages that wait for the broker's confirmation, including those in the spool.
+        spooled: how many of them are in the spool.
+        published: messages that the broker has confirmed.
+        gaps: gaps that were published.
+        overflowed: events for which there was no room.
+        discarded: messages that were discarded because another forwarder had taken over.
+        lag: age of the oldest waiting message, in seconds; 0 if there is none.
+        role: ``active``, ``standby`` or ``unknown``.
     """
 
     queued: int = 0

@@ -52,9 +52,9 @@ class RedisStream(Broker):
     """A Redis server. Each channel is a stream, ``<name>:<channel>``, with a field ``body``.
 
     Arguments:
-            url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix://path``.
-            name: the beginning of all keys' names.
-            maxlen: how many messages a stream keeps, approximately.
+        url: ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix://path``.
+        name: the beginning of all keys' names.
+        maxlen: how many messages a stream keeps, approximately.
     """
 
     errors = (redis.RedisError, OSError)

@@ -41,13 +41,13 @@ class SourceStats:
 
     Attributes:
         received: messages from the broker.
-            repeats: duplicate messages, which were dropped.
-            malformed: invalid messages.
-            events: events that were handled.
-            gaps: gaps that were reported.
-            failed: events whose handler raised.
-            dead: events that were sent to the dead letters.
-            lag: age of the last event when it was received, in seconds, by the clocks of both machines.
+        repeats: duplicate messages, which were dropped.
+        malformed: invalid messages.
+        events: events that were handled.
+        gaps: gaps that were reported.
+        failed: events whose handler raised.
+        dead: events that were sent to the dead letters.
+        lag: age of the last event when it was received, in seconds, by the clocks of both machines.
     """
 
     received: int = 0
@@ -267,9 +267,9 @@ class Source(EventHandlers):
         self._todo.extend(items)
         self._works = {item.packet.key: item for item in items if isinstance(item, _Work)}
         self._done = done
-        self._go_on()
+        self._handle_todo()
 
-    def _go_on(self) -> None:
+    def _handle_todo(self) -> None:
         while self._todo and not self._retrying:
             item = self._todo.popleft()
             if isinstance(item, Gap):
@@ -313,7 +313,7 @@ class Source(EventHandlers):
                 self._dead.append(work.body)
         del self._works[work.packet.key]
         if not self._works:
-            self.reactor.call_soon(self._go_on)
+            self.reactor.call_soon(self._handle_todo)
 
     def _call_again(self, work: _Work) -> None:
         failed, work.failed, work.open = work.failed, [], 1
@@ -321,7 +321,7 @@ class Source(EventHandlers):
         for cb, args in failed:
             self._call(cb, *args)
         self._end_call(work)
-        self._go_on()
+        self._handle_todo()
 
 
 def _put(listener: Listener) -> EventHandler:

@@ -65,8 +65,8 @@ class FakeAsterisk:
       the memory of a long-running server is bounded.
     """
 
-    #: The received requests of all clients, in order. ``clear()`` empties the list. A call selects requests: ``assert
-    #: server.received("Originate", Channel="PJSIP/100")``.
+    #: The received requests of all clients, in order. ``clear()`` empties the list. A call selects requests:
+    #: ``assert server.received("Originate", Channel="PJSIP/100")``.
     received: Received
     #: The live calls: ``channels`` lists their channels, ``hang_up(channel, cause)`` acts as the other party.
     exchange: Exchange
@@ -122,8 +122,8 @@ class FakeAsterisk:
     def close(self) -> None:
         """Stop listening, drop all connections and end all calls. :meth:`start` may follow.
 
-        Pending events of :meth:`play` are cancelled, unless ``close`` itself was played: ``[(30, server.close), (90,
-        server.start)]`` is an outage of one minute.
+        Pending events of :meth:`play` are cancelled, unless ``close`` itself was played:
+        ``[(30, server.close), (90, server.start)]`` is an outage of one minute.
         """
         self._listener.close()
         self._timeline.cancel()

@@ -81,7 +81,7 @@ class Playback:
 
     def answer(self, request: Request) -> Answer:
         """Return the recorded answer, or the built-in one. Events come separately."""
-        self._loop.call_soon(self._go_on)
+        self._loop.call_soon(self._play_due)
         headers = read_pairs("\n".join(request.lines).encode("utf-8", "surrogateescape"))
         exchange = self._match(headers)
         if exchange is not None:
@@ -114,7 +114,7 @@ class Playback:
         return max(same, key=lambda exchange: exchange.likeness(headers), default=None)
 
     def _answer(self, exchange: Exchange, request: Request, later: Later) -> None:
-        self._go_on()  # play everything recorded before it
+        self._play_due()  # play everything recorded before it
         if self._is_gone:
             return
         self._pending.discard(exchange)
@@ -125,9 +125,9 @@ class Playback:
         packets = [with_action_id(one.data, exchange.action_id, request.action_id) for one in exchange.answer]
         later.set(b"".join(packets))
         self._moved = self._loop.time()
-        self._loop.call_soon(self._go_on)
+        self._loop.call_soon(self._play_due)
 
-    def _go_on(self) -> None:
+    def _play_due(self) -> None:
         """Play everything that is due, and schedule the rest."""
         self._stop_timer()
         if self._is_gone or not self._has_begun():
@@ -137,7 +137,7 @@ class Playback:
             wait = max(self._due(happening.record.time) - self._loop.time(), self._hold(happening))
             if wait > 0:
                 if wait != math.inf:
-                    self._timer = self._loop.call_later(wait, self._go_on)
+                    self._timer = self._loop.call_later(wait, self._play_due)
                 return
             self._moved = self._loop.time()
             self._happen(self._to_come.pop())

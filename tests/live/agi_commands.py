@@ -1,7 +1,7 @@
-"""Makes ``ami_client/agi/commands.py`` of the servers' own documentation: ``python tests/live/agi_commands.py``.
+"""Generates ``ami_client/agi/commands.py`` from the servers' documentation: ``python tests/live/agi_commands.py``.
 
-Names, order and whether a parameter is required come from the XML documentation of Asterisk 16 and 22. What that does
-not tell stands in the tables here: types, units, and what the servers accept in spite of it. No sentence of Asterisk's
+Names, order and whether a parameter is required come from the XML documentation of Asterisk 16 and 22. The tables
+here add what it does not say: types, units, and what the servers accept in spite of it. No sentence of Asterisk's
 is copied.
 """
 

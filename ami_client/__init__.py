@@ -1,76 +1,25 @@
 """A callback-style, event-loop client library for the Asterisk Manager Interface (AMI)."""
 
-from ._engine.packet import Packet
-from ._engine.quirks import Quirk
-from ._engine.state import State
-from ._engine.text import unescape
-from ._version import __version__
-from .callbacks import PriorityQueueCallbacks, StackCallbacks
-from .connection import Connection
-from .emitter import EventHandlers
-from .errors import (
-    ActionFailed,
-    ActionTimeout,
-    AMIError,
-    Cancelled,
-    ConnectFailed,
-    ConnectionFinished,
-    ConnectionLost,
-    ConnectTimeout,
-    LimitReached,
-    LoginRefused,
-    LoginTimeout,
-    NoServer,
-    ProtocolError,
-    SilenceTimeout,
-    Timeout,
-    TLSFailed,
-)
-from .filters import Filter
-from .loop import Loop
-from .options import Options
-from .pool import Pool
-from .reactor import Reactor
-from .signatures import ConnectionCallback, EventHandler, ListCallback, OneArgumentCallback, PacketCallback
-from .stats import Stats
-from .url import ServerURL
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AMIError",
-    "ActionFailed",
-    "ActionTimeout",
-    "Cancelled",
-    "ConnectFailed",
-    "ConnectTimeout",
-    "Connection",
-    "ConnectionCallback",
-    "ConnectionFinished",
-    "ConnectionLost",
-    "EventHandler",
-    "EventHandlers",
-    "Filter",
-    "LimitReached",
-    "ListCallback",
-    "LoginRefused",
-    "LoginTimeout",
-    "Loop",
-    "NoServer",
-    "OneArgumentCallback",
-    "Options",
-    "Packet",
-    "PacketCallback",
-    "Pool",
-    "PriorityQueueCallbacks",
-    "ProtocolError",
-    "Quirk",
-    "Reactor",
-    "ServerURL",
-    "SilenceTimeout",
-    "StackCallbacks",
-    "State",
-    "Stats",
-    "TLSFailed",
-    "Timeout",
-    "__version__",
-    "unescape",
-]
+from ._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from ._public import *  # noqa: F403
+    from ._public import __all__ as __all__
+else:  # where type checkers see it, any name would pass
+    # Imported on first use: the command line, the catalogue and the plugin of pytest start without most of this.
+    def __getattr__(name: str) -> object:
+        package = vars(sys.modules[__name__])
+        if not name.startswith("_") or name == "__all__":
+            public = import_module("._public", __name__)
+            package.update({one: getattr(public, one) for one in ("__all__", *public.__all__)})
+        try:
+            return package[name]  # a public name, or a module that is loaded now
+        except KeyError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

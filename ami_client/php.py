@@ -6,7 +6,6 @@ Python names.
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import Optional
 
@@ -34,11 +33,13 @@ class PHPNames:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         public = [name for name in dir(cls) if not name.startswith("_")]
-        methods = [name for name in public if not isinstance(inspect.getattr_static(cls, name), property)]
+        # hasattr and getattr would run descriptors.
+        defined = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+        methods = [name for name in public if not isinstance(defined[name], property)]
         names = {camel_case(name): name for name in methods}
         names.update({php: name for php, name in OTHER_NAMES.items() if name in methods})
         for php, name in names.items():
-            if inspect.getattr_static(cls, php, None) is None:  # hasattr would run descriptors
+            if defined.get(php) is None:
                 setattr(cls, php, _Alias(name))
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
-from . import config, target
-from .client import Client
 from .failures import CommandError
-from .output import Output, note
-from .progress import Progress
-from .target import Given, Target
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from .client import Client
+    from .target import Target
 
 LONGEST = 1e9  # seconds, 31 years; larger values may overflow a float later
 
@@ -29,7 +28,13 @@ Command = TypeVar("Command", bound=Callable[..., object])
 class Access:
     """The options of one call. ``server`` is the argument, if the command has one."""
 
+    # What only some commands need, or none, is imported where it is used: --help is quicker without it.
+
     def __init__(self, options: dict[str, Any], server: Optional[str] = None) -> None:
+        from .log import log_to_stderr
+        from .output import Output
+        from .target import Given
+
         self.timeout: Optional[float] = options["timeout"]
         self.output = Output(bool(options["json"]))
         self.given = Given(
@@ -45,10 +50,15 @@ class Access:
     @property
     def knows_server(self) -> bool:
         """Whether anything says which server is meant."""
+        from . import target
+
         return target.is_known(self.given, os.environ)
 
     def target(self, server: Optional[str] = None, *, login: bool = True) -> Target:
         """The server from the options, or ``server``. Asks the user for a missing login, if there is a terminal."""
+        from . import target
+        from .output import note
+
         given = self.given if server is None else replace(self.given, server=server)
         return target.find(given, os.environ, _ask if sys.stdin.isatty() else None, note, login=login)
 
@@ -59,12 +69,19 @@ class Access:
 
         An ``endless`` command applies its limit itself.
         """
+        from .client import Client
+        from .progress import Progress
+
         limit = None if endless else self.timeout or timeout
         waiting = Progress if sys.stderr.isatty() and not endless else None
         return Client(self.target(), timeout=limit, events=events, reconnect=reconnect, waiting=waiting)
 
 
 def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from . import config
+
     try:
         profiles = config.load(ctx.params.get("config"), os.environ).profiles
     except CommandError:
@@ -142,18 +159,3 @@ def defaults_of(given: dict[str, Any], commands: Iterable[str]) -> dict[str, Any
 def _ask(what: str, hide: bool) -> str:
     answer: str = click.prompt(what, hide_input=hide, err=True)
     return answer
-
-
-class _LogHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Our own, to be known again."""
-
-
-def log_to_stderr(verbose: int) -> None:
-    """Log what goes on: 0 nothing, 1 changes of state, 2 each step. Once is enough."""
-    if not verbose or any(isinstance(one, _LogHandler) for one in logging.getLogger("ami_client").handlers):
-        return
-    handler = _LogHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("ami_client")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)

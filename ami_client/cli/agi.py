@@ -24,7 +24,7 @@ Handler = Callable[..., object]
 DEFAULT_PORT = 4573
 
 
-@click.group(short_help="Serve calls that the dialplan gives away (FastAGI).", no_args_is_help=False)
+@click.group(no_args_is_help=False)
 def agi() -> None:
     """Calls that the dialplan gives to a program of yours.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
@@ -13,22 +14,8 @@ import click
 from .._version import __version__
 from . import signals
 from .access import access_options, defaults_of
-from .agi import agi
-from .ask import action, command
-from .calls import calls
-from .describe import describe
-from .events import events
 from .failures import CommandError, Ended, OutputClosed, Status
-from .forwarding import forward, gateway
-from .lists import channels, peers, queues
-from .originate import originate
-from .output import note
-from .ping import ping
-from .showing import demo
 from .streams import mute
-from .taping import record, replay
-from .top import top
-from .wallboard import wallboard
 
 PROGRAM = "ami-client"
 SIGPIPE = 13  # by number: Windows has none
@@ -59,6 +46,44 @@ Completion, for bash (zsh and fish alike):
 """
 
 
+# Each command's module, and what --help says of it. A module is imported when its command is used.
+COMMANDS = {
+    "ping": ("ping", "Measure the round-trip time to the server."),
+    "action": ("ask", "Send any action and show its answer."),
+    "command": ("ask", "Run a command of Asterisk's own command line."),
+    "events": ("events", "Watch what happens, as it happens."),
+    "originate": ("originate", "Place a call and wait for the result."),
+    "calls": ("calls", "Show the current calls, and their changes."),
+    "channels": ("lists", "Show the current channels."),
+    "peers": ("lists", "Show the endpoints and peers of PJSIP, SIP and IAX2."),
+    "queues": ("lists", "Show the queues, their members and the waiting callers."),
+    "top": ("top", "Show channels, queues and the rate of events, live."),
+    "record": ("taping", "Write a session with a server to a file."),
+    "replay": ("taping", "Play a recording to any client."),
+    "describe": ("describe", "Describe an action or an event, with its headers."),
+    "agi": ("agi", "Serve calls that the dialplan gives away (FastAGI)."),
+    "forward": ("forwarding", "Forward events into a message broker."),
+    "gateway": ("forwarding", "Carry out actions that come from a message broker."),
+    "wallboard": ("wallboard", "Show queues, calls and phones in the browser."),
+    "demo": ("showing", "Show the library at work, on an embedded server or yours."),
+}
+
+
+class _Imported(Mapping[str, click.Command]):
+    """The commands by name, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(f".{module}", __package__), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 class _Commands(click.Group):
     """A group that raises errors to us before click formats them."""
 
@@ -68,6 +93,10 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
             except BrokenPipeError:
                 raise OutputClosed from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):  # click would import all of them
+            formatter.write_dl([(name, told) for name, (_, told) in sorted(COMMANDS.items())])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # click would indent it
@@ -97,10 +126,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
     ctx.default_map = defaults_of(given, cli.commands)
 
 
-LISTS = (calls, channels, peers, queues, top)
-SERVERS = (agi, forward, gateway, wallboard)
-for one in (ping, action, command, events, originate, *LISTS, record, replay, describe, *SERVERS, demo):
-    cli.add_command(one)
+cli.commands = _Imported()  # type: ignore[assignment]  # click only reads it
 
 
 def run(args: Sequence[str]) -> int:
@@ -115,12 +141,12 @@ def run(args: Sequence[str]) -> int:
     except signals.Signalled as signalled:
         return signals.DIED + signalled.number
     except CommandError as error:
-        note(str(error))
+        _note(str(error))
         return error.status
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        note(_usage(error))
+        _note(_usage(error))
         return Status.USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -129,8 +155,14 @@ def run(args: Sequence[str]) -> int:
         return PIPE_CLOSED
     except OSError as error:  # for example, the disk is full
         mute()
-        note(f"cannot write: {error.strerror or error}")
+        _note(f"cannot write: {error.strerror or error}")
         return Status.REFUSED
+
+
+def _note(text: str) -> None:
+    from .output import note  # --help is quicker without it
+
+    note(text)
 
 
 def _usage(error: click.ClickException) -> str:

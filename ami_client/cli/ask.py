@@ -11,7 +11,8 @@ from .._engine.text import ascii_lower
 from ..catalogue.facts import ACTIONS
 from ..packet import Packet
 from .access import Access, asks_server
-from .failures import CommandError, Ended, Status, explain
+from .explain import explain
+from .failures import CommandError, Ended, Status
 from .text import clean, clean_line, headers_of, packet_object, plural
 
 TIMEOUT = 60.0  # seconds
@@ -30,7 +31,7 @@ def _complete_action(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(name) for name in ACTIONS if name.lower().startswith(folded)]
 
 
-@click.command(short_help="Send any action and show its answer.")
+@click.command()
 @click.argument("name", shell_complete=_complete_action)
 @click.argument("headers", metavar="[NAME=VALUE]...", nargs=-1, type=pair)
 @asks_server
@@ -68,7 +69,7 @@ def _is_bare_error(packet: Packet) -> bool:
     return packet.error is not None and not packet.events and names <= {"response", "message"}
 
 
-@click.command(short_help="Run a command of Asterisk's own command line.")
+@click.command()
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
 @asks_server
 def command(access: Access, words: Sequence[str]) -> None:

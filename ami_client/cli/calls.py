@@ -36,7 +36,7 @@ WORDS = {
 STYLES = {"ringing": "yellow", "queued": "yellow", "held": "yellow", "up": "green"}
 
 
-@click.command(short_help="Show the current calls, and their changes.")
+@click.command()
 @server_argument
 @click.option("-f", "--follow", is_flag=True, help="Show each change, until Ctrl-C or --timeout.")
 @asks_server

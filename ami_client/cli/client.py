@@ -13,7 +13,8 @@ from ..errors import ActionFailed, AMIError, LoginRefused
 from ..packet import Packet
 from ..pool import Pool
 from ..reactor import Reactor
-from .failures import CommandError, Status, explain
+from .explain import explain
+from .failures import CommandError, Status
 from .target import Target
 
 RECONNECT = 1.0  # seconds

@@ -35,7 +35,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
-@click.command(short_help="Describe an action or an event, with its headers.")
+@click.command()
 @click.argument("name", shell_complete=_complete)
 @server_argument
 @asks_server

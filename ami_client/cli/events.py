@@ -40,7 +40,7 @@ def condition(text: str) -> Condition:
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(short_help="Watch what happens, as it happens.")
+@click.command()
 @server_argument
 @click.option("-n", "--name", "names", metavar="GLOB", multiple=True, help="Only events of this name; several: of any.")
 @click.option(

@@ -16,9 +16,11 @@ from ..forward.envelope import NAME, default_name
 from ..reactor import Reactor
 from ..url import ServerURL
 from . import signals
-from .access import Access, asks_server, log_to_stderr
+from .access import Access, asks_server
 from .client import Client
-from .failures import CommandError, Status, explain
+from .explain import explain
+from .failures import CommandError, Status
+from .log import log_to_stderr
 
 Running = Union[Forwarder, Gateway]
 
@@ -48,7 +50,7 @@ metrics_option = click.option(
 )
 
 
-@click.command(short_help="Forward events into a message broker.")
+@click.command()
 @servers_argument
 @broker_option
 @click.option("-n", "--name", "names", metavar="GLOB", multiple=True, help="Only events of this name; several: of any.")
@@ -98,7 +100,7 @@ def _rule(text: str) -> tuple[str, dict[str, Values]]:
     return name, headers
 
 
-@click.command(short_help="Carry out actions that come from a message broker.")
+@click.command()
 @servers_argument
 @broker_option
 @click.option(

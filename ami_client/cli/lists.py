@@ -15,7 +15,7 @@ from .text import clean, packet_object, plural, with_own
 TIMEOUT = 60.0  # seconds: a large server sends long lists
 
 
-@click.command(short_help="Show the current channels.")
+@click.command()
 @server_argument
 @asks_server
 def channels(access: Access) -> None:
@@ -41,7 +41,7 @@ def channels(access: Access) -> None:
     output.write(output.paint("dim", f"{plural(len(found), 'channel')}, {plural(calls, 'call')}"))
 
 
-@click.command(short_help="Show the endpoints and peers of PJSIP, SIP and IAX2.")
+@click.command()
 @server_argument
 @asks_server
 def peers(access: Access) -> None:
@@ -66,7 +66,7 @@ def peers(access: Access) -> None:
     output.write(output.paint("dim", plural(len(found), "peer")))
 
 
-@click.command(short_help="Show the queues, their members and the waiting callers.")
+@click.command()
 @server_argument
 @click.option("-q", "--queue", metavar="NAME", help="Only this queue.")
 @click.option("-d", "--details", is_flag=True, help="Show members and callers too. --queue implies this.")

@@ -13,7 +13,8 @@ from ..packet import Kind, Packet
 from .access import Access, Seconds, asks_server
 from .ask import pair
 from .client import Client
-from .failures import CommandError, Status, explain
+from .explain import explain
+from .failures import CommandError, Status
 from .output import Output
 from .text import clean, packet_object
 
@@ -29,7 +30,7 @@ REASONS = {
 }
 
 
-@click.command(short_help="Place a call and wait for the result.")
+@click.command()
 @click.argument("channel")
 @click.argument("place", metavar="[EXTEN@CONTEXT]", required=False)
 @click.option("-a", "--application", metavar="NAME", help="Run an application instead of going to an extension.")

@@ -12,7 +12,8 @@ from ..model import Model
 from ..model.picture import STALE
 from ..pool import Pool
 from .client import RECONNECT, RECONNECT_MAX
-from .failures import CommandError, Status, explain
+from .explain import explain
+from .failures import CommandError, Status
 from .feed import tell_gap
 from .forwarding import open_broker
 from .output import note

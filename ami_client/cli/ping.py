@@ -16,7 +16,7 @@ from .output import Output
 PATIENCE = 20.0  # seconds, in addition to the intervals
 
 
-@click.command(short_help="Measure the round-trip time to the server.")
+@click.command()
 @server_argument
 @click.option(
     "-c",

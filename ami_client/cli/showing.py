@@ -9,7 +9,7 @@ from .access import Access, asks_server, server_argument
 from .failures import Ended, Status
 
 
-@click.command(short_help="Show the library at work, on an embedded server or yours.")
+@click.command()
 @server_argument
 @click.option("--channel", default=demonstration.CHANNEL, show_default=True, help="The channel to call.")
 @click.option("--exten", default=demonstration.EXTEN, show_default=True, help="The extension for the answered call.")

@@ -19,7 +19,8 @@ from ..url import format_address
 from . import signals
 from .access import Access, Seconds, asks_server
 from .client import Client
-from .failures import CommandError, Status, explain
+from .explain import explain
+from .failures import CommandError, Status
 from .output import Output, note
 from .target import Target
 from .text import plural
@@ -47,7 +48,7 @@ def factor(text: str) -> float:
     return speed
 
 
-@click.command(short_help="Write a session with a server to a file.")
+@click.command()
 @click.argument("arguments", metavar="[SERVER] FILE", nargs=-1, required=True)
 @click.option(
     "-l",
@@ -98,7 +99,7 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
         say(f"{plural(recorder.packets, 'packet')} recorded")
 
 
-@click.command(short_help="Play a recording to any client.")
+@click.command()
 @click.argument("file")
 @click.option(
     "-p",

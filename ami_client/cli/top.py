@@ -30,7 +30,7 @@ CHANGES = (
 SOON = 0.1
 
 
-@click.command(short_help="Show channels, queues and the rate of events, live.")
+@click.command()
 @server_argument
 @click.option(
     "-i",

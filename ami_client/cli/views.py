@@ -11,7 +11,7 @@ from ..catalogue.codes import QueueMemberStatus
 from ..errors import AMIError
 from ..packet import Packet
 from .client import Client
-from .failures import explain
+from .explain import explain
 from .table import Column
 from .text import duration
 

@@ -37,7 +37,7 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> tuple[st
     raise click.BadParameter(f"{value!r} is not HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")
 
 
-@click.command(short_help="Queues, calls and telephones in the browser.")
+@click.command()
 @click.argument("servers", metavar="[SERVER]...", nargs=-1)
 @click.option(
     "-l",

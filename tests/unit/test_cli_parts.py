@@ -32,7 +32,8 @@ from ami_client import (
 )
 from ami_client.cli import text, views
 from ami_client.cli.board import Board, draw, share, sparkline
-from ami_client.cli.failures import Status, explain
+from ami_client.cli.explain import explain
+from ami_client.cli.failures import Status
 from ami_client.cli.filters import Condition, Wanted
 from ami_client.cli.output import Output
 from ami_client.cli.ping import statistics

@@ -10,8 +10,9 @@ from typing import Union, get_origin
 import pytest
 
 import ami_client
+from ami_client import _public
 
-TREE = ast.parse(Path(ami_client.__file__).read_text(encoding="utf-8"))
+TREE = ast.parse(Path(_public.__file__).read_text(encoding="utf-8"))
 IMPORTED = [
     alias.asname or alias.name for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom) for alias in node.names
 ]
@@ -66,3 +67,13 @@ def test_every_error_is_one_of_ours() -> None:
 def test_the_package_does_nothing_but_export() -> None:
     kinds = {type(node).__name__ for node in TREE.body}
     assert kinds <= {"Expr", "Import", "ImportFrom", "Assign"}
+
+
+def test_the_package_has_all_of_them_and_nothing_else() -> None:
+    assert {*ami_client.__all__} <= {*dir(ami_client)}
+    names: dict[str, object] = {}
+    exec("from ami_client import *", names)
+    assert {*names} - {"__builtins__"} == {*ami_client.__all__}
+    for name in ("Nonesuch", "_nonesuch"):
+        with pytest.raises(AttributeError, match=f"module 'ami_client' has no attribute '{name}'"):
+            getattr(ami_client, name)

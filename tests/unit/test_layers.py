@@ -25,7 +25,7 @@ LAYERS = {
     "doors to one connection": "actions emitter reactor",
     "client": "_client",
     "doors to all connections": "connection pool",
-    "front door": "__init__",
+    "front door": "__init__ _public",
     "fronts": "_fronts",
     "what is going on": "model",
     "built on top": "agi aio blocking catalogue prometheus testing demo forward web cli __main__",

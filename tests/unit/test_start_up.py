@@ -1,0 +1,74 @@
+"""What is imported at the start. Times depend on the machine; what takes the time are these modules."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import sysconfig
+
+from cases import for_each
+from cli_pbx import ROOT
+
+# Slow to import, and of no use to a pool of callbacks.
+HEAVY = {
+    *("asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "ipaddress", "json", "platform", "ssl"),
+    *("subprocess", "urllib.parse"),
+}
+ON_TOP = {"aio", "blocking", "_fronts", "catalogue", "model", "forward", "agi", "testing", "cli", "web"}
+COMMAND_LINE = {
+    *("", "__main__", "_version"),
+    *("cli", "cli.access", "cli.app", "cli.failures", "cli.signals", "cli.streams"),
+}
+TELL = "import sys; print('\\n' + repr(sorted(sys.modules)))"
+HELP = "import sys; sys.argv[1:] = {}; from ami_client.__main__ import main; main(); "
+
+
+def imported(code: str) -> set[str]:
+    """The modules that a new interpreter has after ``code``, besides those that it has by itself."""
+    before, after = (loaded(text) for text in ("", code))
+    return after - before
+
+
+def loaded(code: str) -> set[str]:
+    """Without what an installation imports at each start."""
+    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"{code}\n{TELL}"],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=20,
+    )
+    return set(ast.literal_eval(done.stdout.decode().splitlines()[-1]))
+
+
+def ours(names: set[str]) -> set[str]:
+    """Our own modules, without the package's name."""
+    return {name.partition(".")[2] for name in names if name.partition(".")[0] == "ami_client"}
+
+
+def test_the_package_alone_imports_nothing_of_it() -> None:
+    found = imported("import ami_client")
+    assert ours(found) == {"", "_version"}
+    assert found & {*HEAVY, "inspect", "logging", "socket", "dataclasses"} == set()
+
+
+def test_a_pool_needs_nothing_that_is_built_on_top() -> None:
+    found = imported("from ami_client import Pool")
+    assert found & HEAVY == set()
+    assert {name.partition(".")[0] for name in ours(found)} & ON_TOP == set()
+
+
+@for_each("args", [["--help"], ["--version"]])
+def test_the_help_of_the_command_line_imports_no_command(args: list[str]) -> None:
+    found = imported(HELP.format(args))
+    assert ours(found) == COMMAND_LINE
+    assert found & {"rich", "logging", "socket", "selectors", "json", "asyncio", "pyee"} == set()
+
+
+def test_a_command_imports_no_other_one() -> None:
+    found = ours(imported(HELP.format(["ping", "--help"])))
+    assert "cli.ping" in found
+    assert found & {"cli.events", "cli.top", "cli.forwarding", "cli.wallboard", *ON_TOP - {"cli"}} == set()

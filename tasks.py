@@ -197,6 +197,7 @@ def build(args: list[str]) -> None:
     artefacts = sorted(map(str, DIST.iterdir()))
     run(python, "-m", "twine", "check", "--strict", *artefacts)
     for artefact in artefacts:
+        say(f"trying {Path(artefact).name} in a clean environment")
         with tempfile.TemporaryDirectory() as scratch:
             clean = make_venv(Path(scratch) / "venv")
             pip_install(clean, artefact)
@@ -227,14 +228,15 @@ def python_with(extra: str = "") -> str:
     wanted = fingerprint()
     made_for = VENV / "made-for"
     if not made_for.exists() or made_for.read_text() != wanted:
-        say("making .venv")
+        say(f"making a virtual environment in {VENV.name}")
         make_venv(VENV)
         made_for.write_text(wanted)
     python = python_of(VENV)
     # Written last: an installation that was interrupted is done again.
     installed = VENV / f"installed-{extra or 'package'}"
     if not installed.exists():
-        say(f"installing the package{f' and what `{extra}` needs' if extra else ''}")
+        needs = f" and what `{extra}` needs" if extra else ""
+        say(f"installing the package{needs}; the first time this takes minutes")
         pip_install(python, "--editable", f".[{extra}]" if extra else ".")
         installed.touch()
     return python

@@ -25,6 +25,7 @@ def main() -> int:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         print(f"not installed: {', '.join(missing)}; this needs root and apt-get", file=sys.stderr)
         return 1
+    print(f"installing {', '.join(missing)} with apt-get", file=sys.stderr, flush=True)
     # With that runlevel no service is started: the tests start their own.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):

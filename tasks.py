@@ -15,9 +15,12 @@ if sys.version_info < (3, 9):  # noqa: UP036  (it is here for those who start an
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -195,6 +198,7 @@ def build(args: list[str]) -> None:
     shutil.rmtree(DIST, ignore_errors=True)
     run(python, "-m", "build", "--outdir", str(DIST), *args)
     artefacts = sorted(map(str, DIST.iterdir()))
+    check_contents()
     run(python, "-m", "twine", "check", "--strict", *artefacts)
     for artefact in artefacts:
         say(f"trying {Path(artefact).name} in a clean environment")
@@ -204,6 +208,21 @@ def build(args: list[str]) -> None:
             # -I keeps the checkout off sys.path: what is imported is what was installed.
             show_version = "import ami_client as a; print(a.__version__, 'from', a.__file__)"
             run(clean, "-I", "-c", show_version)
+
+
+def check_contents() -> None:
+    """The sdist has git's files, the wheel those of the package: not one more, not one less."""
+    ours = set(files_of_git())
+    (sdist,), (wheel,) = DIST.glob("*.tar.gz"), DIST.glob("*.whl")
+    with tarfile.open(sdist) as tar, zipfile.ZipFile(wheel) as archive:
+        in_sdist = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
+        in_wheel = {name for name in archive.namelist() if not re.match(r"ami_client-[\d.]+\.(dist-info|data)/", name)}
+    made = {name for name in in_sdist if name == "PKG-INFO" or name.startswith("ami_client.egg-info/")}
+    wrong = {"wheel": in_wheel ^ {name for name in ours if name.startswith("ami_client/")}}
+    wrong["sdist"] = (in_sdist - made) ^ (ours - {".gitignore"})
+    for kind, names in wrong.items():
+        if names:
+            raise TaskError(f"the {kind} has more or less than git: {', '.join(sorted(names))}")
 
 
 def tox(args: list[str]) -> None:

@@ -14,7 +14,13 @@ else:  # where type checkers see it, any name would pass
     def __getattr__(name: str) -> object:
         package = vars(sys.modules[__name__])
         if not name.startswith("_") or name == "__all__":
-            public = import_module("._public", __name__)
+            try:
+                public = import_module("._public", __name__)
+            except ImportError as error:  # most likely another distribution has overwritten a file of ours
+                from ._clash import explain
+
+                explain(error)
+                raise
             package.update({one: getattr(public, one) for one in ("__all__", *public.__all__)})
         try:
             return package[name]  # a public name, or a module that is loaded now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 from docutils import nodes
@@ -35,6 +36,14 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+_settings = ConfigParser()
+_settings.read(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8")
+if _settings["publishing"]["repository"]:
+    html_theme_options = {
+        "source_repository": _settings["publishing"]["repository"],
+        "source_branch": "main",
+        "source_directory": "docs/",
+    }
 # `tasks.py docs` makes docs/man/ami-client.1 of the page about the command. It is committed: no date that changes.
 man_pages = [("cli", "ami-client", "ask an Asterisk server, by its manager interface, and watch it", "", 1)]
 today = copyright[:4]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Optional
 
+from .._clash import explain
 from . import signals
 from .streams import fill_closed
 
@@ -35,9 +36,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _run(args: list[str]) -> int:
     if all(find_spec(name) for name in NEEDED):
-        from .app import run
+        try:
+            from .app import run
 
-        return run(args)
+            return run(args)
+        except ImportError as error:
+            explain(error)
+            raise
     if args[:1] == ["demo"]:
         from .. import demo
 

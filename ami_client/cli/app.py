@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .._clash import advice, others
 from .._version import __version__
 from . import signals
 from .access import access_options, defaults_of
@@ -105,6 +106,16 @@ class _Commands(click.Group):
             formatter.write(f"{line}\n")
 
 
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Print it, and whether another distribution writes over our files: a place to look when something is odd."""
+    if value:
+        click.echo(f"{PROGRAM}, version {__version__}")
+        names = others()
+        if names:
+            _note(advice(names))
+        ctx.exit()
+
+
 @click.group(
     cls=_Commands,
     no_args_is_help=False,  # click would show it as an error
@@ -112,7 +123,14 @@ class _Commands(click.Group):
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name=PROGRAM)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @access_options
 @click.pass_context
 def cli(ctx: click.Context, /, **given: Any) -> None:

@@ -18,7 +18,7 @@ PACKAGE = Path(ami_client.__file__).parent
 
 # Bottom to top. A file imports what lies below its layer, and inside its layer nothing goes in circles.
 LAYERS = {
-    "ground": "_fork _platform _version callbacks errors loop php stats tasks url",
+    "ground": "_clash _fork _platform _version callbacks errors loop php stats tasks url",
     "protocol": "_engine",
     "what users say and get": "filters messages options packet signatures",
     "transport": "_transport",

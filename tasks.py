@@ -78,7 +78,8 @@ def terminal(args: list[str]) -> None:
 
 
 def browser(args: list[str]) -> None:
-    """the wallboard in Chromium (Debian's chromium and chromium-driver); arguments go to pytest"""
+    """wallboard and manual in Chromium (Debian's chromium and chromium-driver); arguments go to pytest"""
+    docs([])
     run(python_with("browser"), "-m", "pytest", "tests/browser", *args)
 
 

@@ -44,6 +44,8 @@ if _settings["publishing"]["repository"]:
         "source_branch": "main",
         "source_directory": "docs/",
     }
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 # `tasks.py docs` makes docs/man/ami-client.1 of the page about the command. It is committed: no date that changes.
 man_pages = [("cli", "ami-client", "ask an Asterisk server, by its manager interface, and watch it", "", 1)]
 today = copyright[:4]

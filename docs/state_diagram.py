@@ -43,7 +43,7 @@ def draw() -> str:
     head += ' orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker>'
     height = STEP * (len(states) - 1) + HEIGHT + 20
     return (
-        f'<svg role="img" aria-label="States of a connection" width="430" height="{height}" '
+        f'<svg role="img" aria-label="States of a connection" style="max-width:430px;width:100%" '
         f'viewBox="0 0 430 {height}" font-family="sans-serif" font-size="13">'
         f"<defs>{head}</defs>{''.join(shapes)}</svg>"
     )

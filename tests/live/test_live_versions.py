@@ -67,3 +67,9 @@ def test_a_call_that_was_refused_has_the_status_of_sip(client: Client, asterisk:
     event = client.until_event("Hangup", Context="default")
     assert event.number("techcause") == (404 if asterisk.version == "22" else None)
     assert event["linkedid"] == event["uniqueid"]
+
+
+def test_a_call_that_nobody_answers(client: Client, asterisk: AsteriskServer) -> None:
+    _, result = client.originate("PJSIP/alice", Application="Wait", Data="1", Timeout=500)
+    assert result["reason"] == "3"
+    assert client.until_event("Hangup")["cause"] == ("19" if asterisk.version == "22" else "0")

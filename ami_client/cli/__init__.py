@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Optional
 
-from .._clash import explain
 from . import signals
 from .streams import fill_closed
 
@@ -41,6 +40,8 @@ def _run(args: list[str]) -> int:
 
             return run(args)
         except ImportError as error:
+            from .._clash import explain
+
             explain(error)
             raise
     if args[:1] == ["demo"]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from .._clash import advice, others
 from .._version import __version__
 from . import signals
 from .access import access_options, defaults_of
@@ -110,6 +109,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     """Print it, and whether another distribution writes over our files: a place to look when something is odd."""
     if value:
         click.echo(f"{PROGRAM}, version {__version__}")
+        from .._clash import advice, others
+
         names = others()
         if names:
             _note(advice(names))

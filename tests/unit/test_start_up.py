@@ -9,7 +9,7 @@ import sys
 import sysconfig
 
 from cases import for_each
-from cli_pbx import ROOT
+from programs import LIBRARY
 
 # Slow to import, and of no use to a pool of callbacks.
 HEAVY = {
@@ -33,7 +33,7 @@ def imported(code: str) -> set[str]:
 
 def loaded(code: str) -> set[str]:
     """Without what an installation imports at each start."""
-    path = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+    path = os.pathsep.join([str(LIBRARY), sysconfig.get_path("purelib")])
     done = subprocess.run(
         [sys.executable, "-S", "-c", f"{code}\n{TELL}"],
         env={**os.environ, "PYTHONPATH": path},

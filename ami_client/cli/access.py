@@ -105,22 +105,22 @@ OPTIONS = [
         "--server",
         metavar="SERVER",
         shell_complete=_complete_profile,
-        help="A URL (tcp://user@host:5038, tls://user@host:5039, unix:/path), a host, or a profile of the "
-        "config file. A URL may contain the secret, but other users of the machine can see it.",
+        help="The server: a URL (tcp://user@host:5038, tls://user@host:5039, unix:/path), a host, or a profile of the "
+        "config file. Other users of the machine can see a secret in the URL.",
     ),
-    click.option("-u", "--username", metavar="NAME", help="The user name. Overrides the one in the URL."),
-    click.option("--secret-file", metavar="FILE", help="Read the secret from the first line of FILE. - is stdin."),
-    click.option("--ca-file", metavar="FILE", help="Certificates of the authorities that you trust, for tls://."),
-    click.option("--insecure", is_flag=True, default=None, help="Do not verify the certificate of a tls:// server."),
+    click.option("-u", "--username", metavar="NAME", help="Log in as this user."),
+    click.option("--secret-file", metavar="FILE", help="Read the secret from the first line of FILE; - is stdin."),
+    click.option("--ca-file", metavar="FILE", help="Trust the certificate authorities in FILE (tls://)."),
+    click.option("--insecure", is_flag=True, default=None, help="Do not verify the server's certificate (tls://)."),
     click.option(
         "--config",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Use this config file.",
+        help="Read this config file.",
     ),
-    click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="The time limit."),
-    click.option("--json", is_flag=True, default=None, help="One JSON object a line, for programs."),
-    click.option("-v", "--verbose", count=True, default=None, help="Log changes of state to stderr. -vv: each step."),
+    click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="Stop after so long."),
+    click.option("--json", is_flag=True, default=None, help="Print one JSON object per line."),
+    click.option("-v", "--verbose", count=True, default=None, help="Log to stderr; -vv logs each step."),
 ]
 NAMES = ("server", "username", "secret_file", "ca_file", "insecure", "config", "timeout", "json", "verbose")
 

@@ -26,7 +26,7 @@ DEFAULT_PORT = 4573
 
 @click.group(no_args_is_help=False)
 def agi() -> None:
-    """Calls that the dialplan gives to a program of yours.
+    """Run AGI calls in a program of yours.
 
     \b
     Example:
@@ -41,7 +41,7 @@ def where(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, i
     return address(text)
 
 
-@agi.command(short_help="Give each call to a function.")
+@agi.command(short_help="Pass each call to a function.")
 @click.argument("handler", metavar="MODULE:HANDLER")
 @click.option(
     "-l",
@@ -50,20 +50,21 @@ def where(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, i
     callback=where,
     default=f"127.0.0.1:{DEFAULT_PORT}",
     show_default=True,
-    help="Where Asterisk connects to, or unix:PATH.",
+    help="Address for Asterisk, or unix:PATH.",
 )
 @click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Run the handler in at most N threads, with a blocking call.",
+    help="Run the handler in at most N threads. It may block there.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Log each call's end as well as errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Log the end of each call, and not only errors.")
 def serve(handler: str, listen: tuple[str, int], threads: Optional[int], verbose: bool) -> None:
-    """Listen as a FastAGI server and give each call to HANDLER of the Python module MODULE.
+    """Listen as a FastAGI server and pass each call to the function HANDLER of the Python module MODULE.
 
-    The module is looked for in the current directory too. A coroutine function runs on asyncio's loop, with --threads
-    a plain function in a thread, and else with callbacks. Ends after Ctrl-C.
+    Modules in the current directory are found, too. A coroutine function runs on an asyncio loop. With --threads a
+    plain function runs in a thread and may block. Without it a plain function uses callbacks. The command ends
+    after Ctrl-C.
 
     \b
     Examples:

@@ -23,9 +23,9 @@ INTERRUPTED, PIPE_CLOSED = signals.DIED + signal.SIGINT, signals.DIED + SIGPIPE
 
 EPILOG = """
 \b
-Which server: a URL or a profile as SERVER or -s, else AMI_URL, else the config file's default.
-Who logs in: --username or the URL, else the profile, else AMI_USERNAME. The secret: --secret-file or the URL, else
-the profile, else AMI_SECRET, else you are asked. Best keep it out of the URL: others can see a command line.
+Server: SERVER or -s, which is a URL or a profile, else AMI_URL, else the default of the config file.
+User: --username, else the URL, else the profile, else AMI_USERNAME.
+Secret: --secret-file, else the URL, else the profile, else AMI_SECRET, else a prompt.
 
 \b
 Config file, ~/.config/ami-client/config.ini:
@@ -37,7 +37,7 @@ Config file, ~/.config/ami-client/config.ini:
   secret_file = pbx1.secret
 
 \b
-Exit status: 0 done, 1 the server said no, 2 wrong usage, 3 no connection, 4 login refused, 5 too late,
+Exit status: 0 success, 1 refused by the server, 2 wrong usage, 3 no connection, 4 login refused, 5 timeout,
 128+N ended by signal N (130 Ctrl-C, 143 SIGTERM, 141 the reader of a pipe is gone).
 
 \b
@@ -49,23 +49,23 @@ Completion, for bash (zsh and fish alike):
 # Each command's module, and what --help says of it. A module is imported when its command is used.
 COMMANDS = {
     "ping": ("ping", "Measure the round-trip time to the server."),
-    "action": ("ask", "Send any action and show its answer."),
-    "command": ("ask", "Run a command of Asterisk's own command line."),
-    "events": ("events", "Watch what happens, as it happens."),
-    "originate": ("originate", "Place a call and wait for the result."),
-    "calls": ("calls", "Show the current calls, and their changes."),
-    "channels": ("lists", "Show the current channels."),
-    "peers": ("lists", "Show the endpoints and peers of PJSIP, SIP and IAX2."),
-    "queues": ("lists", "Show the queues, their members and the waiting callers."),
-    "top": ("top", "Show channels, queues and the rate of events, live."),
-    "record": ("taping", "Write a session with a server to a file."),
+    "action": ("ask", "Send an action and show its answer."),
+    "command": ("ask", "Run a command on Asterisk's command line."),
+    "events": ("events", "Show events as they arrive."),
+    "originate": ("originate", "Place a call and wait for its result."),
+    "calls": ("calls", "Show the calls, once or as they change."),
+    "channels": ("lists", "List the channels."),
+    "peers": ("lists", "List the peers and endpoints of all channel drivers."),
+    "queues": ("lists", "List the queues, their members and waiting callers."),
+    "top": ("top", "Show channels, queues and the event rate on a live screen."),
+    "record": ("taping", "Record a session with a server to a file."),
     "replay": ("taping", "Play a recording to any client."),
-    "describe": ("describe", "Describe an action or an event, with its headers."),
-    "agi": ("agi", "Serve calls that the dialplan gives away (FastAGI)."),
-    "forward": ("forwarding", "Forward events into a message broker."),
-    "gateway": ("forwarding", "Carry out actions that come from a message broker."),
-    "wallboard": ("wallboard", "Show queues, calls and phones in the browser."),
-    "demo": ("showing", "Show the library at work, on an embedded server or yours."),
+    "describe": ("describe", "Describe an action or an event, and its headers."),
+    "agi": ("agi", "Run AGI calls in a program of yours (FastAGI)."),
+    "forward": ("forwarding", "Forward events to a message broker."),
+    "gateway": ("forwarding", "Execute actions from a message broker."),
+    "wallboard": ("wallboard", "Serve a web page with queues, calls and endpoints."),
+    "demo": ("showing", "Show the library at work, on an embedded server or on yours."),
 }
 
 
@@ -135,9 +135,9 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 @access_options
 @click.pass_context
 def cli(ctx: click.Context, /, **given: Any) -> None:
-    """Ask an Asterisk server, by its manager interface (AMI), and watch it.
+    """Query and watch an Asterisk server through its manager interface (AMI).
 
-    All options except --version may also follow the command's name.
+    All options except --version may also follow the name of the command.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

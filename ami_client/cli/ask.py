@@ -36,12 +36,12 @@ def _complete_action(ctx: click.Context, param: click.Parameter, incomplete: str
 @click.argument("headers", metavar="[NAME=VALUE]...", nargs=-1, type=pair)
 @asks_server
 def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> None:
-    """Send the action NAME with the headers NAME=VALUE, and show the answer with its list.
+    """Send the action NAME with the headers NAME=VALUE, and show its answer and the entries of its list.
 
-    You may repeat a header. The exit status is 1 if the server answers with an error.
+    Repeat a header to send it several times. The exit status is 1 if the server answers with an error.
 
     With --json: one object for the response, one for each entry of its list, and one for the end of the list. Repeated
-    headers are lists.
+    headers become lists.
 
     \b
     Examples:
@@ -73,11 +73,11 @@ def _is_bare_error(packet: Packet) -> bool:
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
 @asks_server
 def command(access: Access, words: Sequence[str]) -> None:
-    """Run a COMMAND of Asterisk's own command line and print its output.
+    """Run COMMAND on Asterisk's command line and print its output.
 
-    In manager.conf, the user needs write=command. The exit status is 1 if the server refuses the command.
+    The user needs the class "command" in manager.conf. The exit status is 1 if the server refuses the command.
 
-    With --json: one object, whose "Output" is the list of lines.
+    With --json: one object, which has the lines as the list "Output".
 
     \b
     Examples:

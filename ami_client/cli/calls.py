@@ -43,9 +43,9 @@ STYLES = {"ringing": "yellow", "queued": "yellow", "held": "yellow", "up": "gree
 def calls(access: Access, follow: bool) -> None:
     """Show the current calls and their parties.
 
-    With --follow: the current calls, and then a line for each change. After a lost connection, it reconnects.
+    With --follow: show each current call, and then a line for each change. A lost connection is reopened.
 
-    With --json: one object for each call. With --follow, one object for each change: "event", "time", "call".
+    With --json: one object per call. With --follow: one object per change, with "event", "time" and "call".
 
     \b
     Examples:

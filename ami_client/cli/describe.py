@@ -40,12 +40,12 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @server_argument
 @asks_server
 def describe(access: Access, name: str) -> None:
-    """Describe the action or event NAME: versions, module, class and headers. Case is ignored.
+    """Describe the action or event NAME, in any case: its versions, module, class and headers.
 
-    If you name a server, or a default one is set, its own documentation follows. For that, the user needs write=command
-    in manager.conf.
+    If a server is configured, its own documentation follows. For that the user needs the class "command" in
+    manager.conf.
 
-    With --json: one object for an action, one for an event, with the server's documentation as "Output".
+    With --json: one object per action or event, which has the lines of the server as "Output".
 
     \b
     Examples:

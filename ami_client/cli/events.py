@@ -42,7 +42,14 @@ def condition(text: str) -> Condition:
 
 @click.command()
 @server_argument
-@click.option("-n", "--name", "names", metavar="GLOB", multiple=True, help="Only events of this name; several: of any.")
+@click.option(
+    "-n",
+    "--name",
+    "names",
+    metavar="GLOB",
+    multiple=True,
+    help="Show only events of this name. May be repeated.",
+)
 @click.option(
     "-w",
     "--where",
@@ -50,8 +57,8 @@ def condition(text: str) -> Condition:
     metavar="HEADER=GLOB",
     type=condition,
     multiple=True,
-    help="Only those with such a header (!= for without); several headers: with all of them, several of the "
-    "same header: with any.",
+    help="Show only events with such a header; != excludes. Several conditions must all hold, but only one of "
+    "those on the same header.",
 )
 @click.option(
     "-c",
@@ -59,13 +66,13 @@ def condition(text: str) -> Condition:
     "classes",
     metavar="CLASS",
     multiple=True,
-    help="Have the server send these classes only: call, agent, system, ... [default: all]",
+    help="Ask the server only for this class: call, agent, system, ... May be repeated. [default: all]",
 )
-@click.option("-m", "--count", metavar="N", type=click.IntRange(min=1), help="End after so many events.")
-@click.option("-f", "--full", is_flag=True, help="All headers of each event, one a line.")
-@click.option("--from", "broker", metavar="URL", help="Take them from a broker into which one of these forwards.")
-@click.option("--group", metavar="NAME", help="With --from: share the work with others of this name.")
-@click.option("--time", "with_time", is_flag=True, help='With --json: when it came, as "@time".')
+@click.option("-m", "--count", metavar="N", type=click.IntRange(min=1), help="Stop after N events.")
+@click.option("-f", "--full", is_flag=True, help="Print all headers, one per line.")
+@click.option("--from", "broker", metavar="URL", help="Read the events from a broker instead of a server.")
+@click.option("--group", metavar="NAME", help="With --from: share the events with other readers of this group.")
+@click.option("--time", "with_time", is_flag=True, help='With --json: add the time of arrival as "@time".')
 @asks_server
 def events(
     access: Access,
@@ -78,12 +85,12 @@ def events(
     group: Optional[str],
     with_time: bool,
 ) -> None:
-    """Show events until Ctrl-C, --count or --timeout. Globs compare without case.
+    """Show events as they arrive, until Ctrl-C, --count or --timeout.
 
-    A lost connection is opened again, as often as it takes. Without --count --timeout ends it with 0, with --count it
-    ends with 5 if fewer events came. Ctrl-C ends it with 130.
+    Globs ignore case. A lost connection is reopened, with as many retries as that takes. The exit status after
+    --timeout is 0, or 5 if fewer events came than --count asks for.
 
-    With --json: one object an event, with the server's own headers; those that repeat are lists.
+    With --json: one object per event, with the headers of the server. Repeated headers become lists.
 
     \b
     Examples:

@@ -42,9 +42,9 @@ broker_option = click.option(
     metavar="URL",
     required=True,
     envvar="AMI_BROKER",
-    help="The broker: redis://host/NAME, amqp://user:password@host/VHOST/NAME, mqtt://host/NAME; else AMI_BROKER.",
+    help="The broker: redis://host/NAME, amqp://user:password@host/VHOST/NAME or mqtt://host/NAME. Also AMI_BROKER.",
 )
-servers_argument = click.argument("servers", metavar="[NAME=]SERVER...", nargs=-1)
+servers_argument = click.argument("servers", metavar="[[NAME=]SERVER]...", nargs=-1)
 metrics_option = click.option(
     "--metrics", metavar="PORT", type=click.IntRange(1, 65535), help="Serve metrics for Prometheus on this port."
 )
@@ -53,9 +53,11 @@ metrics_option = click.option(
 @click.command()
 @servers_argument
 @broker_option
-@click.option("-n", "--name", "names", metavar="GLOB", multiple=True, help="Only events of this name; several: of any.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=2), default=50_000, help="Messages that may wait.")
-@click.option("--spool", metavar="FILE", help="Keep waiting messages in FILE, through a crash. For one server.")
+@click.option(
+    "-n", "--name", "names", metavar="GLOB", multiple=True, help="Forward only events of this name. May be repeated."
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=2), default=50_000, help="How many messages may wait.")
+@click.option("--spool", metavar="FILE", help="Keep waiting messages in FILE through a crash. For one server.")
 @metrics_option
 @asks_server
 def forward(
@@ -67,10 +69,10 @@ def forward(
     spool: Optional[str],
     metrics: Optional[int],
 ) -> None:
-    """Forward the events of one server, or several, into a message broker, until Ctrl-C or SIGTERM.
+    """Forward the events of one or more servers to a message broker, until Ctrl-C or --timeout.
 
-    Each server has a name in the broker: NAME, else its profile's, else its address. A second one of these for the
-    same server stands by, and takes over if the first is gone.
+    Each server has a name in the broker: NAME, else the name of its profile, else its address. If another forwarder
+    of the same server is active, this one stands by, and takes over when the other one is gone.
 
     \b
     Examples:
@@ -111,10 +113,10 @@ def _rule(text: str) -> tuple[str, dict[str, Values]]:
     type=_rule,
     multiple=True,
     required=True,
-    help="An action that is allowed, or a glob, and what its headers must be like: "
-    "'Originate channel=PJSIP/* application='. Nothing behind the = means: not there.",
+    help="Allow an action, by name or glob, with globs for its headers: "
+    "'Originate channel=PJSIP/* application='. A header without a glob must be absent. May be repeated.",
 )
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), default=100, help="Actions that may be open.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), default=100, help="How many actions may be open.")
 @metrics_option
 @asks_server
 def gateway(
@@ -125,7 +127,7 @@ def gateway(
     limit: int,
     metrics: Optional[int],
 ) -> None:
-    """Carry out actions that come from a message broker, and send the answers, until Ctrl-C or SIGTERM.
+    """Execute actions from a message broker, and send the answers back, until Ctrl-C or --timeout.
 
     \b
     Examples:
@@ -153,10 +155,12 @@ def _serve(
     make: Callable[[Client, str], Running],
     metrics: Optional[int],
 ) -> None:
-    """Run one of these for each server, until a signal or a refused login."""
+    """Run one of these for each server, until a signal, the timeout or a refused login."""
     log_to_stderr(1)
     failures: list[CommandError] = []
     with Reactor() as reactor, signals.stopping(reactor, reactor.stop):
+        if access.timeout is not None:
+            reactor.call_later(access.timeout, reactor.stop)
         named = [_named(access, text, events, reactor) for text in servers or [""]]
         running: list[Running] = []
         try:

@@ -19,9 +19,9 @@ TIMEOUT = 60.0  # seconds: a large server sends long lists
 @server_argument
 @asks_server
 def channels(access: Access) -> None:
-    """Show the current channels.
+    """List the channels.
 
-    With --json: one object for each channel, with the headers of the server's CoreShowChannel.
+    With --json: one object per channel, with the headers of the CoreShowChannel event.
 
     \b
     Examples:
@@ -45,9 +45,9 @@ def channels(access: Access) -> None:
 @server_argument
 @asks_server
 def peers(access: Access) -> None:
-    """Show the endpoints and peers of PJSIP, SIP and IAX2, of those that the server has loaded.
+    """List the peers and endpoints of PJSIP, SIP and IAX2.
 
-    With --json: one object for each, with "Technology" and the server's own headers.
+    With --json: one object per peer: "Technology", and the headers of the server.
 
     \b
     Examples:
@@ -68,13 +68,13 @@ def peers(access: Access) -> None:
 
 @click.command()
 @server_argument
-@click.option("-q", "--queue", metavar="NAME", help="Only this queue.")
-@click.option("-d", "--details", is_flag=True, help="Show members and callers too. --queue implies this.")
+@click.option("-q", "--queue", metavar="NAME", help="Show only this queue, with its members and callers.")
+@click.option("-d", "--details", is_flag=True, help="Show members and callers too.")
 @asks_server
 def queues(access: Access, queue: Optional[str], details: bool) -> None:
-    """Show the queues. With --queue or --details, also show their members and the waiting callers.
+    """List the queues, their members and waiting callers.
 
-    With --json: one object for each QueueParams, QueueMember and QueueEntry of the server's answer.
+    With --json: one object for each QueueParams, QueueMember and QueueEntry event.
 
     \b
     Examples:

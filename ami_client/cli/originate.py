@@ -33,9 +33,9 @@ REASONS = {
 @click.command()
 @click.argument("channel")
 @click.argument("place", metavar="[EXTEN@CONTEXT]", required=False)
-@click.option("-a", "--application", metavar="NAME", help="Run an application instead of going to an extension.")
-@click.option("-d", "--data", metavar="TEXT", help="The arguments of the application.")
-@click.option("-C", "--caller-id", metavar="TEXT", help='The caller id that is shown: "Name" <number>.')
+@click.option("-a", "--application", metavar="NAME", help="Run this application instead of an extension.")
+@click.option("-d", "--data", metavar="TEXT", help="Arguments for the application.")
+@click.option("-C", "--caller-id", metavar="TEXT", help='Caller ID of the call: "Name" <number>.')
 @click.option(
     "-V",
     "--variable",
@@ -43,7 +43,7 @@ REASONS = {
     metavar="NAME=VALUE",
     type=pair,
     multiple=True,
-    help="A channel variable. You may repeat this option.",
+    help="Set a channel variable. May be repeated.",
 )
 @click.option(
     "-r",
@@ -52,7 +52,7 @@ REASONS = {
     type=Seconds(min=0, min_open=True),
     default=30.0,
     show_default=True,
-    help="How long the channel may ring.",
+    help="Longest time to ring.",
 )
 @click.option("--no-wait", is_flag=True, help="Do not wait for the result of the call.")
 @asks_server
@@ -69,12 +69,12 @@ def originate(
 ) -> None:
     """Call CHANNEL. When it answers, connect it to EXTEN@CONTEXT or to an application.
 
-    The default CONTEXT is "default".
+    The default context is "default".
 
-    The exit status is 0 if the call was answered, 1 if not. In manager.conf, the user needs write=originate and, for
-    the result, read=call.
+    The exit status is 0 if the call was answered, else 1. The user needs write=originate in manager.conf, and read=call
+    for the result.
 
-    With --json: the server's OriginateResponse.
+    With --json: the OriginateResponse event of the server.
 
     \b
     Examples:

@@ -25,7 +25,7 @@ PATIENCE = 20.0  # seconds, in addition to the intervals
     type=click.IntRange(min=0),
     default=4,
     show_default=True,
-    help="The number of Pings. 0: until Ctrl-C.",
+    help="Number of Pings; 0 means until Ctrl-C.",
 )
 @click.option(
     "-i",
@@ -34,14 +34,14 @@ PATIENCE = 20.0  # seconds, in addition to the intervals
     type=Seconds(min=0),
     default=1.0,
     show_default=True,
-    help="The pause between two Pings.",
+    help="Time between Pings.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only the summary.")
 @asks_server
 def ping(access: Access, count: int, interval: float, quiet: bool) -> None:
-    """Log in, send Pings, and measure how long each answer takes.
+    """Log in, send Pings and measure the round-trip time of each.
 
-    The exit status is 0 if the server answered all of them.
+    The exit status is 0 if all were answered.
 
     \b
     Examples:

@@ -12,12 +12,12 @@ from .failures import Ended, Status
 @click.command()
 @server_argument
 @click.option("--channel", default=demonstration.CHANNEL, show_default=True, help="The channel to call.")
-@click.option("--exten", default=demonstration.EXTEN, show_default=True, help="The extension for the answered call.")
+@click.option("--exten", default=demonstration.EXTEN, show_default=True, help="Where the answered call goes.")
 @asks_server
 def demo(access: Access, channel: str, exten: str) -> None:
-    """Log in, list peers and channels, place a call and watch it.
+    """Log in, list endpoints, queues and channels, place a call and watch it.
 
-    Without SERVER, it uses an embedded server. It ignores AMI_URL and the config file's default.
+    This runs on an embedded server, or on the SERVER that you name.
 
     \b
     Examples:

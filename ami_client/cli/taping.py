@@ -56,17 +56,17 @@ def factor(text: str) -> float:
     metavar="[HOST:]PORT",
     type=address,
     default="127.0.0.1:0",
-    help="Where clients connect to. [default: any free port of 127.0.0.1]",
+    help="Address for clients. [default: any free port of 127.0.0.1]",
 )
-@click.option("--login", is_flag=True, help="Log in too, so that all events are recorded without another client.")
+@click.option("--login", is_flag=True, help="Log in too, to record all events without another client.")
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @asks_server
 def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], login: bool, force: bool) -> None:
-    """Write what passes between a client and a server to FILE, with its times; - is stdout.
+    """Record a session between a client and a server to FILE, with times; - is stdout.
 
-    Listens as a proxy: have your program connect here instead of to the server, with its own credentials. Ends after
-    Ctrl-C or --timeout. Secrets are replaced by "[removed]", as far as they can be known for secrets: read the file
-    before you give it away.
+    This command is a proxy: connect your program to it instead of to the server, with the usual credentials. It
+    ends after Ctrl-C or --timeout. It replaces the secrets that it recognizes with "[removed]". Read the file
+    before you give it to anybody.
 
     \b
     Examples:
@@ -108,7 +108,7 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
     metavar="[HOST:]PORT",
     type=address,
     default="127.0.0.1:0",
-    help="Where clients connect to. [default: any free port of 127.0.0.1]",
+    help="Address for clients. [default: any free port of 127.0.0.1]",
 )
 @click.option(
     "--speed",
@@ -116,15 +116,15 @@ def record(access: Access, arguments: Sequence[str], listen: tuple[str, int], lo
     type=factor,
     default="1",
     show_default=True,
-    help="2 is twice as fast, max without any pause.",
+    help="2 plays twice as fast, max without pauses.",
 )
-@click.option("--once", is_flag=True, help="End when a client has been played all of it.")
-@click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="End after so long.")
+@click.option("--once", is_flag=True, help="Stop when a client has received the whole recording.")
+@click.option("-t", "--timeout", metavar="SECONDS", type=Seconds(min=0, min_open=True), help="Stop after so long.")
 def replay(file: str, listen: tuple[str, int], speed: float, once: bool, timeout: Optional[float]) -> None:
-    """Be the server of a recording: clients get the answers and events that are in FILE, at their pace.
+    """Play a recording as a server: clients get the answers and events of FILE, at the recorded pace.
 
-    Any user and secret may log in. What a client asks that is not in the recording is answered as the embedded server
-    answers it, and told on stderr. Ends after Ctrl-C, --timeout or --once.
+    Any user and secret can log in. Requests that are not in the recording get the answers of the embedded server,
+    and are reported on stderr. The command ends after Ctrl-C, --timeout or --once.
 
     \b
     Examples:

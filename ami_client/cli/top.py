@@ -39,13 +39,13 @@ SOON = 0.1
     type=Seconds(min=0.1),
     default=1.0,
     show_default=True,
-    help="How often durations and the rate of events change. The rest changes with the events.",
+    help="How often durations and the event rate are updated. Everything else is updated by events.",
 )
 @asks_server
 def top(access: Access, interval: float) -> None:
-    """Show channels, queues and the rate of events on a live screen, until q or Ctrl-C.
+    """Show channels, queues and the event rate on a live screen, until q or Ctrl-C.
 
-    After a lost connection, it reconnects. It needs a terminal. Programs can use channels, queues and events with
+    A lost connection is reopened. This command needs a terminal. In programs, use channels, queues or events with
     --json.
 
     \b

@@ -46,22 +46,23 @@ def _address(ctx: click.Context, param: click.Parameter, value: str) -> tuple[st
     callback=_address,
     default="127.0.0.1:8080",
     show_default=True,
-    help="Where browsers find it; port 0 is any free one.",
+    help="Address of the page. Port 0 is any free port.",
 )
-@click.option("--token-file", metavar="FILE", help="Ask browsers for the token in the first line of FILE; - is stdin.")
-@click.option("--from", "broker", metavar="URL", help="Take the events from a broker into which they are forwarded.")
+@click.option("--token-file", metavar="FILE", help="Require the token in the first line of FILE; - is stdin.")
+@click.option("--from", "broker", metavar="URL", help="Read the events from a broker instead of servers.")
 @asks_server
 def wallboard(
     access: Access, servers: Sequence[str], listen: tuple[str, int], token_file: Optional[str], broker: Optional[str]
 ) -> None:
-    """Serve a page with queues, calls and telephones, which moves as they do, until Ctrl-C or --timeout.
+    """Serve a web page that shows queues, calls and endpoints live, until Ctrl-C or --timeout.
 
-    The servers may be several. With --from they are the names of forwarded servers, and the default is all of them.
+    Several servers share the page. With --from, SERVER is the name of a forwarded server, and the default is all of
+    them.
 
-    Without a token only browsers on this machine can see the page, and --listen takes loopback addresses only. With a
-    token, open http://HOST:PORT/?token=TOKEN, or type it into the page.
+    Without a token only browsers on this machine can open the page, and --listen accepts only loopback addresses.
+    With a token, open http://HOST:PORT/?token=TOKEN, or type it into the page.
 
-    It needs more than other commands: pip install 'ami-client[cli,web]'.
+    This command needs another extra: pip install 'ami-client[cli,web]'.
 
     \b
     Examples:

@@ -496,7 +496,7 @@ def test_the_help_of_all(ami: Ami) -> None:
     said = ami("--help")
     assert said.status == 0
     assert all(f"\n  {command} " in said.out for command in COMMANDS)
-    assert "Exit status: 0 done" in said.out
+    assert "Exit status: 0 success" in said.out
     assert "secret_file = pbx1.secret" in said.out
 
 

@@ -196,3 +196,8 @@ def test_a_refused_login_ends_it(ami: Ami, pbx: Pbx, hub: Hub, expect_log: Any) 
     expect_log("ERROR: .* login refused")
     pbx.do(pbx.server.refuse_logins)
     assert ami("forward", "--to", "redis://bus").status == 4
+
+
+@pytest.mark.parametrize("args", [["forward"], ["gateway", "--allow", "Ping"]])
+def test_it_ends_after_a_while(args: list[str], ami: Ami, pbx: Pbx, hub: Hub) -> None:
+    assert ami(*args, "--to", "redis://bus", "--timeout", "0.1").status == 0

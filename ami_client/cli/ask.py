@@ -58,7 +58,7 @@ def action(access: Access, name: str, headers: Sequence[tuple[str, str]]) -> Non
     if packet.complete and output.terminal and not output.json:
         output.write(output.paint("dim", plural(len(packet.events), "entry").replace("entrys", "entries")))
     if packet.suspect:
-        raise CommandError("the list may have lost parts: the server counted more entries than came")
+        raise CommandError("the list may have lost parts: the server counted more entries than it sent")
     if packet.error is not None:
         raise explain(packet.error)
 

@@ -151,7 +151,7 @@ class _Follow:
 
     def _stale(self, model: Model, server: str) -> None:
         self._was_lost = True
-        note(f"{self._client.target}: the connection is lost; trying again until it is back")
+        note(f"{self._client.target}: the connection is lost; reconnecting")
 
     def _told(self, name: str, model: Model, call: Call, how: str = "") -> None:
         if self._output.json:

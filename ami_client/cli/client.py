@@ -114,7 +114,7 @@ class Client:
             self.fail(explain(conn.error))
 
     def _out_of_time(self, timeout: float) -> None:
-        text = f"still {self.doing} after {timeout:g} s; --timeout gives it more time"
+        text = f"still {self.doing} after {timeout:g} s; use --timeout for a longer limit"
         self.fail(CommandError(text, Status.TIMEOUT))
 
     def stop(self) -> None:

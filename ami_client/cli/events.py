@@ -102,7 +102,7 @@ def events(
     if broker is None:
         client = access.client(events=",".join(classes) or "on", reconnect=True, endless=True)
     elif classes:
-        raise CommandError("--class is for a server; what a forwarder sends is its own choice", Status.USAGE)
+        raise CommandError("--class is for a server; a broker has what the forwarder sends", Status.USAGE)
     else:
         client = BrokerFeed(broker, group)
     watch = _Watch(client, access.output, Wanted(names, conditions), count, full, with_time)
@@ -172,18 +172,18 @@ class _Watch:
         if self._left is None:
             self._client.stop()
         else:
-            text = f"{plural(self._left, 'more event')} did not come within {timeout:g} s"
+            text = f"{plural(self._left, 'more event')} did not arrive within {timeout:g} s"
             self._client.fail(CommandError(text, Status.TIMEOUT))
 
     def _reconnecting(self, url: str, delay: float, attempt: int) -> None:
         if self._client.conn is not None and not self._lost:
             self._lost = True
-            note(f"{self._client.target}: the connection is lost; trying again until it is back")
+            note(f"{self._client.target}: the connection is lost; reconnecting")
 
     def _logged_in(self, conn: Connection) -> None:
         if self._lost:
             self._lost = False
-            note(f"{self._client.target}: connected again; what happened meanwhile was not seen")
+            note(f"{self._client.target}: connected again; the events in between are missing")
 
     # -- formatting
 

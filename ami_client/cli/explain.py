@@ -60,7 +60,7 @@ def _hint(error: AMIError) -> str:
     if isinstance(error, TLSFailed):
         return _tls_hint(error)
     if isinstance(error, ConnectTimeout):
-        return "is the host right, and does a firewall let you through?"
+        return "check the host and the firewalls on the way"
     if isinstance(error, LoginTimeout):
         return ""  # its message says what the server sent
     if isinstance(error, ConnectFailed):
@@ -68,43 +68,43 @@ def _hint(error: AMIError) -> str:
     if isinstance(error, ActionFailed):
         return _action_hint(str(error).lower())
     if isinstance(error, ProtocolError):
-        return f"is it the port of the manager interface, {USUAL_PORT} as a rule?"
+        return f"check the port: the manager interface usually listens on {USUAL_PORT}"
     return ""
 
 
 def _login_hint(error: LoginRefused) -> str:
     if error.temporary:
-        return "this passes: try again in a while"
-    return "check user and secret in manager.conf and that its permit= lets your address in, then 'manager reload'"
+        return "this is temporary: try again later"
+    return "check user and secret in manager.conf, and that permit= allows your address; then run 'manager reload'"
 
 
 def _tls_hint(error: TLSFailed) -> str:
     cause = error.cause
     if hasattr(cause, "verify_message"):  # SSLCertVerificationError, without importing ssl, which takes 5 ms
-        return "--ca-file FILE for an authority of your own, --insecure to trust whoever answers"
+        return "use --ca-file FILE for an authority of your own, or --insecure to skip the check"
     if "WRONG_VERSION_NUMBER" in str(cause):
-        return "it speaks no TLS: is it the plain port, which wants tcp://?"
-    return "is it the TLS port, 5039 as a rule?"
+        return "this port does not use TLS: try tcp://"
+    return "check the port: TLS usually listens on 5039"
 
 
 def _connect_hint(error: ConnectFailed) -> str:
     cause = error.cause
     if isinstance(cause, ConnectionRefusedError):
         if error.port is not None and error.port != USUAL_PORT:
-            return f"Asterisk usually listens on port {USUAL_PORT}: is this port right?"
-        return "is Asterisk running there, with enabled=yes and a bindaddr= in manager.conf that you can reach?"
+            return f"check the port: Asterisk usually listens on {USUAL_PORT}"
+        return "check that Asterisk is running, and enabled= and bindaddr= in manager.conf"
     if isinstance(cause, socket.gaierror):
-        return "is the host, or the name of the profile, right?"
+        return "check the name of the host or profile"
     if isinstance(cause, FileNotFoundError):
-        return "is the path of the socket right?"
+        return "check the path of the socket"
     if isinstance(cause, PermissionError):
-        return "may your user open that socket?"
+        return "check that you may open the socket"
     return ""
 
 
 def _action_hint(said: str) -> str:
     if "permission denied" in said:
-        return "does your user have the right write= class for it in manager.conf?"
+        return "check the write= classes of the user in manager.conf"
     if "unknown command" in said:
-        return "is the module that has it loaded? 'ami-client action ListCommands' shows what there is"
+        return "check the name, and that its module is loaded; 'ami-client action ListCommands' lists all actions"
     return ""

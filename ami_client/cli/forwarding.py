@@ -80,7 +80,7 @@ def forward(
       ami-client forward pbx1 office2=tcp://monitor@192.0.2.2 --to amqp://guest:guest@bus/ami -n hangup -n 'queue*'
     """
     if spool and len(servers) > 1:
-        raise CommandError("a spool is for one server: start one of these for each", Status.USAGE)
+        raise CommandError("a spool is for one server: start one forwarder per server", Status.USAGE)
 
     def make(client: Client, name: str) -> Forwarder:
         return Forwarder(

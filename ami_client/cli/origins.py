@@ -79,7 +79,7 @@ class Servers:
             self._fail(explain(error))
         elif error is not None and str(conn) not in self._lost:
             self._lost.add(str(conn))
-            note(f"{conn}: {error}; trying again until it is back")
+            note(f"{conn}: {error}; reconnecting")
 
     def _ready(self, model: Model, server: str) -> None:
         if server in self._lost:

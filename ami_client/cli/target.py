@@ -89,14 +89,14 @@ def find(
     username = given.username or url.username or profile.username or environ.get("AMI_USERNAME")
     if not username:
         if ask is None:
-            where = "in the URL, by --username, AMI_USERNAME or the config file's username"
+            where = "in the URL, with --username, in AMI_USERNAME or as username in the config file"
             raise _missing("user", url, where + (_known(file) if not profile.name else ""))
         username = ask(f"User at {url}", False)
     secret = _secret(given, url, profile, file, environ, warn)
     if secret is None:
         account = replace(url, username=username)
         if ask is None:
-            raise _missing("secret", account, "by AMI_SECRET, --secret-file FILE or the config file's secret_file")
+            raise _missing("secret", account, "in AMI_SECRET, with --secret-file or as secret_file in the config file")
         secret = ask(f"Secret of {account}", True)
     return replace(target, username=username, secret=secret)
 
@@ -113,7 +113,7 @@ def _server(given: Given, environ: Mapping[str, str], file: Config) -> str:
 def _profile(server: str, file: Config) -> Profile:
     if not server:
         raise CommandError(
-            f"no server: name one by a URL (tcp://user@host), with -s, AMI_URL or a profile in {file.path}",
+            f"no server: give a URL (tcp://user@host) or a profile of {file.path}, with -s or in AMI_URL",
             Status.USAGE,
         )
     return file.profiles.get(server) or Profile(url=server)
@@ -170,4 +170,4 @@ def _context(ca_file: str, verify: bool) -> Optional[ssl.SSLContext]:
 
 
 def _missing(what: str, url: ServerURL, where: str) -> CommandError:
-    return CommandError(f"no {what} is known for {url}: give it {where}", Status.USAGE)
+    return CommandError(f"no {what} is known for {url}: set it {where}", Status.USAGE)

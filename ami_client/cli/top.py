@@ -129,7 +129,7 @@ class _Top:
         board.show(time.time(), len(model.calls), list(model.channels.values()), list(model.queues.values()))
         missing = [name for one in model.servers.values() for name in one.missing]
         if missing and not board.trouble:
-            board.trouble = f"no right to ask for {', '.join(missing)}"
+            board.trouble = f"not permitted: {', '.join(missing)}"
         board.round_trip = self._conn.round_trip or 0.0
         board.version = f"AMI {self._conn.ami_version}"
         self._screen.draw(draw(board, datetime.now().strftime("%H:%M:%S"), *self._screen.size))

@@ -89,7 +89,7 @@ def test_calls_whose_end_nobody_saw_are_lost(pbx: Pbx, ami: Ami, expect_log: Exp
     assert said.status == 0
     assert [one["event"] for one in said.objects] == ["call_new", "call_ringing", "call_ended"]
     assert said.objects[2]["call"]["reason"] == "lost"
-    assert re.search("the connection is lost; trying again", said.err)
+    assert re.search("the connection is lost; reconnecting", said.err)
     assert re.search("connected again", said.err)
 
 

@@ -392,20 +392,24 @@ def certificate(message: str) -> TLSFailed:
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [
-        (refused(5060), Status.UNREACHABLE, "cannot connect to pbx:5060: said so; .* port 5038"),
-        (refused(5038), Status.UNREACHABLE, "is Asterisk running there, .*manager.conf"),
-        (ConnectFailed("x", "pbx", 1, socket.gaierror(-2, "not known")), Status.UNREACHABLE, "the name of the profile"),
+        (refused(5060), Status.UNREACHABLE, "cannot connect to pbx:5060: said so; check the port: .* 5038"),
+        (refused(5038), Status.UNREACHABLE, "check that Asterisk is running, .*manager.conf"),
+        (
+            ConnectFailed("x", "pbx", 1, socket.gaierror(-2, "not known")),
+            Status.UNREACHABLE,
+            "the name of the host or profile",
+        ),
         (ConnectTimeout("no connection", "pbx", 1), Status.TIMEOUT, "no connection; .*firewall"),
-        (certificate("self-signed"), Status.UNREACHABLE, "pbx:5039 failed: self-signed; --ca-file FILE"),
+        (certificate("self-signed"), Status.UNREACHABLE, "pbx:5039 failed: self-signed; use --ca-file FILE"),
         (TLSFailed("x", "h", 1, ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] w")), Status.UNREACHABLE, "tcp://"),
         (LoginRefused("login refused: no"), Status.LOGIN, "^login refused: no; .*manager.conf.*permit="),
-        (LoginRefused("login refused: no", temporary=True), Status.LOGIN, "try again in a while"),
+        (LoginRefused("login refused: no", temporary=True), Status.LOGIN, "try again later"),
         (ActionFailed("Permission denied"), Status.REFUSED, "write= class"),
-        (ActionFailed("Invalid/unknown command: X."), Status.REFUSED, "unknown command: X; is the module"),
+        (ActionFailed("Invalid/unknown command: X."), Status.REFUSED, "unknown command: X; check the name"),
         (ActionFailed("Queue gone"), Status.REFUSED, "^the server refused: Queue gone$"),
         (ActionTimeout("no answer"), Status.TIMEOUT, "^no answer$"),
         (ConnectionLost("the end"), Status.UNREACHABLE, "^the end$"),
-        (ProtocolError("is HTTP"), Status.UNREACHABLE, "is HTTP; is it the port of the manager interface"),
+        (ProtocolError("is HTTP"), Status.UNREACHABLE, "is HTTP; check the port: the manager interface"),
     ],
 )
 def test_each_error_is_one_line_with_what_to_try(error: AMIError, status: Status, says: str) -> None:

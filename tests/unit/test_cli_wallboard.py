@@ -50,7 +50,7 @@ def test_it_stays_through_a_restart_of_the_server(pbx: Pbx, commands: Commands) 
     assert {"ready"} in shown
     command.send_signal(signal.SIGTERM)
     lost, back = command.communicate()[1].splitlines()
-    assert lost.endswith("trying again until it is back") and back.endswith("connected again")
+    assert lost.endswith("; reconnecting") and back.endswith("connected again")
 
 
 def test_it_waits_for_a_server_that_is_not_there_yet(pbx: Pbx, commands: Commands) -> None:

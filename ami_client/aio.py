@@ -15,8 +15,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Optional, TypeVar, Union, overload
 
+from . import _fork
 from ._fronts.answer import Answer
 from ._fronts.awaited import AwaitedActions
 from ._fronts.front import Front
@@ -78,8 +79,9 @@ class Client(Front, AwaitedActions):
 
     Cancelling an await gives up the action at once. Its late answer is ignored.
 
-    A client belongs to the loop on which it is first used; use on another loop raises RuntimeError. A client that is
-    garbage-collected without being closed is ended with a ResourceWarning. A client with handlers is kept alive.
+    A client belongs to the loop on which it is first used. Use on another loop raises RuntimeError, and so does use in a
+    forked child, which needs its own client. A client that is garbage-collected without being closed is ended with a
+    ResourceWarning. A client with handlers is kept alive.
 
     Arguments:
         url: the server, as for :meth:`Pool.get_connection`. Here a URL without a port means 5038.
@@ -96,6 +98,7 @@ class Client(Front, AwaitedActions):
     def __init__(self, url: Optional[str] = None, *, pool: Optional[Pool] = None, **options: Any) -> None:
         Front.__init__(self, url, pool, options, _Pool)
         self._closing: Optional[asyncio.Future[None]] = None
+        self._forks = _fork.forks
         self.on = self._pool.on
         self.once = self._pool.once
         self.off = self._pool.off
@@ -158,6 +161,8 @@ class Client(Front, AwaitedActions):
         await self.close()
 
     def _check_loop(self) -> None:
+        if self._forks != _fork.forks:
+            _fork.refuse("client", "a Client")
         if asyncio.get_running_loop() is not self._pool.reactor:
             raise RuntimeError("this client belongs to another loop; make one client for each loop")
 
@@ -202,23 +207,30 @@ class Client(Front, AwaitedActions):
         when the client is closed, and raises the connection's error if the connection is lost for good.
         """
         holds = None if where is None else condition(where)
-        return Events(self._link, event_names(names), holds, limit, owner=self)
+        return Events(self._link, event_names(names), holds, limit, check=self._check_loop)
 
 
 class Events(AsyncIterator[Union[AnyEvent, Gap]]):
     """A stream of events: see :meth:`Client.events`. Only one task may read it."""
 
     def __init__(
-        self, source: EventSource, names: list[str], holds: Optional[Condition], limit: int, *, owner: object = None
+        self,
+        source: EventSource,
+        names: list[str],
+        holds: Optional[Condition],
+        limit: int,
+        *,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
-        self._owner = owner  # keeps the client alive as long as its streams
+        self._check = check  # raises on another loop or in a forked child; keeps the client alive, too
         self._names = names
         self._holds = holds
         self._inbox = _Inbox(limit)
         self._entered = False
 
     async def __aenter__(self) -> Events[AnyEvent]:
+        self._check()
         self._entered = True
         self._source.listen(self._inbox, self._names, self._holds)
         return self
@@ -237,7 +249,7 @@ class Events(AsyncIterator[Union[AnyEvent, Gap]]):
     async def __anext__(self) -> Union[AnyEvent, Gap]:
         if not self._entered:
             await self.__aenter__()
-        item: Union[AnyEvent, Gap] = await self._inbox.get()
+        item: Union[AnyEvent, Gap] = await self._inbox.get(self._check)
         return item
 
 
@@ -282,7 +294,7 @@ class _Inbox(EventBuffer):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    async def get(self) -> Any:
+    async def get(self, check: Callable[[], None]) -> Any:
         while not self:
             if self.error is not None:
                 raise fresh(self.error)
@@ -290,6 +302,7 @@ class _Inbox(EventBuffer):
                 raise StopAsyncIteration
             if self._reader is not None:
                 raise RuntimeError("another task is already reading this stream; call events() once for each task")
+            check()
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader

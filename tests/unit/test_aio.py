@@ -15,6 +15,7 @@ from typing import Any, Callable, Optional
 import anyio
 import pytest
 from cases import for_each
+from children import in_child
 
 import ami_client
 from ami_client import Connection, Packet, Pool, Reactor
@@ -460,37 +461,120 @@ def test_retry_is_sent_again_after_the_loss_and_can_be_cancelled(run: Any, expec
 # -- cancellation
 
 
-@for_each("point", ["connect", "action", "waiting for the login", "wait_connected", "events", "originate", "list"])
+async def read(stream: Events[Any], *, enter: bool) -> None:
+    if enter:
+        async with stream:
+            await read(stream, enter=False)
+    async for _ in stream:
+        pass
+
+
+# Where a client awaits what does not come.
+POINTS: dict[str, Callable[[Client], Awaitable[Any]]] = {
+    "connect": lambda client: client.connect(),
+    "enter": lambda client: client.__aenter__(),
+    "wait_connected": lambda client: client.wait_connected(60),
+    "an action": lambda client: client.ping(),
+    "a list": lambda client: client.action("QueueStatus"),
+    "originate": lambda client: client.originate({"Channel": "Local/101@office", "Application": "Echo"}),
+    "events": lambda client: read(client.events(), enter=True),
+    "a loop of events": lambda client: read(client.events(), enter=False),
+    "an action in an outage": lambda client: client.ping(),
+    "wait_connected in an outage": lambda client: client.wait_connected(60),
+}
+
+
+async def by_cancelling(make: Callable[[], Awaitable[Any]]) -> None:
+    task = asyncio.ensure_future(make())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    assert isinstance(await error_of(task), asyncio.CancelledError)
+
+
+async def by_wait_for(make: Callable[[], Awaitable[Any]]) -> None:
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(make(), 0.001)
+
+
+async def by_timeout(make: Callable[[], Awaitable[Any]]) -> None:
+    with pytest.raises(TimeoutError):
+        async with getattr(asyncio, "timeout")(0.001):  # noqa: B009  # mypy reads this for Python 3.9, too
+            await make()
+
+
+async def by_task_group(make: Callable[[], Awaitable[Any]]) -> None:
+    async def wait() -> None:
+        await make()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(BaseException) as caught:
+        async with getattr(asyncio, "TaskGroup")() as group:  # noqa: B009
+            for work in (wait, wait, fail):
+                group.create_task(work())
+    assert [type(one) for one in getattr(caught.value, "exceptions")] == [ZeroDivisionError]  # noqa: B009
+
+
+async def by_cancelling_a_task_group(make: Callable[[], Awaitable[Any]]) -> None:
+    async def many() -> None:
+        async with getattr(asyncio, "TaskGroup")() as group:  # noqa: B009
+            group.create_task(one())
+
+    async def one() -> None:
+        await make()
+
+    await by_cancelling(many)
+
+
+async def by_anyio_scope(make: Callable[[], Awaitable[Any]]) -> None:
+    with anyio.move_on_after(0.001) as scope:
+        await make()
+    assert scope.cancelled_caught
+
+
+async def by_anyio_group(make: Callable[[], Awaitable[Any]]) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(make)
+        await asyncio.sleep(0)
+        group.cancel_scope.cancel()
+
+
+WAYS = [by_cancelling, by_wait_for, by_anyio_scope, by_anyio_group]
+if sys.version_info >= (3, 11):
+    WAYS += [by_timeout, by_task_group, by_cancelling_a_task_group]
+
+
+@for_each("point", POINTS)
 def test_cancelled_at_any_await_nothing_is_left(run: Any, point: str, expect_log: Any) -> None:
     expect_log("connecting again")
+    outage, login = "outage" in point, point in ("connect", "enter", "wait_connected")
 
     async def test(pbx: FakeAsterisk) -> None:
         for name in ("Ping", "Originate", "QueueStatus"):
             pbx.on(name, None)
-        client = Client(pbx.url, reconnect=0.05)
-        if point in ("connect", "wait_connected"):
+        if login:
             pbx.mute()
-            awaited: Any = client.connect() if point == "connect" else client.wait_connected()
-        else:
+        client = Client(pbx.url, reconnect=60)
+        if not login:
             await client.connect()
-            if point == "waiting for the login":
-                pbx.close()
-                await until(lambda: not client.connected)
-            make: dict[str, Callable[[], Any]] = {
-                "action": client.ping,
-                "waiting for the login": client.ping,
-                "events": lambda: client.events().__anext__(),
-                "originate": lambda: client.originate({"Channel": "Local/101@office", "Application": "Echo"}),
-                "list": lambda: client.action("QueueStatus"),
-            }
-            awaited = make[point]()
-        task = asyncio.ensure_future(awaited)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-        assert isinstance(await error_of(task), asyncio.CancelledError)
-        assert client.pool.stats.pending == 0
+        if outage:
+            pbx.close()
+            await until(lambda: not client.connected)
+        for cancel in WAYS:
+            if login:
+                client = Client(pbx.url)
+            await cancel(lambda client=client: POINTS[point](client))
+            await asyncio.sleep(0)
+            stats = client.pool.stats
+            assert (stats.pending, stats.waiting, client._link._waiting) == (0, 0, {}), cancel
+            assert client.connected is not (outage or login) and client.pool.listeners("event") == [], cancel
+            if login:
+                await client.close()
         await client.close()
+        await until(lambda: not pbx.clients)
 
     run(test)
 
@@ -826,6 +910,42 @@ def test_another_loop_is_told_that_the_client_is_not_its(run: Any) -> None:
             told = await asyncio.get_running_loop().run_in_executor(None, asyncio.run, use())
             assert len(told) == 3 and all("belongs to another loop" in one for one in told)
             assert (await client.ping())["ping"] == "Pong"
+
+    run(test)
+
+
+def test_a_forked_child_is_told_that_the_client_is_not_its(run: Any) -> None:
+    def complaint(call: Callable[[], Any]) -> str:
+        try:
+            awaited = call()
+            awaited.send(None)
+        except RuntimeError as error:
+            return str(error)
+        return "no error"
+
+    async def test(pbx: FakeAsterisk) -> None:
+        async with Client(pbx.url) as client, client.events("hangup") as stream:
+            pending = client.action("Getvar", {"Variable": "COMPANY"})
+            calls: list[Callable[[], Any]] = [client.ping, client.connect, client.close, client.wait_connected]
+            calls += [client.events("x").__aenter__, client.events("x").__anext__, stream.__anext__]
+            told = in_child(lambda: [complaint(call) for call in calls])
+            assert len(told) == 7 and all("a forked process needs a Client of its own" in one for one in told)
+            pbx.push(HANGUP)
+            assert (await stream.__anext__())["event"] == "Hangup"
+            assert (await pending)["value"] == "Example & Sons"
+            assert pbx.clients == 1 and not pbx.requests("Ping")
+
+    run(test)
+
+
+def test_a_stream_is_its_client_s_loop_s(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        async with Client(pbx.url) as client:
+            stream = client.events("hangup")
+            for use in (stream.__aenter__, stream.__anext__):
+                with pytest.raises(RuntimeError, match="another loop"):
+                    await asyncio.get_running_loop().run_in_executor(None, lambda use=use: asyncio.run(use()))
+            assert client.pool.listeners("event_hangup") == []
 
     run(test)
 

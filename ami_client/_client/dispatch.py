@@ -103,6 +103,10 @@ class Dispatch:
             ours.append((self._pool, EventHandlers))
         return any(overrides(one, name, base) for one, base in ours for name in ("emit", "event") if hasattr(one, name))
 
+    def lone_answer(self, data: bytes, session: Session) -> Optional[Done]:
+        """Short way of :meth:`run` for bytes that are one plain answer, which no handler hears. Else None."""
+        return session.lone_answer(data)
+
     def run(self, outcomes: Iterator[Outcome], session: Session) -> Iterator[Union[Done, Entry, ListGoneOn, LoginDone]]:
         """Call the handlers of each event in ``outcomes``, until the session is finished. Yield the other outcomes.
 

@@ -390,7 +390,7 @@ class Driver:
         self.watchdog.last_received = self._loop.time()
         self.counts.bytes_in += len(data)
         self._has_sent = False
-        done = self.session.lone_answer(data)
+        done = self.dispatch.lone_answer(data, self.session)
         if done is None:
             self._handle(self.session.outcomes(data))
             return

@@ -224,6 +224,36 @@ def test_a_thousand_tasks_share_a_client(run: Any) -> None:
     run(test)
 
 
+class Counting:
+    """Counts the calls of one method of something."""
+
+    def __init__(self, counted: Any, name: str) -> None:
+        self._counted = counted
+        self._name = name
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += name == self._name
+        return getattr(self._counted, name)
+
+
+def test_tasks_share_a_system_call_and_a_single_one_needs_no_iteration_for_it(run: Any) -> None:
+    async def test(pbx: FakeAsterisk) -> None:
+        async with Client(pbx.url) as client:
+            conn: Any = client.conn
+            driver = conn._driver
+            stream = driver.transport._stream
+            sock = stream._sock = Counting(stream._sock, "send")
+            loop = driver._loop = Counting(driver._loop, "call_soon")
+            for _ in range(10):
+                await client.ping()
+            assert (sock.calls, loop.calls) == (10, 0)
+            await asyncio.gather(*[client.ping() for _ in range(50)])
+            assert (sock.calls, loop.calls) == (12, 1)
+
+    run(test)
+
+
 def test_an_answer_can_be_given_to_everything_that_takes_awaitables(run: Any) -> None:
     async def test(pbx: FakeAsterisk) -> None:
         async with Client(pbx.url) as client:

@@ -117,6 +117,15 @@ def test_a_ping_and_its_answer(peer: Peer) -> None:
     assert len(answered) == (2 + COUNTED) * COUNT
 
 
+def test_a_ping_whose_answer_comes_alone(peer: Peer) -> None:
+    def pings() -> None:
+        for _ in range(COUNT):
+            action_id = peer.conn.ping(nothing)
+            peer.conn._driver.received(message(f"Response: Success|ActionID: {action_id}|Ping: Pong"))
+
+    assert_costs(pings, 1460, 95)
+
+
 def test_an_entry_of_a_list(peer: Peer) -> None:
     answers: list[Any] = []
 

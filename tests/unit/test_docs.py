@@ -215,3 +215,12 @@ def test_the_readme_leads_to_every_page() -> None:
     # The landing page has the same contents; the others are README.ru.md and CHANGELOG.md themselves.
     elsewhere = {"docs/index.rst", "docs/ru/index.rst", "docs/changelog.rst"}
     assert [page for page in sorted(pages - elsewhere) if f"]({page})" not in text] == []
+
+
+@pytest.mark.parametrize("client", [ami_client.aio.Client, ami_client.blocking.Client], ids=["await", "blocking"])
+def test_a_program_shows_each_public_thing_of_a_client(client: type, request: pytest.FixtureRequest) -> None:
+    page = f"howto/{request.node.callspec.id}.rst"
+    shown = "".join(program.code for program in PROGRAMS if program.place.startswith(page))
+    names = {name for name in dir(client) if not name.startswith("_")} | {"on", "once", "off"}
+    assert len(names) > 20
+    assert {name for name in names if not re.search(rf"\bpbx\.{name}\b", shown)} == set()

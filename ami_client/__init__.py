@@ -17,10 +17,11 @@ else:  # where type checkers see it, any name would pass
             try:
                 public = import_module("._public", __name__)
             except ImportError as error:  # most likely another distribution has overwritten a file of ours
-                from ._clash import explain
+                from ._clash import told
 
-                explain(error)
-                raise
+                if not told(error):
+                    raise
+                raise ImportError(told(error), name=error.name, path=error.path) from error
             package.update({one: getattr(public, one) for one in ("__all__", *public.__all__)})
         try:
             return package[name]  # a public name, or a module that is loaded now

@@ -35,7 +35,7 @@ def advice(names: list[str]) -> str:
     )
 
 
-def explain(error: ImportError) -> None:
-    """Raise ImportError with the advice, if it was a file of ours that could not be imported."""
-    if (error.name or "").partition(".")[0] == "ami_client":
-        raise ImportError(f"{error}. {advice(others())}", name=error.name, path=error.path) from error
+def told(error: ImportError) -> str:
+    """The error with the advice, if it was a file of ours that could not be imported; else ``""``."""
+    is_ours = (error.name or "").partition(".")[0] == "ami_client"
+    return f"{error}; {advice(others())}" if is_ours else ""

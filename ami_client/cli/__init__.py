@@ -40,10 +40,12 @@ def _run(args: list[str]) -> int:
 
             return run(args)
         except ImportError as error:
-            from .._clash import explain
+            from .._clash import told
 
-            explain(error)
-            raise
+            if not told(error):
+                raise
+            print(f"ami-client: {told(error)}", file=sys.stderr)
+            return 1
     if args[:1] == ["demo"]:
         from .. import demo
 

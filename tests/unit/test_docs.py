@@ -187,14 +187,6 @@ def test_every_file_that_the_manual_names_is_there(page: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.ru.md", "examples/README.md"])
-def test_every_link_of_a_readme_leads_to_a_file(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("https://")]
-    assert links
-    assert [link for link in links if not ((ROOT / page).parent / link).is_file()] == []
-
-
 @pytest.mark.parametrize("page", ["README.md", "README.ru.md"])
 def test_the_two_commands_for_a_fresh_machine_stand_together_near_the_top(page: str) -> None:
     top = (ROOT / page).read_text(encoding="utf-8").partition("\n## ")[0].splitlines()

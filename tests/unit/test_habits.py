@@ -69,13 +69,6 @@ def test_nothing_names_a_machine_or_a_registry(path: Path) -> None:
     assert re.findall(r"\S+@[\w-]+\.\w+", text) == []
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md"])
-def test_every_link_leads_to_a_file(name: str) -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", read(name)) if not link.startswith("https://")]
-    assert links
-    assert [link for link in links if not (ROOT / link).is_file()] == []
-
-
 def test_what_contributors_are_told_fits_a_page() -> None:
     assert len(read("CONTRIBUTING.md").splitlines()) <= 80
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.util.docutils import SphinxDirective
 
 from ami_client.catalogue import codes
@@ -16,7 +18,7 @@ CATALOGUES = {"actions": ACTIONS, "events": EVENTS}
 
 
 class CatalogueTable(SphinxDirective):
-    """A row for each action or event, with a target, which other pages link to, and an entry in the index."""
+    """A row for each action or event: an object that the search finds by its name, with an entry in the index."""
 
     required_arguments = 1
 
@@ -29,6 +31,8 @@ class CatalogueTable(SphinxDirective):
 
     def row(self, kind: str, message: Message) -> list[list[nodes.Node]]:
         target = f"{kind[:-1]}-{message.class_name.lower()}"
+        std = cast(StandardDomain, self.env.get_domain("std"))
+        std.note_object(kind[:-1], message.name, target)
         entry = addnodes.index(entries=[("single", f"{message.name} ({kind[:-1]})", target, "", None)])
         name = nodes.paragraph("", "", nodes.target("", "", ids=[target]), literal(message.name))
         facts = (", ".join(message.servers), ", ".join(message.modules), ", ".join(message.privilege))
@@ -79,6 +83,8 @@ def literal_paragraph(text: str) -> nodes.paragraph:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_object_type("action", "action", objname="AMI action")
+    app.add_object_type("event", "event", objname="AMI event")
     app.add_directive("catalogue-table", CatalogueTable)
     app.add_directive("code-table", CodeTable)
     return {"parallel_read_safe": True}

@@ -79,7 +79,7 @@ class Client(Front, AwaitedActions):
 
     Cancelling an await gives up the action at once. Its late answer is ignored.
 
-    A client belongs to the loop on which it is first used. Use on another loop raises RuntimeError, and so does use in a
+    A client belongs to the loop on which it is first used. Use on another loop raises RuntimeError. So does use in a
     forked child, which needs its own client. A client that is garbage-collected without being closed is ended with a
     ResourceWarning. A client with handlers is kept alive.
 

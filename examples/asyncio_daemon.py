@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A daemon on asyncio: knows who waits in the queues and who gave up, and says so over HTTP. Needs aiohttp.
+"""A daemon on asyncio: knows who waits in the queues and who gave up, and reports it over HTTP. Needs aiohttp.
 
 asyncio_daemon.py        plays a scene on the embedded server
-asyncio_daemon.py URL    on yours, until SIGTERM or Ctrl-C; AMI_URL does as well
+asyncio_daemon.py URL    runs on your PBX until SIGTERM or Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BAD_CONFIGURATION = 78
 
 
 class Queues:
-    """Who waits, and who gave up."""
+    """The waiting callers, and those who gave up."""
 
     def __init__(self, pbx: Client) -> None:
         self.pbx = pbx
@@ -41,19 +41,19 @@ class Queues:
         self.gave_up: deque[dict[str, str]] = deque(maxlen=KEPT)
 
     async def watch(self) -> None:
-        """Follow the server, for ever. Raises AMIError if the connection is lost for good."""
+        """Follow the server. Raises AMIError if the client stops reconnecting."""
         async with self.pbx.events("queuecaller*") as events:
             await self.pbx.wait_connected()
             await self.ask()
             async for event in events:
                 if not isinstance(event, Gap):
                     self.apply(event)
-                elif event.reason != "lost":  # events are missing, and the server can be asked
+                elif event.reason != "lost":  # events are missing, and the server can answer again
                     await self.ask()
 
     async def ask(self) -> None:
-        """Replace what we know by what the server says."""
-        with contextlib.suppress(AMIError):  # lost again: another gap follows
+        """Replace the state with the server's answer."""
+        with contextlib.suppress(AMIError):  # lost again; another gap follows
             answer = await self.pbx.action("QueueStatus")
             self.waiting = {one["uniqueid"]: caller(one) for one in answer.events if one["event"] == "QueueEntry"}
             log.info("%d callers are waiting", len(self.waiting))
@@ -62,7 +62,7 @@ class Queues:
         if event["event"] == "QueueCallerJoin":
             self.waiting[event["uniqueid"]] = caller(event)
             log.info("%s waits in %s", event["calleridnum"], event["queue"])
-        else:  # QueueCallerLeave, or QueueCallerAbandon, which a QueueCallerLeave follows
+        else:  # QueueCallerLeave, or QueueCallerAbandon, after which a QueueCallerLeave comes
             self.waiting.pop(event["uniqueid"], None)
         if event["event"] == "QueueCallerAbandon":
             self.gave_up.append({**caller(event), "at": time.strftime("%H:%M:%S")})
@@ -74,7 +74,7 @@ def caller(event: Packet) -> dict[str, str]:
 
 
 def make_app(queues: Queues) -> web.Application:
-    """``/queues`` for people and programs, ``/health`` for who supervises the daemon."""
+    """``/queues`` for people and programs, ``/health`` for supervision."""
 
     async def show_queues(request: web.Request) -> web.Response:
         return web.json_response({"waiting": [*queues.waiting.values()], "gave_up": [*queues.gave_up]})
@@ -89,7 +89,7 @@ def make_app(queues: Queues) -> web.Application:
 
 
 async def run(url: str, port: int, reconnect: float = 2) -> int:
-    """Run until a signal comes. Returns the exit status."""
+    """Run until a signal arrives. Return the exit status."""
     pbx = Client(url, events="agent", reconnect=reconnect)
     queues = Queues(pbx)
     server = web.AppRunner(make_app(queues))
@@ -104,17 +104,17 @@ async def run(url: str, port: int, reconnect: float = 2) -> int:
     except asyncio.CancelledError:
         log.info("stopping")
         return 0
-    except AMIError as error:  # the login was refused, say: to try again would not help
+    except AMIError as error:  # for example a refused login, which a retry would not mend
         log.error("%s", error)
         return BAD_CONFIGURATION
     finally:
         watching.cancel()
-        await server.cleanup()  # requests end first: they may be using the connection
+        await server.cleanup()  # requests end first, because they may be using the connection
         await pbx.close()
 
 
 async def rehearse() -> int:
-    """Two callers come, one gives up. The server restarts, and the other one is gone. Then somebody stops us."""
+    """Two people call, and one gives up. The server restarts, and the other is gone. Then somebody stops the daemon."""
 
     def push(name: str, number: str) -> None:
         headers = {"Queue": "helpline", "CallerIDNum": number, "Uniqueid": f"1.{number}"}
@@ -127,7 +127,7 @@ async def rehearse() -> int:
             pbx.play([(0.06, lambda: push("QueueCallerAbandon", "5550100")), (0.08, pbx.drop)])
         else:
             pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])
-        return NotImplemented  # it is answered as always
+        return NotImplemented  # the built-in answer
 
     with FakeAsterisk(asyncio.get_running_loop()) as pbx:
         pbx.on("QueueStatus", on_ask)

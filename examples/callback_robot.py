@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Calls back those who gave up waiting in a queue.
+"""Calls back people who gave up waiting in a queue.
 
 callback_robot.py        plays a caller who gives up on the embedded server
-callback_robot.py URL    calls back yours, until Ctrl-C; AMI_URL does as well
+callback_robot.py URL    calls back your callers until Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ami_client import Connection, Packet, Pool, Reactor
 from ami_client.loop import Handle, Loop
 from ami_client.testing import FakeAsterisk
 
-#: Whom we call. The caller chose this text, and a Channel can say much more than a number.
+#: The numbers that the robot calls. A stranger chose the text, and a Channel can contain much more than a number.
 NUMBER = re.compile(r"\+?[0-9]{3,15}")
-ACCOUNT = "callback"  # marks our own calls, in events and in call records
+ACCOUNT = "callback"  # marks the robot's own calls, in events and in call records
 
 
 class CallbackRobot:
-    """Waits ``delay`` seconds after somebody gave up, then connects him with the queue; unless he came again himself.
+    """Calls people back ``delay`` seconds after they gave up in a queue, unless they have called again themselves.
 
-    ``dial`` makes a channel of the number: ``PJSIP/{}@trunk``.
+    ``dial`` makes a channel from the number: ``PJSIP/{}@trunk``.
     """
 
     def __init__(self, loop: Loop, pool: Pool, *, delay: float = 60.0, dial: str, context: str) -> None:
@@ -40,7 +40,7 @@ class CallbackRobot:
 
     def on_abandon(self, conn: Connection, event: Packet) -> None:
         if event.get("accountcode") == ACCOUNT:
-            return  # we called him back, and he gave up again: enough
+            return  # this is a call-back, and the person gave up again: enough
         number = event["calleridnum"]
         if NUMBER.fullmatch(number) and number not in self._waiting:
             self.call_later(number, event.original("Queue", ""))
@@ -55,12 +55,12 @@ class CallbackRobot:
 
     def call(self, number: str, queue: str) -> None:
         del self._waiting[number]
-        # Not the connection that told us a minute ago: it may be another one by now.
+        # Do not keep the connection of a minute ago: there may be a new one now.
         self._pool.get_connection(lambda conn: self.originate(conn, number, queue))
 
     def originate(self, conn: Connection, number: str, queue: str) -> None:
         if not conn.connected:
-            self.call_later(number, queue)  # the PBX is down: in another minute, then
+            self.call_later(number, queue)  # the PBX is down: try again in a minute
             return
         call = {
             "Channel": self._dial.format(number),
@@ -85,7 +85,7 @@ def main(url: str, **options: Any) -> None:
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
         if conn.lost and not conn.reconnecting:  # the login was refused
-            sys.exit(str(conn.error))  # it comes out of run()
+            sys.exit(str(conn.error))  # run() raises it
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
@@ -94,13 +94,13 @@ def main(url: str, **options: Any) -> None:
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """Somebody gives up, once we are logged in, and is called back; then somebody stops us."""
+    """After the login, somebody gives up and is called back. Then somebody stops the robot."""
     pbx.office.extensions["office", "helpline"] = pbx.office.extensions["office", "600"]
     gives_up = {"Event": "QueueCallerAbandon", "Privilege": "agent,all", "Queue": "helpline", "CallerIDNum": "101"}
 
     def on_login(request: Any) -> Any:
         pbx.play([(0.02, gives_up)])
-        return NotImplemented  # the login itself is answered as always
+        return NotImplemented  # the built-in answer to the login
 
     def on_originate(request: Any) -> Any:
         pbx.play([(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM))])

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Call detail records into SQLite.
+"""Stores call detail records in SQLite.
 
 cdr_to_sqlite.py                 stores a few calls of the embedded server, in memory
-cdr_to_sqlite.py URL [FILE]      stores yours in FILE, cdr.db if none is given, until Ctrl-C; AMI_URL does as well
+cdr_to_sqlite.py URL [FILE]      stores yours in FILE (cdr.db by default) until Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NUMBERS = {"Duration", "BillableSeconds"}
 
 
 class CdrWriter:
-    """Writes what came within ``interval`` seconds in one transaction: each costs the disk a flush."""
+    """Writes the records of ``interval`` seconds in one transaction, because each transaction flushes the disk."""
 
     def __init__(self, reactor: Reactor, pool: Pool, database: sqlite3.Connection, interval: float) -> None:
         self._reactor = reactor
@@ -35,7 +35,7 @@ class CdrWriter:
         self._rows: list[list[str]] = []
         self._timer: Optional[object] = None
         names = ", ".join(f"{name} {'INTEGER' if name in NUMBERS else 'TEXT'}" for name in COLUMNS)
-        # What was stored already, by an earlier run or by a second one, is stored once.
+        # A record that an earlier or a second run has stored is ignored.
         key = "PRIMARY KEY (UniqueID, Channel, DestinationChannel, EndTime)"
         database.execute(f"CREATE TABLE IF NOT EXISTS cdr ({names}, {key})")
         pool.on("event_cdr", self.on_cdr)
@@ -48,7 +48,7 @@ class CdrWriter:
             self._timer = self._reactor.call_later(self._interval, self.flush)
 
     def flush(self) -> None:
-        """Store what has come. What cannot be stored is kept, and tried again with the next record."""
+        """Store the waiting records. If that fails, keep them and try again with the next record."""
         self._timer = None
         places = ", ".join("?" * len(COLUMNS))
         with self._database:
@@ -57,12 +57,12 @@ class CdrWriter:
 
 
 def storable(text: str) -> str:
-    """Caller ids are whatever the caller's network sent, not always UTF-8; SQLite's text is."""
+    """Replace what is not UTF-8. Caller ids come from other networks, and SQLite accepts only UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def report(database: sqlite3.Connection) -> None:
-    """Calls by how they ended."""
+    """Count the calls by outcome."""
     query = "SELECT Disposition, count(*), sum(BillableSeconds) FROM cdr GROUP BY Disposition ORDER BY 2 DESC, 1"
     for disposition, count, seconds in database.execute(query):
         print(f"{disposition}: {count} calls, {seconds} s")
@@ -81,7 +81,7 @@ def main(url: str, file: str, interval: float = 1.0) -> None:
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
         if conn.lost and not conn.reconnecting:  # the login was refused
-            sys.exit(str(conn.error))  # it comes out of run()
+            sys.exit(str(conn.error))  # run() raises it
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
@@ -95,7 +95,7 @@ def main(url: str, file: str, interval: float = 1.0) -> None:
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """Three calls have ended, once we are logged in; the first one is told twice."""
+    """After the login, three calls have ended. The first record comes twice."""
 
     def tell(number: int, disposition: str, seconds: int, caller: bytes) -> None:
         lines = [
@@ -116,7 +116,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
 
     def on_login(request: Any) -> Any:
         pbx.play([(0.02, calls)])
-        return NotImplemented  # the login itself is answered as always
+        return NotImplemented  # the built-in answer to the login
 
     pbx.on("Login", on_login)
 

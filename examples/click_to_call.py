@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Click to call: rings an agent's phone, and leads it to a number once it is answered.
+"""Click to call: rings an agent's phone. When the agent answers, it calls a number.
 
-click_to_call.py                                           plays it on the embedded server
-click_to_call.py URL --agent PJSIP/100 --number 5550100    does it on yours; AMI_URL does as well
+click_to_call.py                                           runs on the embedded server
+click_to_call.py URL --agent PJSIP/100 --number 5550100    runs on your PBX (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REASONS = {"0": "cannot be reached", "1": "hung up", "3": "did not answer", "5":
 
 
 class ClickToCall:
-    """One call, told step by step."""
+    """One call. Prints each step."""
 
     def __init__(self, agent: str, number: str, context: str, ring: float = 20.0) -> None:
         self.answered = False
@@ -28,7 +28,7 @@ class ClickToCall:
         self._number = number
         self._context = context
         self._ring = ring  # seconds
-        self._uniqueid: Optional[str] = None  # of the agent's channel, once that has answered
+        self._uniqueid: Optional[str] = None  # of the agent's channel, after the answer
 
     def on_connection(self, conn: Connection) -> None:
         if not conn.connected:
@@ -39,7 +39,7 @@ class ClickToCall:
             "Context": self._context,
             "Exten": self._number,
             "Priority": 1,
-            "CallerID": f'"Click to call" <{self._number}>',  # what the agent's phone shows
+            "CallerID": f'"Click to call" <{self._number}>',  # shown on the agent's phone
             "Timeout": round(self._ring * 1000),  # milliseconds
             "Variable": {"CLICKED_BY": self._agent},
         }
@@ -53,7 +53,7 @@ class ClickToCall:
         elif "reason" in packet:
             print(f"{self._agent} {REASONS.get(packet['reason'], 'failed')}")
             conn.finish()
-        else:  # the server would not try, or the connection was lost
+        else:  # the server refused, or the connection was lost
             print("no call:", packet.error)
             conn.finish()
 
@@ -68,7 +68,7 @@ class ClickToCall:
 
 
 def main(url: str, call: ClickToCall) -> int:
-    """Returns the exit status: 0 if the agent has answered."""
+    """Return the exit status: 0 if the agent answered."""
     reactor = Reactor.instance()
     pool = Pool(events="call")
     pool.on("event_dialend", call.on_dialend)

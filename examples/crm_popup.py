@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""CRM pop-up: shows who is calling on the screen of the agent whose phone rings.
+"""CRM pop-up: when an agent's phone rings, shows on the agent's screen who is calling.
 
 crm_popup.py        plays a few calls on the embedded server
-crm_popup.py URL    watches yours, until Ctrl-C; AMI_URL does as well
+crm_popup.py URL    watches your PBX until Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ CUSTOMERS = {"5550100": "Ann Miller, Miller & Sons, gold contract", "5550123": "
 
 
 class PopUps:
-    """Opens a pop-up when a phone begins to ring, and closes it when that ends."""
+    """Opens a pop-up when a phone begins to ring, and closes it when the ringing ends."""
 
     def __init__(self, pool: Pool) -> None:
-        # A CRM takes its time, which the loop has not. One thread keeps the pop-ups in order.
+        # The CRM may be slow, and must not block the loop. One thread keeps the pop-ups in order.
         self.desk = ThreadPoolExecutor(max_workers=1)
         pool.on("event_dialbegin", self.on_dialbegin)
         pool.on("event_dialend", self.on_dialend)
 
     def on_dialbegin(self, conn: Connection, event: Packet) -> None:
         if "channel" not in event:
-            return  # nobody calls: it is an Originate's own dialling
+            return  # there is no caller: an Originate is dialling
         name = unescape(event.get("calleridname", ""))
         self.desk.submit(self.open, phone_of(event), event["calleridnum"], name)
 
@@ -39,11 +39,11 @@ class PopUps:
         if "channel" in event:
             self.desk.submit(self.close, phone_of(event), event.original("DialStatus", ""))
 
-    # In the thread: nothing of ami_client may be used here.
+    # This runs in the thread, so it must not use ami_client.
 
     def open(self, phone: str, number: str, name: str) -> None:
         customer = CUSTOMERS.get(number.lstrip("+"), "not in the CRM")
-        # What a caller says of himself is shown as repr() has it: it may hold anything, escape sequences too.
+        # repr(), because a caller's name may contain anything, including escape sequences.
         print(f"{phone}: call from {number!r} {name!r}: {customer}")
 
     def close(self, phone: str, status: str) -> None:
@@ -67,7 +67,7 @@ def main(url: str) -> None:
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
         if conn.lost and not conn.reconnecting:  # the login was refused
-            sys.exit(str(conn.error))  # it comes out of run()
+            sys.exit(str(conn.error))  # run() raises it
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
@@ -77,7 +77,7 @@ def main(url: str) -> None:
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """Two callers, once we are logged in: one is answered, the other gives up."""
+    """After the login, two people call: one is answered, the other gives up."""
 
     def dial(name: str, number: str, caller: str, **more: str) -> None:
         headers = {"Event": name, "Privilege": "call,all", "Channel": "PJSIP/trunk-00000001"}
@@ -99,7 +99,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
                 (0.20, give_up),
             ]
         )
-        return NotImplemented  # the login itself is answered as always
+        return NotImplemented  # the built-in answer to the login
 
     pbx.on("Login", on_login)
 

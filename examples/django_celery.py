@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A Django site with a Celery worker: shows channels, and places calls in the background. Needs Django and Celery.
 
-django_celery.py                      plays a scene, on the embedded server or on that of AMI_URL
-django_celery.py runserver            the site, on AMI_URL: http://127.0.0.1:8000/channels
-celery -A django_celery worker        its worker, in this directory; both want BROKER_URL and RESULT_BACKEND
+django_celery.py                      plays a scene on the embedded server, or on the server of AMI_URL
+django_celery.py runserver            runs the site for AMI_URL: http://127.0.0.1:8000/channels
+celery -A django_celery worker        runs its worker, in this directory. Both need BROKER_URL and RESULT_BACKEND
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from ami_client.testing import FakeAsterisk
 
 
 class PBX:
-    """This process's client. It is made when it is first needed: in the worker, not before the fork."""
+    """This process's client. It is created on first use: in the worker, and not before the fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # Django serves requests in threads
         self._client: Optional[Client] = None
 
     def __call__(self) -> Client:
-        """The client, logged in before. Raises AMIError if the PBX cannot be reached."""
+        """Return the client, logged in. Raises AMIError if the PBX cannot be reached."""
         with self._lock:
-            if self._client is not None and self._client.error is not None:  # it was lost for good
+            if self._client is not None and self._client.error is not None:  # it has stopped reconnecting
                 self.close()
             if self._client is None:
                 client = Client(settings.AMI_URL, reconnect=2, events="call", action_timeout=20)
@@ -65,10 +65,10 @@ broker, results = os.environ.get("BROKER_URL", "memory://"), os.environ.get("RES
 celery = Celery("django_celery", broker=broker, backend=results)
 
 
-# An attempt that found no connection may be made again. One that was lost may have rung: no second time for it.
+# Without a connection, the task may run again. After a lost connection, the phone may have rung: no retry.
 @celery.task(autoretry_for=(ConnectFailed,), retry_backoff=True, max_retries=5)  # type: ignore[untyped-decorator,unused-ignore]
 def place_call(channel: str, exten: str) -> str:
-    """Ring a phone, and then the number. Return what became of it."""
+    """Ring a phone, and then the number. Return the outcome."""
     try:
         pbx().originate({"Channel": channel, "Context": settings.CONTEXT, "Exten": exten, "Priority": 1})
     except ActionFailed as error:
@@ -89,7 +89,7 @@ def channels(request: HttpRequest) -> HttpResponse:
 
 @require_POST  # type: ignore[untyped-decorator,unused-ignore]
 def calls(request: HttpRequest) -> HttpResponse:
-    """Start a call. The browser does not wait for it: it asks ``/calls/ID`` later."""
+    """Start a call. The browser does not wait for the call, but asks ``/calls/ID`` later."""
     task = place_call.delay(request.POST["channel"], request.POST["exten"])
     return JsonResponse({"id": task.id}, status=202)
 
@@ -116,8 +116,8 @@ django.setup()
 
 
 def rehearse() -> None:
-    """A browser looks at the channels, places two calls, and asks what became of them."""
-    from django.test import Client as Browser  # it wants the settings
+    """A browser looks at the channels, places two calls, and asks for the outcomes."""
+    from django.test import Client as Browser  # needs the settings
 
     celery.conf.update(task_always_eager=True, task_store_eager_result=True)  # without a worker
     browser = Browser()

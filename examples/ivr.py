@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A telephone line that tells account balances, with SQLite.
+"""A voice menu that says account balances, with SQLite.
 
-ivr.py                 three callers of the embedded server, accounts in memory
-ivr.py URL [FILE]      takes the calls that your dialplan gives to AGI(agi:async), accounts in FILE, bank.db if none is
-                       given, until Ctrl-C; AMI_URL does as well
+ivr.py                 plays three callers on the embedded server, with accounts in memory
+ivr.py URL [FILE]      takes the calls that your dialplan sends to AGI(agi:async), with accounts in FILE (bank.db by
+                       default), until Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ami_client.testing import FakeAsterisk, FakeCaller
 
 
 class Bank:
-    """Accounts, and what callers did."""
+    """The accounts, and a log of the callers."""
 
     def __init__(self, file: str) -> None:
         self._database = sqlite3.connect(file)
@@ -45,13 +45,13 @@ class Bank:
 
 
 class Line:
-    """What callers hear."""
+    """The menu that callers hear."""
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
 
     async def start(self, call: Call) -> None:
-        """One call, from its beginning to its end."""
+        """Handle one call from beginning to end."""
         wish = "none"
         try:
             await call.answer()
@@ -62,8 +62,8 @@ class Line:
             elif wish == "message":
                 await call.record(f"message-{call.uniqueid}", silence=5)
             else:
-                await call.set_variable("QUEUE", "operators")  # the dialplan goes on with it
-        finally:  # at the hangup too, which cancels what is awaited
+                await call.set_variable("QUEUE", "operators")  # the dialplan uses it
+        finally:  # after a hangup too, which cancels the await
             caller = call.env["agi_callerid"]
             self._bank.note(caller, wish, call.hung_up)
             print(f"{caller}: {wish}{', hung up' if call.hung_up else ''}")
@@ -78,7 +78,7 @@ class Line:
 
 
 async def main(url: str, bank: Bank) -> None:
-    """Take calls until a signal comes."""
+    """Take calls until a signal arrives."""
     loop = asyncio.get_running_loop()
     pool = Pool(reactor=loop, events="agi,call", reconnect=2)
     agi = AsyncAGI(pool)
@@ -100,12 +100,12 @@ async def main(url: str, bank: Bank) -> None:
     try:
         await ended
     finally:
-        agi.close()  # hands calls back, so it goes before the pool
+        agi.close()  # gives the calls back, so it comes before the pool
         pool.finish(graceful=True)
 
 
 async def rehearse(bank: Bank) -> None:
-    """Three callers: a customer, one who presses nothing, one who hangs up."""
+    """Three people call: a customer, one who presses nothing, and one who hangs up."""
     bank.open(1234, 560)
     with FakeAsterisk(asyncio.get_running_loop()) as pbx:
         customer, silent, hasty = (FakeCaller(number=number) for number in ("101", "102", "103"))
@@ -128,7 +128,7 @@ async def rehearse(bank: Bank) -> None:
 
         def on_login(request: object) -> Any:
             pbx.play([(0.02, call)])
-            return NotImplemented  # the login itself is answered as always
+            return NotImplemented  # the built-in answer to the login
 
         pbx.on("Login", on_login)
         await main(pbx.url, bank)

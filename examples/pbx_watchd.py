@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A daemon for systemd: writes into the journal which phones and trunks come and go.
+"""A daemon for systemd: logs to the journal which phones and trunks become unreachable or come back.
 
 pbx_watchd.py        plays a bad day on the embedded server
-pbx_watchd.py URL    watches yours, until SIGTERM; AMI_URL does as well, AMI_SECRET_FILE names a file with the secret
+pbx_watchd.py URL    watches your PBX until SIGTERM (or set AMI_URL). AMI_SECRET_FILE names a file with the secret
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ami_client.testing import FakeAsterisk
 
 log = logging.getLogger("pbx_watchd")
 
-GONE = {"unavailable", "invalid"}  # states of a device that cannot be called
+GONE = {"unavailable", "invalid"}  # states of a device that is unreachable
 
 #: Syslog's priorities, by which the journal filters.
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
 class Watch:
-    """Knows the state of each device, and tells of those that are gone or back."""
+    """Keeps the state of each device, and reports devices that are gone or back."""
 
     def __init__(self, pool: Pool) -> None:
         self._gone: set[str] = set()
@@ -34,7 +34,7 @@ class Watch:
         pool.on("event_devicestatechange", self.on_change)
 
     def ask(self, conn: Connection) -> None:
-        """What has changed while there was no connection is known only by asking."""
+        """Ask for all states, because the events during an outage are missing."""
         conn.action("DeviceStateList", self.on_list)
 
     def on_list(self, conn: Connection, packet: Packet) -> None:
@@ -54,7 +54,7 @@ class Watch:
 
 
 class Daemon:
-    """What systemd and the administrator want of a daemon, around a pool."""
+    """A pool with everything that systemd and the administrator expect of a daemon."""
 
     def __init__(self, reactor: Reactor, url: str, **options: object) -> None:
         self.status = 0  # the exit status
@@ -66,12 +66,12 @@ class Daemon:
         Watch(self._pool)
 
     def run(self) -> int:
-        """Returns the exit status, when it was told to stop or the login was refused for good."""
+        """Run until a signal or a refused login. Return the exit status."""
         self._reactor.add_signal_handler(signal.SIGTERM, self.stop)
         self._reactor.add_signal_handler(signal.SIGINT, self.stop)
         self._reactor.add_signal_handler(signal.SIGHUP, self.log_counts)
         self._pool.get_connection(self._url)
-        # Ready means that it runs: a PBX that is down must not keep the machine from booting.
+        # Ready means that the daemon runs. It does not wait for the PBX, which may be down.
         notify("READY=1")
         self._watchdog(int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6)
         self._reactor.run()
@@ -92,14 +92,14 @@ class Daemon:
             self.stop()
 
     def _watchdog(self, limit: float) -> None:
-        # From a timer of the loop: a loop that hangs sends nothing, and systemd restarts us.
+        # A timer of the loop sends it. If the loop hangs, nothing comes, and systemd restarts the daemon.
         if limit:
             notify("WATCHDOG=1")
             self._reactor.call_later(limit / 2, self._watchdog, limit)
 
 
 def notify(state: str) -> None:
-    """Tell systemd (sd_notify); nothing happens when it is not there."""
+    """Notify systemd (sd_notify). Do nothing without systemd."""
     path = os.environ.get("NOTIFY_SOCKET")
     if path:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
@@ -107,7 +107,7 @@ def notify(state: str) -> None:
 
 
 class JournalFormatter(logging.Formatter):
-    """Puts the priority in front of each line, as the journal reads it: ``<4>`` for a warning."""
+    """Begins each line with the priority, as the journal expects it: ``<4>`` for a warning."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = PRIORITIES.get(record.levelno, 6)
@@ -116,7 +116,7 @@ class JournalFormatter(logging.Formatter):
 
 def set_up_logging() -> None:
     handler = logging.StreamHandler(sys.stdout)
-    under_systemd = "JOURNAL_STREAM" in os.environ  # the journal adds time and name itself
+    under_systemd = "JOURNAL_STREAM" in os.environ  # the journal adds time and name
     text = "%(name)s: %(message)s"
     handler.setFormatter(JournalFormatter(text) if under_systemd else logging.Formatter(f"%(levelname)s {text}"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -132,7 +132,7 @@ def main(url: str, **options: object) -> int:
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """A phone is gone, the server restarts, the phone is back; then somebody stops us."""
+    """A phone is gone, the server restarts, the phone is back. Then somebody stops the daemon."""
     states = {"PJSIP/front-desk": "NOT_INUSE", "PJSIP/nomad": "UNAVAILABLE"}
 
     def change(device: str, state: str) -> None:
@@ -145,7 +145,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
 
     def restart() -> None:
         pbx.close()
-        states["PJSIP/nomad"] = "NOT_INUSE"  # meanwhile, and nobody tells us
+        states["PJSIP/nomad"] = "NOT_INUSE"  # during the outage, so no event says so
         pbx.start()
 
     def on_list(request: Any) -> Any:

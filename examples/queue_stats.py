@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Queue statistics per hour in SQLite: how many were answered, how soon, and how many gave up.
+"""Hourly queue statistics in SQLite: how many callers were answered, how soon, and how many gave up.
 
 queue_stats.py               plays a busy minute on the embedded server, in memory
-queue_stats.py URL [FILE]    keeps the statistics of your queues in FILE, queues.db if none is given, until Ctrl-C;
-                             AMI_URL does as well
+queue_stats.py URL [FILE]    stores the statistics of your queues in FILE (queues.db by default) until Ctrl-C
+                             (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ON CONFLICT (server, queue, hour) DO UPDATE SET
 
 
 class QueueStatistics:
-    """Counts each caller once, when he has left the queue, in the hour in which he came."""
+    """Counts each caller once, after the caller has left the queue, in the hour of arrival."""
 
     def __init__(self, model: Model, database: sqlite3.Connection) -> None:
         self._database = database
@@ -72,7 +72,7 @@ class QueueStatistics:
 
 
 def report(database: sqlite3.Connection) -> None:
-    """A line for each queue and hour."""
+    """Return a line for each queue and hour."""
     for queue, hour, answered, in_time, abandoned, waited in database.execute(
         "SELECT queue, hour, answered, in_time, abandoned, waited FROM queue_hours ORDER BY hour, queue"
     ):
@@ -93,7 +93,7 @@ def main(url: str, file: str) -> None:
     @pool.on("disconnect")
     def on_disconnect(conn: Connection) -> None:
         if conn.lost and not conn.reconnecting:  # the login was refused
-            sys.exit(str(conn.error))  # it comes out of run()
+            sys.exit(str(conn.error))  # run() raises it
 
     reactor.add_signal_handler(signal.SIGINT, leave)
     reactor.add_signal_handler(signal.SIGTERM, leave)
@@ -104,7 +104,7 @@ def main(url: str, file: str) -> None:
 
 
 def rehearse(pbx: FakeAsterisk) -> None:
-    """Two callers come; one is answered, the other gives up."""
+    """Two people call: one is answered, the other gives up."""
     pbx.office.queues[0].members[0].paused = True
 
     def push(event: str, caller: int, **headers: str) -> None:
@@ -124,7 +124,7 @@ def rehearse(pbx: FakeAsterisk) -> None:
 
     def on_login(request: Any) -> Any:
         pbx.play([(0.05 * number, step) for number, step in enumerate(steps)])
-        return NotImplemented  # it is answered as always
+        return NotImplemented  # the built-in answer
 
     pbx.on("QueueStatus", on_login)
 

@@ -1,7 +1,7 @@
 """How to test a daemon: callback_robot.py, without a PBX and without waiting. Run it with pytest.
 
-The fixtures come with the library, once that is installed (in a checkout: ``python3 -m pip install .``): a loop whose
-time and network are simulated, a server and a pool on it.
+The installed library provides the fixtures (in a checkout: ``python3 -m pip install .``): a loop with a simulated clock
+and network, and a server and a pool on it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def robot(
 ) -> Iterator[CallbackRobot]:
     ami_pool.get_connection()
     yield CallbackRobot(reactor, ami_pool, delay=60, dial="Local/{}@office", context="callback")
-    # A callback that raises is logged, and nothing else happens: good in production, and no good in a test.
+    # If a callback raises, the library logs it and goes on. That is good in production, but not in a test.
     assert [record.getMessage() for record in caplog.get_records("call") if record.levelname == "ERROR"] == []
 
 
@@ -71,7 +71,7 @@ def test_who_gives_up_when_called_back_is_left_in_peace(reactor: SimulatedReacto
     fake_asterisk.play([(10, gives_up("5550100"))])
     reactor.run_for(90)
     (request,) = fake_asterisk.requests("Originate")
-    # The account that we give a call is in all events about it.
+    # The account of a call is in all events about it.
     fake_asterisk.push({**gives_up("5550100"), "AccountCode": request.get("Account")})
     reactor.run_for(3600)
     assert len(fake_asterisk.requests("Originate")) == 1

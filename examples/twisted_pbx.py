@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A Pool on Twisted's own reactor, beside whatever else runs there.
+"""A Pool on Twisted's own reactor.
 
-twisted_pbx.py         plays it on the embedded server
-twisted_pbx.py URL     does it on yours; AMI_URL does as well
+twisted_pbx.py         runs on the embedded server
+twisted_pbx.py URL     runs on your PBX (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ log = Logger()
 
 
 class Call:
-    """A callback that waits for its turn; ``cancel()`` takes it back."""
+    """A scheduled callback. ``cancel()`` cancels it."""
 
     def __init__(self, callback: Callback, args: tuple[object, ...]) -> None:
         self._work: Optional[tuple[Callback, tuple[object, ...]]] = (callback, args)
-        self.timer: Any = None  # Twisted's, if it waits for a time
+        self.timer: Any = None  # Twisted's timer, if there is a delay
 
     def cancel(self) -> None:
         if self._work is not None and self.timer is not None:
@@ -50,7 +50,7 @@ class Call:
 
 @implementer(IReadDescriptor, IWriteDescriptor)
 class Watched:
-    """A file descriptor, and what is called when it is ready."""
+    """A file descriptor, and the callbacks for when it is ready."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -72,7 +72,7 @@ class Watched:
             Call(self.writer, ()).run()
 
     def connectionLost(self, reason: object) -> None:
-        # Twisted has stopped to watch it. To read or write once more tells the client why.
+        # Twisted has stopped watching it. A last read or write tells the client why.
         self.doRead()
         self.doWrite()
 
@@ -98,7 +98,7 @@ class TwistedLoop:
         return call
 
     def _run_soon(self) -> None:
-        calls, self._soon = self._soon, deque()  # what these schedule waits for the next time
+        calls, self._soon = self._soon, deque()  # their own call_soon() waits for the next turn
         for call in calls:
             call.run()
 
@@ -145,7 +145,7 @@ class TwistedLoop:
 
 
 def main(url: str, loop: TwistedLoop, stop: Callable[[], object]) -> None:
-    """Ask a server for its queues, once; ``stop()`` is called at the end."""
+    """Ask a server for its queues once, and then call ``stop()``."""
 
     def on_connection(conn: Connection) -> None:
         if not conn.connected:

@@ -83,7 +83,7 @@ def rehearse(pbx):
     def on_status(request):
         is_first = len(pbx.requests("QueueStatus")) == 1
         pbx.loop.call_later(0.2, pbx.drop if is_first else reactor.stop)
-        return NotImplemented  # it is answered as always
+        return NotImplemented  # the built-in answer
 
     pbx.on("QueueStatus", on_status)
 

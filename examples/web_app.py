@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A web application on asyncio: shows calls as they happen, and places them. Needs aiohttp.
+"""A web application on asyncio: shows calls as they happen, and places calls. Needs aiohttp.
 
-web_app.py        on the embedded server: open http://127.0.0.1:8080 and press the button
-web_app.py URL    on yours, until Ctrl-C; AMI_URL does as well
+web_app.py        runs on the embedded server: open http://127.0.0.1:8080 and press the button
+web_app.py URL    runs on your PBX until Ctrl-C (or set AMI_URL)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ document.querySelector("form").onsubmit = async event => {
 };
 </script>"""
 SHOWN = ("Event", "Channel", "ChannelStateDesc", "Cause-txt")
-BACKLOG = 100  # events that a slow browser may be behind
+BACKLOG = 100  # events that wait for a slow browser
 PATIENCE = 5.0  # seconds to wait for the PBX
 
 PBX = web.AppKey("PBX", Client)
@@ -58,13 +58,13 @@ async def call(request: web.Request) -> web.Response:
     params = {"Channel": str(form.get("channel")), "Context": request.app[CONTEXT], "Exten": str(form.get("exten"))}
     try:
         await request.app[PBX].originate({**params, "Priority": 1})
-    except (AMIError, ValueError) as error:  # ValueError: the browser sent a line feed, say
+    except (AMIError, ValueError) as error:  # ValueError: for example a line feed from the browser
         return web.Response(status=409, text=str(error))
     return web.Response(text="answered")
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: a text without an end, which the browser's EventSource reads."""
+    """Server-sent events: an endless text, which the browser's EventSource reads."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     lines: asyncio.Queue[str] = asyncio.Queue(BACKLOG)
     request.app[BROWSERS].add(lines)
@@ -77,7 +77,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 def make_app(url: Optional[str], context: str) -> web.Application:
-    """The application; without a URL it brings an embedded server."""
+    """Return the application. Without a URL, it starts an embedded server."""
     app = web.Application()
     app[BROWSERS] = set()
     app[CONTEXT] = context
@@ -85,7 +85,7 @@ def make_app(url: Optional[str], context: str) -> web.Application:
     def on_event(conn: Connection, event: Packet) -> None:
         line = json.dumps([event[name.lower()] for name in SHOWN if name.lower() in event])
         for lines in app[BROWSERS]:
-            if not lines.full():  # a browser that does not read loses events, and nobody else does
+            if not lines.full():  # only a browser that does not read loses events
                 lines.put_nowait(line)
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
@@ -93,7 +93,7 @@ def make_app(url: Optional[str], context: str) -> web.Application:
             server = url or stack.enter_context(FakeAsterisk(asyncio.get_running_loop())).url
             app[PBX] = pbx = Client(server, events="call", reconnect=2)
             pbx.on(["event_newchannel", "event_newstate", "event_hangup"], on_event)
-            with contextlib.suppress(AMIError):  # without the PBX the application runs too, and says so when asked
+            with contextlib.suppress(AMIError):  # the application also starts without the PBX; requests get 503
                 await pbx.wait_connected(PATIENCE)
             yield  # the application runs
             await pbx.close()

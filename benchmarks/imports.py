@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 MODULES = {
-    "ours": "ami_client",
+    "ours": "ami_client.pool",  # the package alone imports nothing
     "panoramisk": "panoramisk",
     "asterisk-ami": "asterisk.ami",
     "pyst2": "asterisk.manager",

@@ -129,7 +129,7 @@ def test_without_a_command_the_help_is_shown(terminal: Terminal) -> None:
     terminal.resize(100, 90)
     terminal.enter("clear; ami-client")
     text = terminal.wait("^  top ")
-    assert text.startswith("Usage: ami-client [OPTIONS] COMMAND [ARGS]...\n\n  Ask an Asterisk server")
+    assert text.startswith("Usage: ami-client [OPTIONS] COMMAND [ARGS]...\n\n  Query and watch an Asterisk server")
     assert terminal.status() == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections import deque
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from .broker import PATIENCE, Broker, BrokerError, Delivery
 
@@ -23,6 +23,10 @@ class CallingBack(Broker):
     @abstractmethod
     def _turn(self, seconds: float) -> None:
         """Run the library: wait up to ``seconds`` for something to do, and do what there is to do."""
+
+    def _fail(self, what: object, error: Any) -> None:
+        """Keep what went wrong, an exception or a text: the first thing is the cause."""
+        self._error = self._error or (error if isinstance(error, Exception) else BrokerError(str(error)))
 
     def _until(self, holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
         """Run the library until that is so, or for that long; return whether it is so. Raises what went wrong."""

@@ -28,6 +28,7 @@ class MQTT(CallingBack):
 
     A member of a group connects as the client ``<name>-<group>``, because a broker allows one connection per client.
     The retained topic ``<name>/leader/<group>`` says that it is there. So the first member has all parts of a group.
+    Shared subscriptions (``$share``) would spread single messages over all members, and events would lose their order.
 
     Arguments:
         url: ``mqtt://user:password@host:1883``, or ``mqtts://`` for TLS.
@@ -101,16 +102,16 @@ class MQTT(CallingBack):
 
     def _on_connect(self, client: object, data: object, flags: object, reason: Any, properties: Any) -> None:
         if reason.is_failure:
-            self._error = BrokerError(str(reason))
+            self._fail(client, reason)
         self._connected = True
         self._window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
 
     def _on_disconnect(self, client: object, data: object, flags: object, reason: object, properties: object) -> None:
-        self._error = self._error or BrokerError(f"disconnected: {reason}")
+        self._fail(client, f"disconnected: {reason}")
 
     def _on_subscribe(self, client: object, data: object, mid: int, reasons: Any, properties: object) -> None:
         if any(reason.is_failure for reason in reasons):
-            self._error = BrokerError(f"subscription refused: {reasons[0]}")
+            self._fail(client, f"subscription refused: {reasons[0]}")
         self._subscribed.add(mid)
 
     def close(self) -> None:
@@ -171,7 +172,7 @@ class MQTT(CallingBack):
 
     def _on_publish(self, client: object, data: object, mid: int, reason: Any, properties: object) -> None:
         if reason.is_failure:
-            self._error = BrokerError(f"the broker refused a message: {reason}")
+            self._fail(client, f"the broker refused a message: {reason}")
         self._unconfirmed.discard(mid)
 
     # -- reading

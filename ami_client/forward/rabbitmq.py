@@ -13,7 +13,7 @@ import pika
 from pika.adapters.select_connection import IOLoop
 from pika.exceptions import AMQPError, ChannelClosedByClient
 
-from .broker import BEAT, LEASE, PATIENCE, BrokerError, Busy, Delivery, Message
+from .broker import BEAT, LEASE, PATIENCE, Busy, Delivery, Message
 from .calling_back import CallingBack
 
 # pika logs each failed attempt in seven lines. Our own log reports the loss once.
@@ -85,9 +85,6 @@ class RabbitMQ(CallingBack):
         method(**arguments, **{argument: answers.append})
         self._wait(lambda: answers)
         return answers[0]
-
-    def _fail(self, what: object, error: Any) -> None:
-        self._error = self._error or (error if isinstance(error, Exception) else BrokerError(str(error)))
 
     def _open_channel(self) -> Any:
         channel = self._ask(self._connection.channel, "on_open_callback")

@@ -111,7 +111,7 @@ class NATS(Broker):
         self._subscriptions = [self._run(self._subscribe(channel, group)) for channel in channels]
 
     async def _subscribe(self, channel, group):
-        subject = f"{self._name}.{channel[:-2] if channel.endswith('.*') else channel}.>"
+        subject = f"{self._name}.{self.prefix(channel)}.>"
         durable = None if group is None else f"{group}-{channel}".replace(".", "-").replace("*", "all")
         config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.NEW, max_ack_pending=self._limit)
         with suppress(NotFoundError):

@@ -8,6 +8,7 @@ It is measured, not tested, because the figures depend on the machine. Those of 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_servers import BrokerServer
+from broker_servers import KINDS, BrokerServer, make
 from replay import ReplayServer, genuine_events
+from speed import percentiles
 from world import World
 
 HERE = Path(__file__).parent
@@ -31,10 +33,10 @@ def pbx() -> Iterator[ReplayServer]:
         yield server
 
 
-def run(way: str, server: BrokerServer, name: str, pbx: ReplayServer, events: int) -> Any:
+def run(way: str, server: BrokerServer, name: str, pbx: ReplayServer, events: int, timeout: float = 100) -> Any:
     arguments = [way, server.kind, str(server.port), f"{name}{way}", pbx.url, str(events)]
     done = subprocess.run(
-        [sys.executable, str(HERE / "speed.py"), *arguments], stdout=subprocess.PIPE, text=True, timeout=100
+        [sys.executable, str(HERE / "speed.py"), *arguments], stdout=subprocess.PIPE, text=True, timeout=timeout
     )
     found = json.loads(done.stdout)
     print(f"{server.kind} {way}: {found}")
@@ -53,20 +55,39 @@ def test_speed_of_the_forwarder(server: BrokerServer, world: World, pbx: ReplayS
     assert ours["memory_kib"][-1] < 1.2 * ours["memory_kib"][2]
 
 
-def test_speed_from_the_socket_to_a_handler(server: BrokerServer, world: World, pbx: ReplayServer) -> None:
-    source = world.source(server)
+@pytest.mark.timeout(1200)
+def test_memory_over_a_million_events(server: BrokerServer, world: World, pbx: ReplayServer) -> None:
+    found = run("long", server, world.name, pbx, 1_000_000, timeout=1200)
+    tenth, _, whole = found["memory_kib"]
+    assert whole < 1.1 * tenth
+
+
+@pytest.fixture(params=list(KINDS))
+def prompt_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerServer]:
+    """Each broker in turn. It has the processors before other programs, and so has what the test starts."""
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    server = make(request.param, tmp_path / "broker")
+    server.start()
+    yield server
+    server.kill()
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def test_speed_from_the_socket_to_a_handler(prompt_server: BrokerServer, world: World, pbx: ReplayServer) -> None:
+    source = world.source(prompt_server, group="crm")
     ages: list[float] = []
     source.on("event", lambda source, packet: ages.append(time.time() - packet.envelope.time))
     source.start()
     world.until(lambda: source.is_reading)
-    for _ in range(3):  # other programs are at work
+    for attempt in range(3):
         ages.clear()
-        arguments = ["paced", server.kind, str(server.port), world.name, pbx.url, "5000"]
-        with subprocess.Popen([sys.executable, str(HERE / "speed.py"), *arguments]) as forwarder:
+        arguments = ["paced", prompt_server.kind, str(prompt_server.port), world.name, pbx.url, "5000"]
+        command = [sys.executable, str(HERE / "speed.py"), *arguments]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as forwarder:
             world.until(lambda: forwarder.poll() is not None)
-        ordered = sorted(ages[500:])  # a PBX that is busy may play fewer than it was asked for
-        p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
-        print(f"{server.kind}: p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-        if p99 <= 0.02:
+        found = percentiles(ages)
+        print(f"{prompt_server.kind} paced: {found}")
+        run("bare", prompt_server, f"{world.name}{attempt}", pbx, 5000)
+        if found["p99"] <= 20:
             break
-    assert p99 <= 0.02
+    assert found["p99"] <= 20

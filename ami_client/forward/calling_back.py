@@ -31,12 +31,15 @@ class CallingBack(Broker):
     def _until(self, holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
         """Run the library until that is so, or for that long; return whether it is so. Raises what went wrong."""
         deadline = time.monotonic() + seconds
+        has_turned = False
         while not holds():
             if self._error is not None:
                 raise self._error
-            self._turn(max(0.0, deadline - time.monotonic()))
-            if time.monotonic() >= deadline:
-                return bool(holds())
+            left = deadline - time.monotonic()
+            if has_turned and left <= 0:
+                return False
+            self._turn(max(0.0, left))
+            has_turned = True
         return True
 
     def _wait(self, holds: Callable[[], object]) -> None:

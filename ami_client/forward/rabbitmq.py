@@ -164,7 +164,7 @@ class RabbitMQ(CallingBack):
     # -- publishing
 
     def publish(self, messages: Sequence[Message]) -> None:
-        # It needs no look at the locks: who has lost one has lost the connection.
+        self.keep()  # it raises if a lock is lost
         if self._busy:
             self._until(lambda: not self._busy, BEAT)
         if not self._busy:

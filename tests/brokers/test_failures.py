@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 from broker_servers import BrokerServer
 from detour import Detour, Way
@@ -281,3 +282,22 @@ def test_a_network_that_is_split(server: BrokerServer, world: World, direction: 
     assert account[-1] == last
     # An epoch that has ended does not go on.
     assert len(set(epochs)) == len(list(itertools.groupby(epochs))) == 2
+
+
+@pytest.mark.parametrize("server", ["rabbitmq"], indirect=True)
+def test_rabbitmq_whose_queues_are_deleted(server: BrokerServer, world: World, expect_log: Any) -> None:
+    expect_log("WARNING: forwarder.* is gone .the broker has cancelled a consumer.")
+    expect_log("WARNING: source.* is gone .the broker has cancelled a consumer.")
+    account = world.account(server, group="crm")
+    world.active(server)
+    world.say(10)
+    world.until(lambda: 10 in account)
+    with pika.BlockingConnection(pika.URLParameters(server.url.rpartition("/")[0])) as connection:
+        channel = connection.channel()
+        for queue in ("lock.forwarder-pbx1.pbx1", "lock.source-crm.*", "crm.events.*"):
+            channel.queue_delete(f"{world.name}.{queue}")
+    world.until(lambda: not account.source.is_reading)
+    world.until(lambda: account.source.is_reading)
+    last = world.say(10)
+    world.until(lambda: last in account)
+    assert account.numbers == list(range(1, 21)) and account.reasons == ["start"]

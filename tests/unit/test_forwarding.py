@@ -537,7 +537,7 @@ def test_a_client_waits_until_the_broker_is_back(office: Office, expect_log: Any
         office.hub.down = True
         while client.connected:
             await asyncio.sleep(0.01)
-        with pytest.raises(ConnectTimeout, match="not reached within 0\\.05 s"):
+        with pytest.raises(ConnectTimeout, match=r"not reached within 0\.05 s"):
             await client.wait_connected(0.05)
         waiting = asyncio.ensure_future(client.wait_connected())
         await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from broker_servers import Redis
 from world import World
 
@@ -73,7 +74,8 @@ def test_three_processes_and_a_broker(world: World, programs: list[Program], tmp
     def told() -> list[str]:
         return [line for member in members for line in member.lines if "normal" in line]
 
-    world.run(1.5)  # both are there
+    with redis.Redis(port=server.port) as client:
+        world.until(lambda: client.zcard("ami:members:source-crm") == 2 and client.xinfo_groups("ami:events.pbx1"))
     hang_up("PJSIP/1-1")
     world.until(told)
     first = next(member for member in members if member.said("PJSIP/1-1"))

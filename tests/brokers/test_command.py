@@ -97,7 +97,7 @@ def test_events_from_one_process_to_another(server: BrokerServer, world: World, 
     forwarder = commands.start("forward", pbx, "--to", url, "-n", "userevent", "--metrics", str(port))
     world.until(lambda: forwarder.said("forwarder pbx1: active"))
     reader = commands.start("events", "--from", url, "--count", "3", "--json", "-n", "userevent", "-v")
-    world.until(lambda: reader.said("reads"))
+    world.until(lambda: reader.said("reading"))
     world.say(3)
     ended: list[str] = []
     thread = threading.Thread(target=lambda: ended.extend(reader.lines()))

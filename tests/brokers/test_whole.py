@@ -51,7 +51,7 @@ def test_a_hundred_thousand_events_through_a_kill_and_a_freeze(
 
 def test_a_reader_that_is_killed_in_the_middle(server: BrokerServer, world: World, commands: Commands) -> None:
     reader = commands.start("events", "--from", broker_url(server, world), "--group", "crm", "--json", "-v")
-    world.until(lambda: reader.said("reads"))
+    world.until(lambda: reader.said("reading"))
     world.active(server)
     world.keep_saying(0.002)
     seen: list[int] = []

@@ -65,6 +65,11 @@ def test(args: list[str]) -> None:
     run(python_with("test"), "-m", "pytest", *args)
 
 
+def windows(args: list[str]) -> None:
+    """the unit tests that need no POSIX system, without what Windows lacks; arguments go to pytest"""
+    run(python_with("test"), "tests/unit/like_windows.py", *(args or ["tests/unit"]))
+
+
 def coverage(args: list[str]) -> None:
     """unit and conformance tests, branches counted; fails below the floor in setup.cfg; arguments go to pytest"""
     python = python_with("coverage")
@@ -232,7 +237,7 @@ def tox(args: list[str]) -> None:
 
 
 _ALL = (
-    *(demo, test, coverage, terminal, browser, live, brokers, peers, fronts, catalogue, stress, fuzz, bench),
+    *(demo, test, windows, coverage, terminal, browser, live, brokers, peers, fronts, catalogue, stress, fuzz, bench),
     *(types, lint, blanks),
     *(docs, pictures, build, tox),
 )

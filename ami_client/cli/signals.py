@@ -80,7 +80,8 @@ def stopping(loop: _Loop, stop: Callable[[], object]) -> Iterator[None]:
 
     for number in previous:
         with suppress(NotImplementedError):  # asyncio's loops on Windows
-            loop.add_signal_handler(number, bool)  # does nothing, but without it no signal wakes an asyncio loop
+            # Without this, no signal wakes an asyncio loop. It also handles a signal that arrives before the next line.
+            loop.add_signal_handler(number, arrived, number, None)
         signal.signal(number, arrived)
     try:
         yield

@@ -214,3 +214,20 @@ def test_the_second_signal_ends_a_loop_that_is_stuck(handlers: Callable[[], list
             reactor.run()
     assert told == ["goes on"]
     assert caught.value.number == signal.SIGTERM
+
+
+class HastyReactor(Reactor):
+    """A signal arrives as soon as it is handled."""
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: object) -> None:
+        super().add_signal_handler(sig, callback, *args)
+        signal.raise_signal(sig)
+
+
+def test_no_signal_is_lost_before_the_loop_runs(handlers: Callable[[], list[Any]]) -> None:
+    with pytest.raises(signals.Signalled) as caught, signals.raised(), HastyReactor() as reactor:
+        late = reactor.call_later(LIMIT, reactor.stop)
+        with signals.stopping(reactor, reactor.stop):
+            reactor.run()
+        assert late.when() > reactor.time()
+    assert caught.value.number in ENDING

@@ -281,7 +281,7 @@ class Source(EventHandlers):
                 self.event("event", item.packet)
                 self._end_call(item)
         if not self._todo and not self._works and self._done is not None:
-            self._done.set()
+            self.reactor.call_soon(self._done.set)  # behind what handlers do soon, such as to flush what they wrote
             self._done = None
 
     def _work_of(self, args: tuple[object, ...]) -> Optional[_Work]:

@@ -215,6 +215,8 @@ def long(kind: str, port: str, name: str, url: str, total: int) -> Any:
     """What a forwarder and a source take of memory after a tenth, half and all of the events."""
     playing = Playing(url, total)
     source = Source(broker_of(kind, port, name), group="crm", reactor=playing.reactor)
+    gaps: list[str] = []
+    source.on("gap", lambda source, gap: gaps.append(gap.reason))
     source.start()
     forwarder = Forwarder(playing.pool, broker_of(kind, port, name), server="pbx1")
     forwarder.start()
@@ -228,10 +230,9 @@ def long(kind: str, port: str, name: str, url: str, total: int) -> Any:
             playing.reactor.run_once(0.01)
         measure.see()
     result = measure.result(total)
-    assert (source.stats.events, source.stats.gaps) == (total, 1)
     source.close()
     forwarder.close()
-    return result
+    return {**result, "gaps": gaps}
 
 
 class Measure:

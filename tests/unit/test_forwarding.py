@@ -324,6 +324,23 @@ def test_an_event_is_handled_again_until_it_succeeds(office: Office, expect_log:
     assert source.stats.failed == 2
 
 
+def test_what_handlers_do_soon_comes_before_the_acknowledgement(office: Office) -> None:
+    source = office.source([], group="crm")
+    acked: list[int] = []
+
+    def look() -> None:
+        with office.hub.changed:
+            office.hub.changed.wait_for(lambda: office.hub.acked["crm", "events.pbx1"] == 2, 0.1)
+            acked.append(office.hub.acked["crm", "events.pbx1"])
+
+    source.on("event_userevent", lambda source, packet: office.reactor.call_soon(look))
+    office.active()
+    office.until(lambda: office.hub.acked.get(("crm", "events.pbx1")) == 1)  # the gap of the start
+    office.say(1)
+    office.until(lambda: office.hub.acked["crm", "events.pbx1"] == 2)
+    assert acked == [1]
+
+
 def test_dead_letters(office: Office, expect_log: Any) -> None:
     expect_log("ERROR: callback .* raised")
     source = office.source([], group="crm", on_error="dead-letter")

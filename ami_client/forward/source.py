@@ -229,6 +229,7 @@ class Source(EventHandlers):
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop. Fetched but unhandled messages come again, to the group's next member. This may block."""
+        self._end_batch()
         self._todo.clear()
         self._reader.stop(timeout)
         for listener in list(self._listeners):
@@ -280,8 +281,12 @@ class Source(EventHandlers):
                 self.event(f"event_{item.packet.event_name}", item.packet)
                 self.event("event", item.packet)
                 self._end_call(item)
+        if not self._todo and not self._works:
+            self.reactor.call_soon(self._end_batch)  # behind what handlers do soon, such as to flush what they wrote
+
+    def _end_batch(self) -> None:
         if not self._todo and not self._works and self._done is not None:
-            self.reactor.call_soon(self._done.set)  # behind what handlers do soon, such as to flush what they wrote
+            self._done.set()
             self._done = None
 
     def _work_of(self, args: tuple[object, ...]) -> Optional[_Work]:

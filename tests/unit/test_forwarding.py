@@ -341,6 +341,16 @@ def test_what_handlers_do_soon_comes_before_the_acknowledgement(office: Office) 
     assert acked == [1]
 
 
+def test_what_was_handled_is_acknowledged_by_a_source_that_is_closed_at_once(office: Office) -> None:
+    told: list[Any] = []
+    source = office.source(told, group="crm")
+    office.active()
+    office.say(1)
+    office.until(lambda: 1 in told)
+    source.close()
+    assert office.hub.acked["crm", "events.pbx1"] == 2
+
+
 def test_dead_letters(office: Office, expect_log: Any) -> None:
     expect_log("ERROR: callback .* raised")
     source = office.source([], group="crm", on_error="dead-letter")

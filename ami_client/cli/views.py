@@ -12,6 +12,7 @@ from ..errors import AMIError
 from ..packet import Packet
 from .client import Client
 from .explain import explain
+from .output import note
 from .table import Column
 from .text import duration
 
@@ -116,17 +117,23 @@ PEERS: Sequence[Column[Peer]] = [
 
 
 def peers(client: Client) -> list[Peer]:
-    """The peers of all channel drivers that the server has. Raises CommandError when it has none that may be asked."""
+    """Return the peers of all channel drivers that the server has. Raises CommandError if it answers about none.
+
+    A driver that the user has no right to ask about is noted on standard error.
+    """
     found: list[Peer] = []
-    errors: list[AMIError] = []
+    errors: dict[str, AMIError] = {}
     for technology, action in PEER_ACTIONS.items():
         packet = client.action(action)
         if packet.error is None:
             found += [Peer(technology, entry) for entry in packet.events]
         elif "no endpoints" not in str(packet.error).lower():  # an empty list, said as an error
-            errors.append(packet.error)
+            errors[technology] = packet.error
     if len(errors) == len(PEER_ACTIONS):
-        raise explain(errors[0])
+        raise explain(next(iter(errors.values())))
+    for technology, error in errors.items():
+        if "unknown command" not in str(error).lower():  # the driver is not loaded
+            note(f"{technology} is missing: {explain(error)}")
     return found
 
 

@@ -165,6 +165,13 @@ def test_peers_that_nobody_may_see(pbx: Pbx, ami: Ami) -> None:
     assert "Permission denied; check the write= classes of the user" in said.err
 
 
+def test_peers_of_which_some_may_not_be_seen(pbx: Pbx, ami: Ami) -> None:
+    pbx.do(pbx.server.on, "PJSIPShowEndpoints", {"Response": "Error", "Message": "Permission denied"})
+    said = ami("peers")
+    assert (said.status, "PJSIP" in said.out, len(said.lines) > 2) == (0, False, True)
+    assert said.err.startswith("ami-client: PJSIP is missing: the server refused: Permission denied; check the write=")
+
+
 def test_queues(pbx: Pbx, ami: Ami) -> None:
     def busy() -> None:
         queue = pbx.server.office.queues[0]

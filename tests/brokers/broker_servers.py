@@ -179,14 +179,15 @@ class Rabbit(BrokerServer):
             "RABBITMQ_CONF_ENV_FILE": f"{place}/none",
         }
 
+    def start(self) -> None:
+        # Erlang's name service. RabbitMQ would start one that stays for good.
+        self._names = subprocess.Popen(["epmd", "-port", str(self.second_port), "-address", _HOST])
+        super().start()
+
     def kill(self) -> None:
         super().kill()
-        # The name service of Erlang runs apart from the broker.
-        subprocess.run(
-            ["epmd", "-port", str(self.second_port), "-relaxed_command_check", "-kill"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._names.kill()
+        self._names.wait()
 
     def broker(self, name: str = "ami") -> Broker:
         return RabbitMQ(f"amqp://guest:guest@{_HOST}:{self.port}/%2F", name)

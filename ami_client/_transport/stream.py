@@ -144,19 +144,29 @@ class Stream:
 
     def _readable(self) -> None:
         self._corked = True
-        end = self._loop.time() + TIME_BUDGET
         try:
-            for _ in range(RECV_BUDGET):
-                data = self._recv()
-                if data is None:
-                    break
+            data = self._recv()
+            if data is not None and len(data) == RECV_SIZE:
+                self._take_several(data)
+            elif data is not None:
                 self._take(data)
-                if len(data) < RECV_SIZE or self._phase is not _Phase.OPEN or self._loop.time() >= end:
-                    break
         finally:
             self._corked = False
             if self._outgoing or self._phase is not _Phase.OPEN:
                 self._flush()
+
+    def _take_several(self, data: bytes) -> None:
+        """Take the data of a full read, and read on."""
+        end = self._loop.time() + TIME_BUDGET
+        self._take(data)
+        for _ in range(RECV_BUDGET - 1):
+            if len(data) < RECV_SIZE or self._phase is not _Phase.OPEN or self._loop.time() >= end:
+                return
+            more = self._recv()
+            if more is None:
+                return
+            data = more
+            self._take(data)
 
     def _recv(self) -> Optional[bytes]:
         """Read what has arrived. Return None if there is nothing, or the stream has ended."""

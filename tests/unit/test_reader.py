@@ -78,6 +78,30 @@ def test_an_lf_before_a_line_is_a_blank_line() -> None:
     assert read(b"Event: A\r\n\nEvent: B\r\n\r\n") == [{"event": "a"}, {"event": "b"}]
 
 
+@pytest.mark.parametrize("data", [b"Event: A\r\n\r\n", b"Event: A\r\nB: c\r\n\r\nEvent: D\r\n\r\n" + PONG])
+def test_complete_packets_are_cut_without_the_buffer_with_the_same_result(data: bytes) -> None:
+    quick, careful = reader_fed(BANNER), reader_fed(BANNER)
+    assert quick.next_packet() is careful.next_packet() is None
+    assert quick.feed_packets(data)
+    careful.feed(data)
+    assert careful.more()
+    assert (quick.pieces, quick.cuts, quick.careful) == (careful.pieces, careful.cuts, careful.careful)
+
+
+@pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"Event: A\r\n", b"Event: A\r\n\nEvent: B\r\n\r\n", b"\nEvent: A\r\n\r\n"])
+def test_what_is_more_than_complete_packets_goes_through_the_buffer(data: bytes) -> None:
+    reader = reader_fed(BANNER)
+    assert reader.next_packet() is None
+    assert not reader.feed_packets(data)
+    assert (reader.pieces, reader.cuts) == ([], 0)
+
+
+def test_complete_packets_after_the_beginning_of_one_go_through_the_buffer() -> None:
+    reader = reader_fed(BANNER + b"Event: A\r\nB: ")
+    assert reader.next_packet() is None
+    assert not reader.feed_packets(b"c\r\n\r\n")
+
+
 def test_raw_is_the_bytes_without_the_blank_line() -> None:
     first, second = read(PONG + message("Event: A"))
     assert (first.raw, second.raw) == (PONG[:-4], b"Event: A")

@@ -357,11 +357,9 @@ class Reactor:
         ran = False
         forks = self._forks
         for _ in range(len(ready)):  # callbacks added by these wait for the next iteration
-            if forks != _fork.forks:  # the rest belongs to the parent
-                break
             ran = ready.popleft().run() or ran
-        if forks != _fork.forks:
-            self._check_open()
+            if forks != _fork.forks:  # the rest belongs to the parent
+                self._check_open()
         return ran
 
     def _timeout(self, due: Optional[float], limit: Optional[float]) -> Optional[float]:

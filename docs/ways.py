@@ -100,7 +100,7 @@ def ways() -> dict[str, Way]:
             traced["answer"] = arrive()
             conn.action("QueueStatus", lambda conn, packet: None)
             traced["list"] = arrive()
-            server.push({"Event": "Hangup", "Channel": f"PJSIP/100-0000000{number}"})
+            server.push({"Event": "Hangup", "Privilege": "call,all", "Channel": f"PJSIP/100-0000000{number}"})
             traced["event"] = arrive()
         pool.finish()
         reactor.run_for(1)

@@ -12,7 +12,7 @@ from .._engine.in_flight import Done, Entry
 from .._engine.line_cache import FIRST_LINES, Memo
 from .._engine.login import LoginDone
 from .._engine.packet import Packet
-from .._engine.session import ListGoneOn, Outcome, Session
+from .._engine.session import START, ListGoneOn, Outcome, Session
 from .._engine.state import FINISHED
 from ..callbacks import Callback, callback_name, is_unrun, log_raised, logger
 from ..emitter import BINDINGS, Emitter, EventHandlers, emit_on, handlers_of, overrides
@@ -227,9 +227,9 @@ class Routes(Memo[str, list[Chain]]):
         #: Whether ``emit`` or ``event`` is overridden. The override must see all events.
         self.overridden = overridden
         self._emitters = emitters
-        self._first_lines = _Unwanted(self)
+        self._starts = _Unwanted(self)
         self.seen = -1  # BINDINGS.count at the last refresh
-        #: First line of an event -> whether nobody listens to it. None if somebody listens to all events.
+        #: First START bytes of an event -> whether nobody listens to it. None if somebody listens to all events.
         self.unwanted: Optional[_Unwanted] = None
         self.refresh()
 
@@ -254,21 +254,30 @@ class Routes(Memo[str, list[Chain]]):
         if self.seen != BINDINGS.count:
             self.seen = BINDINGS.count
             self.clear()
-            self._first_lines.clear()
+            self._starts.clear()
             everything = self.overridden or any(one.listeners("event") for one in self._emitters)
-            self.unwanted = None if everything else self._first_lines
+            self.unwanted = None if everything else self._starts
 
 
 class _Unwanted(Memo[bytes, bool]):
+    """Cache from the start of an event to whether nobody listens to it.
+
+    An event may be wanted that is not: if its first line is unusual, or longer than the start.
+    """
+
     size = MAX_NAMES
 
     def __init__(self, routes: Routes) -> None:
         super().__init__()
         self._routes = routes
 
-    def __missing__(self, first_line: bytes) -> bool:
+    def __missing__(self, start: bytes) -> bool:
+        first_line, end, rest = start.partition(b"\r\n")
+        if b"\n" in first_line or (not end and len(start) == START):
+            return False
         name = FIRST_LINES[first_line]
         unwanted = name is not None and name != "" and not self._routes[name]
-        if name is not None:
-            self.keep(first_line, unwanted)
+        # Privilege follows in the events of all servers. The start of another header may be a part of a secret.
+        if name is not None and rest.count(b":") <= 1 and b"Privilege: ".startswith(rest[:11]):
+            self.keep(start, unwanted)
         return unwanted

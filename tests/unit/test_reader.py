@@ -88,7 +88,9 @@ def test_complete_packets_are_cut_without_the_buffer_with_the_same_result(data: 
     assert (quick.pieces, quick.cuts, quick.careful) == (careful.pieces, careful.cuts, careful.careful)
 
 
-@pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"Event: A\r\n", b"Event: A\r\n\nEvent: B\r\n\r\n", b"\nEvent: A\r\n\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\r\n\r\n", b"Event: A\r\n", b"Event: A\r\n\nEvent: B\r\n\r\n", b"\nEvent: A\r\n\r\n"]
+)
 def test_what_is_more_than_complete_packets_goes_through_the_buffer(data: bytes) -> None:
     reader = reader_fed(BANNER)
     assert reader.next_packet() is None

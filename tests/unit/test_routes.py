@@ -274,13 +274,34 @@ def test_a_server_that_makes_names_up_is_not_remembered_for_ever(peer: Peer) -> 
     routes = Routes(peer.conn)
     for number in range(3 * MAX_NAMES):
         assert routes[f"name{number}"] == []
-        assert routes.unwanted is not None and routes.unwanted[b"Event: name%d" % number]
+        assert routes.unwanted is not None and routes.unwanted[b"Event: name%d\r\nPrivilege: call," % number]
     assert routes.unwanted is not None
     assert len(routes) <= MAX_NAMES and len(routes.unwanted) <= MAX_NAMES
-    assert routes["x" * 1000] == [] and routes.unwanted[b"Event: " + b"x" * 1000]
-    assert not routes.unwanted[b"Secret: x"]
+    assert routes["x" * 1000] == [] and routes.unwanted[b"Event: " + b"x" * 1000 + b"\r\nPrivilege: "]
+    assert not routes.unwanted[b"Secret: x\r\nPrivilege: call,all\r\n"]
     kept = [*routes, *routes.unwanted]
-    assert max(map(len, kept)) < 200 and b"Secret: x" not in kept
+    assert max(map(len, kept)) < 200 and b"Secret: x\r\nPrivilege: call,all\r\n" not in kept
+
+
+@pytest.mark.parametrize("rest", ["Value: 4711", "Pin: 4711", "Privilege: a\r\nValue: 47", "PrivilegeOf: 4711"])
+def test_no_value_but_privilege_is_kept_of_an_event_that_is_passed_over(peer: Peer, rest: str) -> None:
+    unwanted = Routes(peer.conn).unwanted
+    assert unwanted is not None and unwanted[b"Event: Hangup\r\n" + rest.encode()]
+    assert not list(unwanted)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"Event: A name that ends after the start.",
+        b"Event: Hang\nup\r\nPrivilege: call,all",
+        b"Event: Hang\nPrivilege: call,all\r\nX: ",
+        b"Response: Success\r\nPrivilege: call,all",
+    ],
+)
+def test_an_event_is_passed_over_only_if_its_first_line_is_sure(peer: Peer, start: bytes) -> None:
+    unwanted = Routes(peer.conn).unwanted
+    assert unwanted is not None and not unwanted[start]
 
 
 def test_what_a_handler_binds_before_it_is_interrupted_is_heard(peer: Peer) -> None:

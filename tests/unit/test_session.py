@@ -10,6 +10,7 @@ from engine_client import Client, event, everything, message, one_by_one, origin
 from server_texts import BANNER, WELCOME
 
 from ami_client._engine.action_ids import NumberedIDs
+from ami_client._engine.line_cache import MEMO_SIZE, MEMOS
 from ami_client._engine.login import Login
 from ami_client._engine.session import Session
 from ami_client._engine.state import State
@@ -25,6 +26,20 @@ def client() -> Client:
 
 
 # Login
+
+
+@pytest.mark.parametrize("fold_case", [True, False])
+def test_the_line_with_an_id_of_ours_is_known_as_it_would_be_parsed(fold_case: bool) -> None:
+    client = Client.logged_in(fold_case=fold_case)
+    line = b"ActionID: " + client.send("Ping").action_id.encode()
+    assert MEMOS[fold_case].get(line) == type(MEMOS[fold_case])()[line]
+
+
+def test_the_lines_with_ids_are_bounded() -> None:
+    client = Client.logged_in()
+    for _ in range(2 * MEMO_SIZE):
+        client.session.send("Ping")
+    assert len(MEMOS[True]) <= MEMO_SIZE
 
 
 def test_nothing_is_sent_before_the_banner() -> None:

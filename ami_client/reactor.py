@@ -333,8 +333,16 @@ class Reactor:
 
     def _iterate(self, limit: Optional[float]) -> bool:
         due = self._timers.next_time()
+        if self._ready or self._stopping:
+            limit = 0.0
+        elif due is not None:
+            wait = due - self._clock()
+            if limit is None or wait < limit:
+                limit = wait
+        if limit is not None and not 0 <= limit <= _MAX_WAIT:
+            limit = _MAX_WAIT if limit > 0 else 0.0
         try:
-            events = self._selector.select(0.0 if self._ready or self._stopping else self._timeout(due, limit))
+            events = self._selector.select(limit)
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTSOCK) or not self._drop_closed_descriptors():
                 raise
@@ -361,16 +369,6 @@ class Reactor:
             if forks != _fork.forks:  # the rest belongs to the parent
                 self._check_open()
         return ran
-
-    def _timeout(self, due: Optional[float], limit: Optional[float]) -> Optional[float]:
-        """Return how long ``select()`` may wait, in seconds, if the next timer is due at ``due``."""
-        if due is not None:
-            wait = due - self._clock()
-            if limit is None or wait < limit:
-                limit = wait
-        elif limit is None:
-            return None
-        return _MAX_WAIT if limit > _MAX_WAIT else limit if limit > 0 else 0.0
 
     def _drop_closed_descriptors(self) -> bool:
         """Forget descriptors that were closed without being removed. Return whether there were any.

@@ -119,7 +119,8 @@ class Dispatch:
             outcomes = _WithoutEvents(outcomes, lambda packet: self._emit(packet, session))
         sender, routes, guard = self._sender, self.routes, self._guard
         clock, threshold = guard.clock, guard.threshold
-        routes.refresh()
+        if routes.seen != BINDINGS.count:
+            routes.refresh()
         now = clock()
         for outcome in outcomes:
             if isinstance(outcome, Packet):

@@ -63,13 +63,15 @@ class Cutter:
         Cut ``data`` into ``pieces``. Return False, and accept nothing, if it needs the other two.
         """
         usual, unusual = _BLANK_LINES[self.eol]
-        if self.rest or self.pieces or self._may_be_old or not data.endswith(usual) or unusual in data:
+        if self.rest or self.pieces or self._may_be_old or not data.endswith(usual):
             return False
-        if data.startswith((b"\r", b"\n")):  # perhaps blank lines only, which are no packet
+        if data.rfind(unusual) >= 0 or data.startswith((b"\r", b"\n")):  # perhaps blank lines only: no packet
             return False
         self.careful = len(data) > self._surely_small
         self.marked = mark is not None and mark in data
-        self._take_pieces(data.split(usual))
+        self.pieces += data.split(usual)
+        self.pieces.pop()
+        self.pieces.reverse()
         self.cuts += 1
         return True
 
@@ -170,13 +172,10 @@ class Cutter:
         self.careful = end > self._surely_small
         self.marked = mark is not None and block.rfind(mark) >= 0
         # One split of the whole block is several times faster than a search for each end (benchmark b).
-        self._take_pieces(_END[self.eol].split(block) if unusual_end else block.split(usual))
+        self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
+        self.pieces.pop()  # after the last end comes nothing, or a blank line
+        self.pieces.reverse()
         return True
-
-    def _take_pieces(self, pieces: list[bytes]) -> None:
-        pieces.pop()  # after the last end comes nothing, or a blank line
-        pieces.reverse()
-        self.pieces += pieces
 
     def _nothing_to_cut(self) -> bool:
         self._check_size(len(self.rest) - _LONGEST_END)

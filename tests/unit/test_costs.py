@@ -83,14 +83,14 @@ def assert_costs(work: Callable[[], object], instructions: float, calls: float) 
 def test_an_event_with_a_handler(peer: Peer) -> None:
     peer.conn.on("event", nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._driver.received(data), 158, 7)
+    assert_costs(lambda: peer.conn._driver.received(data), 150, 6.7)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT
 
 
 def test_an_event_that_nobody_wants(peer: Peer) -> None:
     peer.conn.on("event_hangup", nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._driver.received(data), 25, 1.4)
+    assert_costs(lambda: peer.conn._driver.received(data), 21, 0.2)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT
 
 
@@ -98,7 +98,7 @@ def test_an_event_that_nobody_wants_while_an_answer_is_awaited(peer: Peer) -> No
     peer.conn.on("event_hangup", nothing)
     peer.conn.ping(nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._driver.received(data), 25, 1.4)
+    assert_costs(lambda: peer.conn._driver.received(data), 21, 0.2)
 
 
 def test_a_ping_and_its_answer(peer: Peer) -> None:
@@ -113,7 +113,7 @@ def test_a_ping_and_its_answer(peer: Peer) -> None:
         peer.conn._driver.received(b"".join(message(f"Response: Success|ActionID: {one}|Ping: Pong") for one in ids))
 
     peer.conn.on("event_go", ask)
-    assert_costs(pings, 940, 72)
+    assert_costs(pings, 936, 59)
     assert len(answered) == (2 + COUNTED) * COUNT
 
 
@@ -138,7 +138,7 @@ def test_an_entry_of_a_list(peer: Peer) -> None:
             + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")
         )
 
-    assert_costs(listing, 275, 18)
+    assert_costs(listing, 185, 11.5)
     assert [len(packet.events) for packet in answers] == [COUNT] * (2 + COUNTED)
 
 
@@ -152,7 +152,7 @@ def test_an_entry_that_repeats_a_header(peer: Peer) -> None:
             + message(f"Event: CoreShowChannelsComplete|ActionID: {own}|EventList: Complete")
         )
 
-    assert_costs(listing, 320, 23)
+    assert_costs(listing, 216, 16)
 
 
 # -- what makes others wait
@@ -188,5 +188,5 @@ def test_being_woken_for_one_event(peer: Peer) -> None:
             peer.sock.feed(message(EVENT))
             peer.network.reactor.run_once(0)
 
-    assert_costs(events, 1220, 77)
+    assert_costs(events, 1100, 66)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT

@@ -195,16 +195,16 @@ async def rehearse() -> None:
 
     def restart() -> None:
         pbx.close()
-        states.update({"PJSIP/front-desk": "NOT_INUSE", "PJSIP/nomad": "NOT_INUSE"})  # and nobody tells us
+        states.update({"PJSIP/front-desk": "NOT_INUSE", "PJSIP/nomad": "NOT_INUSE"})  # without an event
         pbx.start()
 
     def on_list(request: Any) -> Any:
         asked.append(request)
-        if len(asked) == 2:  # behind the one that checks: the model's
+        if len(asked) == 2:  # the first one checks; this is the model's
             door = {"Event": "UserEvent", "Privilege": "user,all", "UserEvent": "DoorBell", "Door": "back"}
-            pbx.play([(0.02, lambda: change("PJSIP/front-desk", "RINGING")), (0.04, door), (0.06, restart)])
+            pbx.play([(0.3, lambda: change("PJSIP/front-desk", "RINGING")), (0.35, door), (0.45, restart)])
         if len(asked) == 3:
-            pbx.play([(0.1, stop.set)])
+            pbx.play([(0.3, stop.set)])
         entries = [{"Event": "DeviceStateChange", "Device": name, "State": state} for name, state in states.items()]
         end = {"Event": "DeviceStateListComplete", "EventList": "Complete", "ListItems": len(entries)}
         return [{"Response": "Success", "EventList": "start"}, *entries, end]

@@ -42,9 +42,9 @@ _HOMES = {
     "SimulatedReactor": "simulation",
 }
 
-
-def __getattr__(name: str) -> object:
+if not TYPE_CHECKING:  # where type checkers see it, any name would pass
     # Imported on first use: pytest loads this package's plugin in every project, but few use it.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ami_client import Connection, EventHandler, ListCallback, OneArgumentCallback, Packet, PacketCallback, Pool
+from ami_client import Nonesuch as _Nonesuch  # type: ignore[attr-defined]  # noqa: F401
+from ami_client.testing import Nonesuch  # type: ignore[attr-defined]  # noqa: F401
 
 URL = "ami://user:secret@pbx.example.com"
 

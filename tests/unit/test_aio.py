@@ -8,6 +8,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Callable, Optional
@@ -566,8 +567,11 @@ async def by_anyio_scope(make: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def by_anyio_group(make: Callable[[], Awaitable[Any]]) -> None:
+    async def one() -> None:
+        await make()
+
     async with anyio.create_task_group() as group:
-        group.start_soon(make)
+        group.start_soon(one)
         await asyncio.sleep(0)
         group.cancel_scope.cancel()
 
@@ -596,7 +600,7 @@ def test_cancelled_at_any_await_nothing_is_left(run: Any, point: str, expect_log
         for cancel in WAYS:
             if login:
                 client = Client(pbx.url)
-            await cancel(lambda client=client: POINTS[point](client))
+            await cancel(partial(POINTS[point], client))
             await asyncio.sleep(0)
             stats = client.pool.stats
             assert (stats.pending, stats.waiting, client._link._waiting) == (0, 0, {}), cancel
@@ -961,11 +965,16 @@ def test_a_forked_child_is_told_that_the_client_is_not_its(run: Any) -> None:
             told = in_child(lambda: [complaint(call) for call in calls])
             assert len(told) == 7 and all("make a Client in the forked process" in one for one in told)
             pbx.push(HANGUP)
-            assert (await stream.__anext__())["event"] == "Hangup"
+            event = await stream.__anext__()
+            assert isinstance(event, Packet) and event["event"] == "Hangup"
             assert (await pending)["value"] == "Example & Sons"
             assert pbx.clients == 1 and not pbx.requests("Ping")
 
     run(test)
+
+
+def _run_elsewhere(use: Callable[[], Coroutine[Any, Any, object]]) -> object:
+    return asyncio.run(use())
 
 
 def test_a_stream_is_its_client_s_loop_s(run: Any) -> None:
@@ -974,7 +983,7 @@ def test_a_stream_is_its_client_s_loop_s(run: Any) -> None:
             stream = client.events("hangup")
             for use in (stream.__aenter__, stream.__anext__):
                 with pytest.raises(RuntimeError, match="another loop"):
-                    await asyncio.get_running_loop().run_in_executor(None, lambda use=use: asyncio.run(use()))
+                    await asyncio.get_running_loop().run_in_executor(None, _run_elsewhere, use)
             assert client.pool.listeners("event_hangup") == []
 
     run(test)

@@ -19,6 +19,7 @@ import stat
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -93,6 +94,7 @@ def take_away(
 
 
 if __name__ == "__main__":
-    import_module("trio")  # anyio's, which looks at the platform, and would miss the names
+    if find_spec("trio"):  # anyio's, which looks at the platform, and would miss the names
+        import_module("trio")
     take_away(setattr, delattr, sys.modules)
     sys.exit(pytest.main(sys.argv[1:]))

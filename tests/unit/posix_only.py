@@ -18,9 +18,12 @@ FILES = """
 LINUX_FILES = "test_cli_processes test_cli_settings"
 TESTS = """
     test_a_forked_child_is_refused
+    test_a_forked_child_is_told_that_the_client_is_not_its
     test_a_forked_child_waits_for_no_thread_of_its_parent
     test_a_recording_into_a_device_leaves_it_what_it_is
+    test_a_signal_ends_a_gateway
     test_closing_closes_the_selector_and_drops_what_is_scheduled
+    test_forward_until_it_is_told_to_end
     test_nobody_listens
     test_nor_for_a_lock_that_a_thread_held_at_the_fork
     test_programs_use_the_library_that_the_tests_use

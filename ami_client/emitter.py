@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypedDict, 
 from pyee import EventEmitter
 
 from ._engine.text import ascii_lower
-from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, require_callable
+from .callbacks import CONN, CONN_PACKET, Arguments, Wrapper, call_guarded, logger, require_callable
 from .filters import USER_EVENT, Condition, Where, compile_glob, condition, is_glob
 from .messages import Event, ami_name_of
 from .php import PHPNames
@@ -229,6 +229,8 @@ class EventHandlers(EventEmitter, PHPNames):
         for name in checked:
             if isinstance(name, str) and is_glob(name) and not _is_server_event(name):
                 raise ValueError(f"a glob matches server events only, so it must begin with event_, unlike {name!r}")
+            if _is_server_event(name) and not is_glob(name) and not _is_user_event(name) and name != ascii_lower(name):
+                logger.warning("a handler of %r is never called: write %r in lower case", name, ascii_lower(name))
         require_callable(cb, "handler", coroutines=True)
         is_coroutine = False
         for name in checked:

@@ -89,7 +89,7 @@ class ConnectionLost(AMIError, ConnectionError):
 
 
 class LoginRefused(AMIError):
-    """The server refused the login; the message is the server's.
+    """The server refused the login. The message contains the server's, and a hint.
 
     Attributes: ``temporary``, True if a later login may succeed: the server is stopping, or the user's earlier session
     is still open.

@@ -97,7 +97,8 @@ def _authtype(name: str, value: object) -> str:
 
 
 def _events(name: str, value: object) -> str:
-    return _header(name, {True: "on", False: "off"}[value] if isinstance(value, bool) else value)
+    mask = _header(name, {True: "on", False: "off"}[value] if isinstance(value, bool) else value)
+    return ",".join(part.strip() for part in mask.split(","))  # Asterisk takes a blank for a part of the word
 
 
 def _server(name: str, value: object) -> Optional[str]:

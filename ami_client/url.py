@@ -14,7 +14,7 @@ _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<po
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
 #: Asterisk's default port, unless manager.conf sets another one.
-USUAL_PORT = 5038
+USUAL_PORT, USUAL_TLS_PORT = 5038, 5039
 
 
 @dataclass(frozen=True)

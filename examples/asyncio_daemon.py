@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -20,7 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ami_client import AMIError, Packet
+from ami_client import AMIError, ConnectionLost, Packet
 from ami_client.aio import Client, Gap
 from ami_client.testing import FakeAsterisk
 
@@ -53,10 +52,15 @@ class Queues:
 
     async def ask(self) -> None:
         """Replace the state with the server's answer."""
-        with contextlib.suppress(AMIError):  # lost again; another gap follows
+        try:
             answer = await self.pbx.action("QueueStatus")
-            self.waiting = {one["uniqueid"]: caller(one) for one in answer.events if one["event"] == "QueueEntry"}
-            log.info("%d callers are waiting", len(self.waiting))
+        except ConnectionLost:  # again; another gap follows
+            return
+        except AMIError as error:
+            log.error("the callers are not known: %s", error)
+            return
+        self.waiting = {one["uniqueid"]: caller(one) for one in answer.events if one["event"] == "QueueEntry"}
+        log.info("%d callers are waiting", len(self.waiting))
 
     def apply(self, event: Packet) -> None:
         if event["event"] == "QueueCallerJoin":

@@ -607,7 +607,7 @@ class Driver:
             return f"the server's first line was {printable(banner, 100)!r}{odd}"
         if self.counts.bytes_in:
             return "the server sent no complete line"
-        return "the server sent nothing: use tls:// if this is its TLS port"
+        return "the server sent nothing: it may hang; use tls:// if this is its TLS port"
 
     # -- the end
 

@@ -153,6 +153,8 @@ class Greeting(StateMachine):
                 reason = server_reason(packet)
                 temporary = any(sign in ascii_lower(reason) for sign in TEMPORARY_REFUSALS)
                 hint = f"; {PLAIN_HINT}" if self.state is State.CHALLENGE and not temporary else ""
+                if not self.login.secret and not temporary:
+                    hint = "; there was no secret: put it into the URL, or pass the option secret"
                 packet.error = LoginRefused(f"login refused: {reason}{hint}", temporary=temporary)
             self.move(Move.REFUSED)
         return LoginDone(packet)

@@ -8,7 +8,7 @@ from typing import Any, Union
 from .._engine.text import ascii_lower
 from ..messages import Event, ami_name_of
 
-#: An event's name, a glob, ``userevent:<name>``, or a class of the catalogue.
+#: An event's name, with or without ``event_``, a glob, ``userevent:<name>``, or a class of the catalogue.
 EventName = Union[str, type[Event[Any]]]
 
 
@@ -22,4 +22,4 @@ def _name_of(name: object) -> str:
         return ascii_lower(ami_name_of(name))
     if not isinstance(name, str):
         raise TypeError(f"an event name must be a str or a class of the catalogue, not {type(name).__name__}")
-    return name.lower()
+    return name.lower().removeprefix("event_")  # as pools name it

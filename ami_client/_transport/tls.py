@@ -88,9 +88,11 @@ def default_context(verify: bool, named: bool) -> ssl.SSLContext:
     return context
 
 
-def tls_hint(said: str) -> str:
+def tls_hint(said: str, scheme: str) -> str:
     if "WRONG_VERSION_NUMBER" in said:
-        return "; it does not speak TLS: use tcp:// if this is the port without TLS"
+        if scheme == "tls":
+            return "; it does not speak TLS: use tcp:// if this is the port without TLS"
+        return f"; it does not speak TLS: the option ssl encrypts {scheme}: URLs too, so add #ssl=0 to this one"
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return "; for a private certificate authority, pass an SSLContext as Pool(ssl=...)"
     return ""

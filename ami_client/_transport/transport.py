@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, cast
 from ..callbacks import logger
 from ..errors import AMIError, ConnectFailed, ConnectionLost, ConnectTimeout, TLSFailed
 from ..options import Options
-from ..url import USUAL_PORT, ServerURL, format_address
+from ..url import USUAL_PORT, USUAL_TLS_PORT, ServerURL, format_address
 from .connector import Connector
 from .stream import Stream, Unwatchable
 from .tls import TLSFilter, default_context, tls_hint
@@ -118,9 +118,13 @@ class Transport:
         )
         self._stream.start()
 
+    @property
+    def _is_encrypted(self) -> bool:
+        return self._options.ssl is not False or self._server.scheme == "tls"
+
     def _tls_filter(self) -> Optional[TLSFilter]:
         wanted = self._options.ssl
-        if wanted is False and self._server.scheme != "tls":
+        if not self._is_encrypted:
             return None
         named = self._server.scheme != "unix"
         if isinstance(wanted, bool):
@@ -143,8 +147,9 @@ class Transport:
         self._stop_limit()
         host, port = self._server.host, self.port
         message = f"cannot connect to {format_address(host, port)}: {error.strerror or error}"
-        if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, USUAL_PORT):
-            message += f"; the URL has no port, and Asterisk usually listens on {format_address(host, USUAL_PORT)}"
+        usual = USUAL_TLS_PORT if self._is_encrypted else USUAL_PORT
+        if isinstance(error, ConnectionRefusedError) and self._server.port is None and port not in (None, usual):
+            message += f"; the URL has no port, and Asterisk usually listens on {format_address(host, usual)}"
         self._on_lost(ConnectFailed(message, host, port, error))
 
     def _timed_out(self, timeout: float) -> None:
@@ -160,5 +165,6 @@ class Transport:
         elif isinstance(error, Unwatchable):
             self._unreachable(error)
         else:
-            reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{tls_hint(str(error))}"
+            hint = tls_hint(str(error), self._server.scheme)
+            reason = f"TLS with {self.addr} failed: {error or 'the server closed the connection'}{hint}"
             self._on_lost(TLSFailed(reason, self._server.host, self.port, error))

@@ -662,6 +662,7 @@ def named(item: Any) -> Any:
     [
         ((), None, ["Hangup", "QueueCallerJoin", "UserEvent"]),
         (("hangup",), None, ["Hangup"]),
+        (("event_hangup", "event_queue*"), None, ["Hangup", "QueueCallerJoin"]),  # as in a pool
         (("Hangup", "HANG*", "*up"), None, ["Hangup"]),
         (("queue*",), None, ["QueueCallerJoin"]),
         (("queue*", "hangup"), {"cause": "1?"}, ["Hangup"]),

@@ -236,6 +236,12 @@ def test_two_emitters_share_nothing(log: Log) -> None:
     assert other.event("x") is False
 
 
+def test_a_name_that_no_server_event_has_is_told(emitter: EventHandlers, expect_log: Any) -> None:
+    expect_log("a handler of 'event_HangUp' is never called: write 'event_hangup' in lower case")
+    emitter.bind("event_HangUp", print)
+    emitter.bind(["event_H*", "event_userevent:Door"], print)
+
+
 @pytest.mark.parametrize("name", ["event_x y", "", "event_Ünicode", "event_new_listener"])
 def test_any_name_will_do(emitter: EventHandlers, log: Log, name: str) -> None:
     emitter.bind(name, noting(log, name))

@@ -69,21 +69,24 @@ def test_the_port_and_the_peer(network: Network, url: str, port: int | None, add
 @pytest.mark.parametrize(
     ("url", "options", "hint"),
     [
-        ("192.0.2.1", {}, True),
-        ("192.0.2.1", {"port": 99}, True),
-        ("192.0.2.1", {"port": 5038}, False),
-        ("192.0.2.1:5280", {}, False),
-        ("unix:/run/ami", {}, False),
+        ("192.0.2.1", {}, "192.0.2.1:5038"),
+        ("192.0.2.1", {"port": 99}, "192.0.2.1:5038"),
+        ("tls://192.0.2.1", {}, "192.0.2.1:5039"),
+        ("192.0.2.1", {"ssl": True}, "192.0.2.1:5039"),
+        ("192.0.2.1", {"port": 5038}, ""),
+        ("tls://192.0.2.1", {"port": 5039}, ""),
+        ("192.0.2.1:5280", {}, ""),
+        ("unix:/run/ami", {}, ""),
     ],
 )
 def test_a_refusal_names_the_usual_port_if_the_url_names_none(
-    network: Network, url: str, options: dict[str, Any], hint: bool
+    network: Network, url: str, options: dict[str, Any], hint: str
 ) -> None:
     network.prepare().refuse()
     link = Tried(network, url, **options)
     network.pump()
     assert type(link.error) is ConnectFailed
-    assert ("5038" in str(link.error).partition(";")[2]) is hint
+    assert str(link.error).partition(";")[2][-len("192.0.2.1:5038") :] == hint
     assert (link.error.host, link.error.port) == (ServerURL.parse(url).host, link.port)
     assert isinstance(link.error.cause, ConnectionRefusedError)
     assert isinstance(link.error, ConnectionError)
@@ -174,11 +177,21 @@ def test_the_option_ssl_does_the_same_for_any_url(network: Network, wanted: obje
     assert network.sockets[0].sent[:2] == b"\x16\x03"
 
 
-def test_a_server_that_speaks_plainly_is_a_tls_failure(network: Network) -> None:
-    link = Tried(network, "tls://192.0.2.1:5039")
+@pytest.mark.parametrize(
+    ("url", "options", "hint"),
+    [
+        ("tls://192.0.2.1:5039", {}, "use tcp:// if this is the port without TLS"),
+        ("tcp://192.0.2.1:5039", {"ssl": True}, "the option ssl encrypts tcp: URLs too, so add #ssl=0 to this one"),
+    ],
+)
+def test_a_server_that_speaks_plainly_is_a_tls_failure(
+    network: Network, url: str, options: dict[str, Any], hint: str
+) -> None:
+    link = Tried(network, url, **options)
     network.pump()
     network.say(b"Asterisk Call Manager/5.0.4\r\n")
     assert type(link.error) is TLSFailed
+    assert str(link.error).endswith(hint)
     assert (link.error.host, link.error.port) == ("192.0.2.1", 5039)
     assert isinstance(link.error.cause, ssl.SSLError)
     assert network.sockets[0].closed

@@ -88,6 +88,7 @@ def test_whatever_the_unknown_option_is_some_known_one_is_named() -> None:
         ("port", 65535, 65535),
         ("server", "", None),
         ("server", "pbx", "pbx"),
+        ("events", "call, agent", "call,agent"),
         ("servers", "a:1, b:2 ,, ,c", ("a:1", "b:2", "c")),
         ("servers", ["a", " b ", ""], ("a", "b")),
         ("servers", (), ()),

@@ -90,6 +90,13 @@ def test_any_success_will_do(text: str) -> None:
     assert client.session.state is State.CONNECTED
 
 
+def test_a_login_without_a_secret_is_told_so() -> None:
+    client = Client(secret="")
+    client.feed(BANNER, message("Response: Error", "Message: Authentication failed"))
+    (login,) = client.logins
+    assert str(login.packet.error).endswith("; there was no secret: put it into the URL, or pass the option secret")
+
+
 def test_a_refused_login() -> None:
     client = Client()
     waiting = client.send("Ping")

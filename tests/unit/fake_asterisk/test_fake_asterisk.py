@@ -165,6 +165,8 @@ def test_behind_logoff_nothing_is_answered(client: Client) -> None:
         ("user", True, "On"),
         ("call", False, "On"),
         ("system,user", True, "On"),
+        ("bogus,user", True, "On"),
+        ("system, user", False, "On"),
         ("64", True, "On"),
         ("1", False, "On"),
         ("0", False, "Off"),

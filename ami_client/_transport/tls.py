@@ -94,5 +94,5 @@ def tls_hint(said: str, scheme: str) -> str:
             return "; it does not speak TLS: use tcp:// if this is the port without TLS"
         return f"; it does not speak TLS: the option ssl encrypts {scheme}: URLs too, so add #ssl=0 to this one"
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "; for a private certificate authority, pass an SSLContext as Pool(ssl=...)"
+        return "; for a private certificate authority, pass an SSLContext as the option ssl"
     return ""

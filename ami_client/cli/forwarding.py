@@ -11,7 +11,7 @@ import click
 from ..connection import Connection
 from ..forward import Broker, Forwarder, Gateway, broker_of
 from ..forward.address import shown
-from ..forward.allow import Values
+from ..forward.allow import AllowList, Values
 from ..forward.envelope import NAME, default_name
 from ..reactor import Reactor
 from ..url import ServerURL
@@ -139,7 +139,8 @@ def gateway(
         server = {client.target.url: name}
         return Gateway(client.pool, open_broker(broker), allow=dict(rules), server=server, limit=limit)
 
-    _serve(access, servers, "off", make, metrics)
+    has_results = AllowList(dict(rules)).names("Originate")
+    _serve(access, servers, "call" if has_results else "off", make, metrics)
 
 
 @dataclass

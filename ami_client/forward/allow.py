@@ -29,6 +29,10 @@ class AllowList:
         rules = allow if isinstance(allow, Mapping) else {name: {} for name in allow}
         self._rules = [(compile_glob(_name(name)), _headers(headers)) for name, headers in rules.items()]
 
+    def names(self, action: str) -> bool:
+        """Return whether an action of this name may be allowed, with some parameters."""
+        return any(glob.fullmatch(fold_name(action)) for glob, _ in self._rules)
+
     def refusal(self, action: str, params: Headers) -> Optional[str]:
         """Return why an action is not allowed, or None if it is."""
         named = fold_name(action)
@@ -43,7 +47,7 @@ class AllowList:
                 bad = next((name for name, globs in headers.items() if not _fits(values.get(name, []), globs)), None)
                 if bad is None:
                     return None
-                wrong = f"action {named!r} is not allowed with this {bad}"
+                wrong = f"action {named!r} is not allowed {'with this' if bad in values else 'without'} {bad}"
         return wrong
 
 

@@ -85,6 +85,8 @@ class Gateway:
             raise ValueError("timeout must be a number of seconds")
         self._pool = pool
         self._allowed = AllowList(allow)
+        if pool.options.events == "off" and self._allowed.names("Originate"):
+            logger.warning("the gateway allows Originate, but its pool has events='off': no call's result arrives")
         self._limit = limit
         self._timeout = timeout
         self._urls = {check_name(name, "server"): url for url, name in _servers(pool, server).items()}

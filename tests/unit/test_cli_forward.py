@@ -72,6 +72,22 @@ def test_forward_until_it_is_told_to_end(number: int, pbx: Pbx, ami: Ami, hub: H
     assert [body["gap"]["reason"] for body in bodies if "gap" in body] == ["start", "lost"]
 
 
+def test_a_gateway_that_may_place_calls_hears_of_their_results(pbx: Pbx, ami: Ami, hub: Hub) -> None:
+    asker = MemoryBroker(hub).fresh()
+    asker.open()
+    call = [("Channel", "Local/101@office"), ("Application", "Echo"), ("Async", "1")]
+    request = Request("one", "me", "pbx1", "Originate", call, time.time(), 10.0, result=True)
+
+    def ask() -> None:
+        asker.publish([Message("requests.pbx1", "", request.encode())])
+        when(lambda: hub.channels.get("replies.me"), send(signal.SIGTERM))
+
+    when(lambda: ("gateway-pbx1", "requests.pbx1") in hub.acked, ask)
+    ami("gateway", f"pbx1={pbx.url}", "--to", "redis://bus", "--allow", "Orig*")
+    (reply,) = map(json.loads, hub.channels["replies.me"])
+    assert ["Response", "Success"] in reply["packets"][-1]["headers"], reply
+
+
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_ends_a_gateway(number: int, pbx: Pbx, ami: Ami, hub: Hub) -> None:
     asker = MemoryBroker(hub).fresh()

@@ -37,7 +37,7 @@ RULES = {
         (" qUEUEadd\t", [], None),
         ("Originate", [("Channel", "pjsip/1"), ("context", "Shop2"), ("Variable", "a=b")], None),
         ("Originate", [("Channel", "Local/1"), ("Context", "office")], "with this channel"),
-        ("Originate", [("Context", "office")], "with this channel"),
+        ("Originate", [("Context", "office")], "without channel"),
         ("Originate", [("Channel", "PJSIP/1"), ("CHANNEL ", "Local/1"), ("Context", "office")], "with this channel"),
         ("Originate", [("Channel", "PJSIP/1"), ("Context", "else")], "with this context"),
         ("Originate", [("Channel", "PJSIP/1"), ("Context", "office"), (" Application", "x")], "this application"),

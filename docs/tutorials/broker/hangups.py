@@ -1,10 +1,12 @@
-"""Process 2, started as often as you like: the members of the group share the work."""
+"""Process 2. Start it several times: one member of the group works, and the others stand by."""
 
+import logging
 import sys
 
 from ami_client import Reactor
 from ami_client.forward import RedisStream, Source
 
+logging.basicConfig(level=logging.WARNING)
 (broker,) = sys.argv[1:] or ("redis://localhost:6379",)
 source = Source(RedisStream(broker), group="crm", on_error="retry")
 

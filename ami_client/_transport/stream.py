@@ -25,14 +25,15 @@ LINGER = 5.0  # seconds that a closing stream waits for a server that is not rea
 
 
 class Unwatchable(OSError):
-    """The loop cannot watch a socket: its descriptor is too high for ``select()``, or the kernel has no room.
+    """The loop cannot watch a socket: its descriptor is too high for ``select()``, the kernel has no room, or it is fake.
 
     This ends only that connection. ``__cause__`` is the loop's exception.
     """
 
     def __init__(self, cause: Union[OSError, ValueError]) -> None:
         number = getattr(cause, "errno", None) or errno.EMFILE
-        super().__init__(number, f"the event loop cannot watch more sockets: {cause}")
+        what = "this socket (is it a simulated one?)" if number == errno.EBADF else "more sockets"
+        super().__init__(number, f"the event loop cannot watch {what}: {cause}")
         self.__cause__ = cause.with_traceback(None)  # its frames would keep the connection alive
 
 

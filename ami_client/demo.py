@@ -43,7 +43,8 @@ def run(
 ) -> int:
     """Run the demonstration. Return the exit status.
 
-    If ``url`` is None, it uses the embedded server. ``options`` are the pool's.
+    If ``url`` is None, it uses the embedded server. ``options`` are the pool's. Raises BrokenPipeError if nobody reads
+    the output any more.
     """
     reactor = Reactor()
     demo = _Demo(reactor, channel, exten)
@@ -89,6 +90,7 @@ class _Demo:
         self._channel = channel
         self._exten, _, self._context = exten.partition("@")
         self._events = 0
+        self._is_unread = False  # the reader of a pipe has gone
         self._steps: list[Callable[[Connection], object]] = [
             self._list_endpoints,
             self._list_queues,
@@ -105,10 +107,16 @@ class _Demo:
         pool.get_connection(url, self._on_connection)
         self._reactor.run()
         pool.finish()
+        if self._is_unread:
+            raise BrokenPipeError
 
     def say(self, text: str, kind: str = "") -> None:
         """Print a line with the time since the start. ``kind`` is one of "action", "answer", "event", "result"."""
-        print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {printable(text)}", flush=True)
+        try:
+            print(f"{self._reactor.time() - self._started:7.3f} {kind:<6}  {printable(text)}", flush=True)
+        except BrokenPipeError:
+            self._is_unread = True
+            self._reactor.stop()
 
     def fail(self, text: str, status: int = 1) -> None:
         """Print what went wrong, and stop with this exit status."""

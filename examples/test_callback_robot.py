@@ -21,7 +21,6 @@ def robot(
 ) -> Iterator[CallbackRobot]:
     ami_pool.get_connection()
     yield CallbackRobot(reactor, ami_pool, delay=60, dial="Local/{}@office", context="callback")
-    # If a callback raises, the library logs it and goes on. That is good in production, but not in a test.
     assert [record.getMessage() for record in caplog.get_records("call") if record.levelname == "ERROR"] == []
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Optional
 
 from . import signals
-from .streams import fill_closed
+from .streams import fill_closed, mute
 
 NEEDED = ("click", "rich")
 
@@ -54,5 +54,8 @@ def _run(args: list[str]) -> int:
                 return demo.main(args)
         except signals.Signalled as signalled:
             return signals.DIED + signalled.number
+        except BrokenPipeError:
+            mute()
+            return signals.PIPE_CLOSED
     print("ami-client: the command line needs click and rich: pip install 'ami-client[cli]'", file=sys.stderr)
     return 2

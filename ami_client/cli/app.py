@@ -18,8 +18,7 @@ from .failures import CommandError, Ended, OutputClosed, Status
 from .streams import mute
 
 PROGRAM = "ami-client"
-SIGPIPE = 13  # by number: Windows has none
-INTERRUPTED, PIPE_CLOSED = signals.DIED + signal.SIGINT, signals.DIED + SIGPIPE
+INTERRUPTED = signals.DIED + signal.SIGINT
 
 EPILOG = """
 \b
@@ -171,7 +170,7 @@ def run(args: Sequence[str]) -> int:
         return INTERRUPTED
     except (OutputClosed, BrokenPipeError):
         mute()
-        return PIPE_CLOSED
+        return signals.PIPE_CLOSED
     except OSError as error:  # for example, the disk is full
         mute()
         _note(f"cannot write: {error.strerror or error}")

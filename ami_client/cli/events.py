@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from ..connection import Connection
 from ..forward import ForwardedPacket
 from ..packet import Packet
+from ..testing.masks import CLASSES
 from .access import Access, asks_server, server_argument
 from .client import Client
 from .failures import CommandError, OutputClosed, Status
@@ -100,6 +101,9 @@ def events(
       ami-client events --from redis://localhost/ami --name hangup
     """
     if broker is None:
+        for name in ",".join(classes).split(",") if classes else ():
+            if name not in CLASSES and name != "all":
+                raise CommandError(f"there is no class {name!r}; the classes are {', '.join(CLASSES)}", Status.USAGE)
         client = access.client(events=",".join(classes) or "on", reconnect=True, endless=True)
     elif classes:
         raise CommandError("--class is for a server; a broker has what the forwarder sends", Status.USAGE)

@@ -109,7 +109,12 @@ def originate(
 
 def _result(client: Client, params: Params) -> Packet:
     client.doing = "waiting for the call's result, which needs read=call in manager.conf,"
-    return client.answer(lambda cb: client.connection.originate(params, None, on_result=cb))
+    try:
+        return client.answer(lambda cb: client.connection.originate(params, None, on_result=cb))
+    except CommandError as error:
+        if error.status is Status.UNREACHABLE:
+            raise CommandError(f"{error}; the call may be up nevertheless", error.status) from None
+        raise
 
 
 def _tell(output: Output, packet: Packet) -> None:

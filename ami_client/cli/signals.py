@@ -12,6 +12,7 @@ from typing import Any, Callable, Protocol
 from .streams import mute
 
 DIED = 128  # a shell reports 128 + n for a program that died of signal n
+PIPE_CLOSED = DIED + 13  # SIGPIPE, by number: Windows has none
 
 # Ctrl-C; what ``kill`` and a service manager send; the end of the terminal, which Windows does not have.
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -458,6 +458,7 @@ def test_nobody_listens(ami: Ami) -> None:
         (["ping", "--timeout", "nan"], "'nan' is not a number of seconds"),
         (["ping", "--timeout", "1e300"], "'1e300' is not a number of seconds"),
         (["originate", "PJSIP/1", "2@x", "-r", "1e306"], "'1e306' is not a number of seconds"),
+        (["events", "--class", "call,agents"], "there is no class 'agents'; the classes are system, call, "),
         (["ping", "-c", "\u00b2"], "'\u00b2' is not a valid integer"),
         (["record", "f", "--listen", "\u00b2"], "'\u00b2' is not [HOST:]PORT"),
         (["record", "f", "--listen", "9" * 5000], "is not [HOST:]PORT"),

@@ -415,6 +415,12 @@ def test_a_pipe_without_an_end_is_no_recording(commands: Commands, tmp_path: Pat
     assert b"a line of more than " in done.stderr
 
 
+def test_the_demonstration_ends_when_its_reader_has_gone() -> None:
+    shell = ["bash", "-c", '"$@" demo | head -1; exit ${PIPESTATUS[0]}', "bash", sys.executable, "-m", "ami_client"]
+    done = subprocess.run(shell, capture_output=True, timeout=LIMIT, **on_library())
+    assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (128 + signal.SIGPIPE, 1, b"")
+
+
 def test_ctrl_c_while_nobody_writes_into_a_pipe(commands: Commands, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

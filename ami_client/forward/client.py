@@ -120,9 +120,8 @@ class Remote(Actions):
             assertions=[dict(one) for one in assertions or ()],
         )
         self._open[request_id] = found
-        found.timer = self._reactor.call_later(
-            limit, self._fail, request_id, ActionTimeout(f"no answer to {action} within {limit:g} s")
-        )
+        late = ActionTimeout(f"no answer to {action} within {limit:g} s: does a gateway for {self.server} run?")
+        found.timer = self._reactor.call_later(limit, self._fail, request_id, late)
         self._reactor.call_soon(self._publish, request_id)  # originate() may still change the request
         return request_id
 
@@ -241,6 +240,8 @@ class Client(AwaitedActions):
     def __init__(self, broker: Union[str, Broker], server: Optional[str] = None) -> None:
         if isinstance(broker, str):
             server = server or urlsplit(broker).fragment
+        if not server:
+            raise ValueError("name the server: server='pbx1', or at the end of the broker's URL, redis://bus/ami#pbx1")
             broker = broker_of(broker)
         self._broker = broker
         self.server = check_name(server, "server")

@@ -257,7 +257,10 @@ def _lines_of(file: IO[str], max_size: int) -> Iterator[str]:
 
 
 def _read_info(line: str) -> Mapping[str, object]:
-    info = _load(line)
+    try:
+        info = _load(line)
+    except json.JSONDecodeError:
+        info = None
     if not isinstance(info, dict) or "ami-recording" not in info:
         raise ValueError('not a recording: it must begin with {"ami-recording": 1}')
     version = info.pop("ami-recording")

@@ -553,7 +553,7 @@ def test_what_a_client_cannot_do_through_a_broker(office: Office) -> None:
     assert not remote.connected and repr(remote) == "<Remote pbx1 <MemoryBroker>>"
     with pytest.raises(ValueError, match="either cb or on_result"):
         remote.originate({"Channel": "x"}, print, on_result=lambda remote, packet: None)
-    with pytest.raises(ValueError, match="server must have 1 to 64"):
+    with pytest.raises(ValueError, match="name the server"):
         Client("redis://bus/ami")
 
 

@@ -206,7 +206,7 @@ async def rehearse() -> None:
 
     def on_list(request: Any) -> Any:
         asked.append(request)
-        # The first one checks. The model asks at the login, and again soon after it, because the server has just started.
+        # The first one checks. The model asks at the login, and once more, because the server has just started.
         if len(asked) == 3:
             door = {"Event": "UserEvent", "Privilege": "user,all", "UserEvent": "DoorBell", "Door": "back"}
             steps = (lambda: change("PJSIP/front-desk", "RINGING"), lambda: pbx.push(door), restart)

@@ -25,7 +25,7 @@ LINGER = 5.0  # seconds that a closing stream waits for a server that is not rea
 
 
 class Unwatchable(OSError):
-    """The loop cannot watch a socket: its descriptor is too high for ``select()``, the kernel has no room, or it is fake.
+    """The loop cannot watch a socket: its number is too high for ``select()``, the kernel has no room, or it is fake.
 
     This ends only that connection. ``__cause__`` is the loop's exception.
     """

@@ -251,9 +251,7 @@ class Link:
         elif self.error is not None:
             raise fresh(self.error)
         else:
-            raise RuntimeError(
-                "the client is not connected: use it in a with statement, or call wait_connected() first"
-            )
+            raise RuntimeError("the client is not connected: use it in a with statement, or call wait_connected()")
 
     def when_connected(self, request: Request, timeout: Optional[float], keep_trying: bool) -> None:
         """Open the connection. ``request`` gets None when it is logged in, or the error.

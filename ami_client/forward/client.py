@@ -240,9 +240,9 @@ class Client(AwaitedActions):
     def __init__(self, broker: Union[str, Broker], server: Optional[str] = None) -> None:
         if isinstance(broker, str):
             server = server or urlsplit(broker).fragment
+            broker = broker_of(broker)
         if not server:
             raise ValueError("name the server: server='pbx1', or at the end of the broker's URL, redis://bus/ami#pbx1")
-            broker = broker_of(broker)
         self._broker = broker
         self.server = check_name(server, "server")
         self._remote: Optional[Remote] = None

@@ -142,7 +142,7 @@ def test_actions_from_one_process_to_another(server: BrokerServer, world: World,
 def test_a_wallboard_of_what_is_forwarded(server: BrokerServer, world: World, commands: Commands) -> None:
     url = broker_url(server, world)
     wallboard = commands.start("wallboard", "--listen", "127.0.0.1:0", "--from", url, "-v")
-    world.until(lambda: wallboard.said("source: reads"))
+    world.until(lambda: wallboard.said("source: reading"))
     page = pages(wallboard.line())
     forwarder = commands.start("forward", f"pbx1=tcp://admin@{world.pbx.host}:{world.pbx.port}", "--to", url)
     world.until(lambda: forwarder.said("forwarder pbx1: active"))

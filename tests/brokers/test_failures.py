@@ -67,6 +67,7 @@ def test_what_finds_no_room_while_the_broker_is_away_is_counted(
     forwarder = world.active(own_server, limit=100)
     world.say(1)
     world.until(lambda: 1 in account)
+    own_server.save()
     own_server.kill()
     world.say(1000)
     world.until(lambda: forwarder.stats.overflowed)

@@ -390,19 +390,21 @@ class Driver:
         self.watchdog.last_received = self._loop.time()
         self.counts.bytes_in += len(data)
         self._has_sent = False
-        done = self.dispatch.lone_answer(data, self.session)
-        if done is None:
-            self._handle(self.session.outcomes(data))
-            return
-        self.watchdog.last_packet = self.watchdog.last_received
-        self.watchdog.answers += 1
+        session, watchdog = self.session, self.watchdog
         self._handling = True
         try:
-            self._answer(done)
+            outcome = self.dispatch.lone_packet(data, session)
+            if isinstance(outcome, Done):
+                watchdog.answers += 1
+                self._answer(outcome)
         finally:
             self._handling = False
-            if self.session.outgoing:
+            if session.outgoing:
                 self._flush()
+        if outcome is None:
+            self._handle(session.outcomes(data))
+        else:
+            watchdog.last_packet = watchdog.last_received
 
     def _handle(self, outcomes: Iterator[Outcome]) -> None:
         dropped, watchdog, reader = self.counts.dropped, self.watchdog, self.session.reader

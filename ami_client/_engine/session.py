@@ -257,28 +257,43 @@ class Session(Greeting):
 
     # -- incoming
 
-    def lone_answer(self, data: bytes) -> Optional[Done]:
-        """Short way of :meth:`outcomes` for bytes that are one plain answer. Return None if they are anything else.
+    def lone_packet(self, data: bytes) -> Optional[Union[Done, Packet]]:
+        """Short way of :meth:`outcomes` for bytes that are one plain packet. Return None if they are anything else.
 
-        A program with one action in flight reads such bytes nearly always. The short way costs a sixth less (benchmarks
-        await1 and calls).
+        A plain packet is an event that is no part of an answer, or an answer of one packet. A quiet server sends such
+        bytes nearly always, and the short way costs a quarter less (benchmarks f1000 and p).
         """
-        reader = self.reader
-        if self.state is not CONNECTED or not data.startswith(b"Response: "):
+        reader, in_flight = self.reader, self._in_flight
+        if self.state is not CONNECTED or in_flight.collecting:
             return None
         raw = reader.lone_piece(data)
         if raw is None:
             return None
-        lines = raw.split(reader.eol)
-        packet = Packet(map(reader.read_line, lines))
-        if len(packet) != len(lines):
+        unwanted = self._wanted.unwanted
+        if unwanted is not None and raw.startswith(b"Event") and unwanted[raw[:START]]:
             return None
-        packet.raw, packet.event_name, packet.kind = raw, "", RESPONSE
+        lines = raw.split(reader.eol)
+        event_name = FIRST_LINES[lines[0]]
+        if event_name is None:
+            return None
+        packet = Packet(map(reader.read_line, lines))
+        packet.raw = raw
+        packet.event_name = event_name
         if reader.form is not None:
             packet._form = reader.form
+        if event_name:
+            if "actionid" in packet and event_name != "userevent":
+                return None
+            packet.kind = EVENT
+            self.stats.events += 1
+            self._last_list = _NO_LIST
+            return packet
+        if len(packet) != len(lines):
+            return None
+        packet.kind = RESPONSE
         packet.error = packet.complete = None
         packet.suspect = False
-        done = self._in_flight.take_answer(packet)
+        done = in_flight.take_answer(packet)
         if done is not None:
             self.stats.responses += 1
             self._last_list = _NO_LIST
@@ -287,7 +302,7 @@ class Session(Greeting):
     def outcomes(self, data: bytes) -> Iterator[Outcome]:
         """Accept bytes from the server, in chunks of any size, and yield what they mean, one by one.
 
-        :meth:`lone_answer` is the short way.
+        :meth:`lone_packet` is the short way.
 
         It stops if the session is finished in between. Raises ProtocolError if the peer does not speak AMI or exceeds a
         limit.

@@ -2,7 +2,7 @@
 
 from cli_pbx import ami, clean_environment, pbx
 from commands import commands
-from fake_network import network, peer
+from fake_network import either_way, network, peer
 from high import high_sockets
 from outage import daemon, highest, make_daemon
 from posix_only import collect_ignore, pytest_collection_modifyitems
@@ -14,6 +14,7 @@ __all__ = [
     "collect_ignore",
     "commands",
     "daemon",
+    "either_way",
     "high_sockets",
     "highest",
     "launcher",

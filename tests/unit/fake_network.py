@@ -11,6 +11,7 @@ import pytest
 from server_texts import BANNER, WELCOME
 
 from ami_client import Connection, Pool, Reactor
+from ami_client._client.dispatch import Dispatch
 from ami_client._transport.stream import Stream
 from ami_client._transport.tls import TLSFilter
 from ami_client.testing import FakeClock, FakeSelector, FakeSocket
@@ -199,3 +200,10 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 @pytest.fixture
 def peer(network: Network) -> Peer:
     return network.log_in()
+
+
+@pytest.fixture(params=["short", "long"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test twice: packets that come alone go the short way, and then the long one, as in a block."""
+    if request.param == "long":
+        monkeypatch.setattr(Dispatch, "lone_packet", lambda *args: None)

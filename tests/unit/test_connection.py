@@ -23,6 +23,8 @@ from ami_client.errors import (
     SilenceTimeout,
 )
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 ExpectLog = Callable[[str], None]
 
 

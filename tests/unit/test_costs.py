@@ -188,5 +188,5 @@ def test_being_woken_for_one_event(peer: Peer) -> None:
             peer.sock.feed(message(EVENT))
             peer.network.reactor.run_once(0)
 
-    assert_costs(events, 1100, 66)
+    assert_costs(events, 1007, 63)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT

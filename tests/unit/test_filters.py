@@ -12,6 +12,8 @@ from ami_client import Packet
 from ami_client.emitter import EventHandlers
 from ami_client.filters import Filter, condition, passes
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def noting(log: list[str], name: str, result: object = None) -> Any:
     def handler(*args: object) -> object:

@@ -19,6 +19,8 @@ from ami_client.callbacks import call_guarded
 from ami_client.errors import ConnectionFinished
 from ami_client.stats import Stats
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 ExpectLog = Callable[[str], None]
 
 

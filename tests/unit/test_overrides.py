@@ -16,6 +16,8 @@ from ami_client._client.driver import Driver
 from ami_client.options import Options
 from ami_client.url import ServerURL
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 ExpectLog = Callable[[str], None]
 
 Seen = list[tuple[Any, ...]]

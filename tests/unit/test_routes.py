@@ -11,6 +11,8 @@ from ami_client import Packet
 from ami_client._client.dispatch import MAX_NAMES, Routes
 from ami_client._engine import session
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Packet]:

@@ -15,6 +15,7 @@ from ami_client._engine.login import Login
 from ami_client._engine.session import Session
 from ami_client._engine.state import State
 from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, LoginRefused, ProtocolError
+from ami_client.packet import Packet
 
 CHALLENGE = message("Response: Success", "Challenge: 123456")
 LATE = ActionTimeout("no answer in time")
@@ -284,9 +285,11 @@ def test_a_session_starts_without_anything() -> None:
     assert (session.state, session.banner, session.stats.dropped, session.take_outgoing()) == (State.NEW, None, 0, b"")
 
 
-# The short way for one plain answer
+# The short way for a plain packet that comes alone
 
 PONG = b"Response: Success\r\nActionID: id-1\r\nPing: Pong\r\n\r\n"
+HANGUP = b"Event: Hangup\r\nChannel: SIP/1\r\n\r\n"
+OPEN_LIST = b"Response: Success\r\nActionID: id-1\r\nEventList: start\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -309,36 +312,59 @@ PONG = b"Response: Success\r\nActionID: id-1\r\nPing: Pong\r\n\r\n"
         (PONG + b"\r\n", False),
         (PONG + PONG, False),
         (PONG + b"Event: A\r\n\r\n", False),
+        (HANGUP, True),
+        (HANGUP.replace(b"SIP/1", b"SIP/1\r\nChannel: SIP/2\r\nEvent: Forged"), True),
+        (HANGUP.replace(b"SIP/1", b"a\nb\r\nEventList: start"), True),
+        (HANGUP.replace(b"Event: ", b"event:"), False),
+        (HANGUP.replace(b"Hangup", b""), False),
+        (HANGUP.replace(b"Channel", b"ActionID"), False),
+        (HANGUP.replace(b"SIP/1", b"SIP/1\r\nActionID: id-1"), False),
+        (HANGUP.replace(b"Hangup", b"UserEvent\r\nActionID: id-1"), True),
+        (HANGUP[:-1], False),
+        (b"\r\n" + HANGUP, False),
+        (HANGUP + b"\r\n", False),
+        (HANGUP + HANGUP, False),
         (b"Event: A\r\nActionID: id-1\r\n\r\n", False),
         (b"Response: Success\r\n\r\n", False),
+        (b"no packet\r\n\r\n", False),
         (b"\r\n\r\n", False),
         (b"", False),
     ],
 )
-@pytest.mark.parametrize("before", [b"", b"Event: B\r\n", b"Event: B\r\n\r\n"])
+@pytest.mark.parametrize("before", [b"", b"Event: B\r\n", b"Event: B\r\n\r\n", OPEN_LIST])
 def test_the_short_way_means_the_same_as_the_long_one(text: bytes, is_short: bool, before: bytes) -> None:
     short, long = clients = [Client.logged_in() for _ in range(2)]
     for client in clients:
         client.send("Ping")
         client.feed(before)
-    done = short.session.lone_answer(text)
-    assert (done is not None) is (is_short and before != b"Event: B\r\n")
-    if done is None:
+    outcome = short.session.lone_packet(text)
+    assert (outcome is not None) is (is_short and before not in (b"Event: B\r\n", OPEN_LIST))
+    if outcome is None:
         short.feed(text)
     else:
-        short.outcomes.append(done)
+        short.outcomes.append(outcome)
     long.feed(text)
     for client in clients:
         client.feed(b"Event: C\r\n\r\n")
-    for ours, theirs in zip(short.results(), long.results()):
-        assert isinstance(ours, dict) and isinstance(theirs, dict)
+    assert [type(one) for one in short.outcomes] == [type(one) for one in long.outcomes]
+    for ours, theirs in zip([*short.events, *short.results()], [*long.events, *long.results()]):
+        assert isinstance(ours, Packet) and isinstance(theirs, Packet)
         assert everything(ours) == everything(theirs)
+        assert ours.event_name == theirs.event_name
         assert (ours.complete, ours.suspect, ours.events) == (theirs.complete, theirs.suspect, theirs.events)
         assert str(ours.error) == str(theirs.error)
-    assert len(short.outcomes) == len(long.outcomes)
     assert short.session.stats == long.session.stats
     assert short.session.pending == long.session.pending
     assert short.session.last_list is long.session.last_list is None
+
+
+def test_the_short_way_forgets_a_list_that_something_has_followed() -> None:
+    client = Client.logged_in()
+    client.send("Status")
+    client.feed(OPEN_LIST + message("Event: StatusComplete", "ActionID: id-1", "EventList: Complete"))
+    assert client.session.last_list is not None
+    assert client.session.lone_packet(HANGUP) is not None
+    assert client.session.last_list is None
 
 
 @pytest.mark.parametrize(
@@ -352,7 +378,15 @@ def test_the_short_way_means_the_same_as_the_long_one(text: bytes, is_short: boo
 def test_the_short_way_knows_older_servers_and_limits(banner: bytes, options: Any) -> None:
     client = Client(**options)
     client.feed(banner)
-    assert client.session.lone_answer(WELCOME) is None
+    assert client.session.lone_packet(WELCOME) is None
     client.feed(WELCOME)
     client.send("Ping")
-    assert client.session.lone_answer(PONG.replace(b"Pong", b"Pong" * 30)) is None
+    assert client.session.lone_packet(PONG.replace(b"Pong", b"Pong" * 30)) is None
+
+
+def test_the_short_way_keeps_the_server_s_line_end() -> None:
+    client = Client()
+    client.feed(BANNER.replace(b"\r\n", b"\n") + WELCOME.replace(b"\r\n", b"\n"))
+    packet = client.session.lone_packet(HANGUP.replace(b"\r\n", b"\n"))
+    assert isinstance(packet, Packet)
+    assert packet.headers == [("Event", "Hangup"), ("Channel", "SIP/1")]

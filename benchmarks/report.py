@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable, Optional
 
 from .clients.common import PERCENTILES
-from .expected import LOSES_EVENTS, Expected
+from .expected import LOST, Expected
 from .figures import REFERENCE, Figures, Spread, targets
 from .running import Run
-from .works import NAMES, Work
+from .works import NAMES, NOT_PYTHON, Work
 
 NOTHING = "\N{EN DASH}"
 
@@ -121,12 +121,12 @@ class Report:
     def _name(self, work: Work, client: str, notes: Notes) -> str:
         failure = self._failures.get((work.key, client))
         note = self._missing.get(client) or (f"failed: {failure}" if failure else work.missing.get(client, ""))
-        if client in LOSES_EVENTS and work.kind == "events" and not note:
+        if client in LOST and work.kind == "events" and not note:
             lost = self._expected.share(()) - self._expected.share((), client)
-            note = f"never sees {lost:.1%} of the events, those behind two blank lines"
+            note = f"never sees {lost:.1%} of the events, {LOST[client]}"
         if client == "pyst2" and work.kind == "events" and not note:
             note = "the ChanVariable headers are left out for it, the first of which ends its parser on Python 3"
-        if client in ("asterisk-manager", "floor") and work.kind == "idle" and not note:
+        if client in (*NOT_PYTHON, "floor") and work.kind == "idle" and not note:
             note = "sends no pings; the other ones do, each connection one in two seconds"
         return NAMES[client] + notes.mark(note)
 

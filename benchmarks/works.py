@@ -18,7 +18,8 @@ VARIANTS = {
     "ours-blocking": "ours",
     "panoramisk-uvloop": "panoramisk",
 }
-PEERS = ("panoramisk", "asterisk-ami", "pyst2", "pystrix", "pyami-asterisk", "asterisk-manager")
+NOT_PYTHON = ("asterisk-manager", "goami2")
+PEERS = ("panoramisk", "asterisk-ami", "pyst2", "pystrix", "pyami-asterisk", *NOT_PYTHON)
 CLIENTS = ("ours", *VARIANTS, *PEERS, "floor")
 VERSIONS = {
     "panoramisk": "1.4",
@@ -27,6 +28,7 @@ VERSIONS = {
     "pystrix": "1.3.0",
     "pyami-asterisk": "1.5.2",
     "asterisk-manager": "0.2.0",
+    "goami2": "1.7.7",
 }
 NAMES = {
     "ours": "ami_client",
@@ -39,7 +41,7 @@ NAMES = {
     "panoramisk-uvloop": "panoramisk on uvloop",
     "floor": "receive and split only",
 }
-PYTHON_CLIENTS = tuple(client for client in CLIENTS if client != "asterisk-manager")
+PYTHON_CLIENTS = tuple(client for client in CLIENTS if client not in NOT_PYTHON)
 
 WARM_UP = 0.1  # of the measured part
 
@@ -124,7 +126,8 @@ _ONLY_EVENTS = {"pyami-asterisk": "measured with events alone"}
 _WAITS = dict.fromkeys(("pyst2", "pystrix"), "waits for each answer before it sends the next action")
 _NO_LISTS = {
     **dict.fromkeys(
-        ("asterisk-ami", "pyst2", "asterisk-manager"), "puts no lists together: entries come as events, one by one"
+        ("asterisk-ami", "pyst2", *NOT_PYTHON),
+        "puts no lists together: entries come as events, one by one",
     ),
     "pystrix": "puts lists together only for the actions that it knows",
     **_ONLY_EVENTS,
@@ -134,17 +137,17 @@ _THREADS = {
     **_ONLY_EVENTS,
 }
 _NO_CALLS = {
-    **dict.fromkeys(("panoramisk", "asterisk-manager", "floor"), "has no calls that wait"),
+    **dict.fromkeys(("panoramisk", *NOT_PYTHON, "floor"), "has no calls that wait"),
     **_ONLY_EVENTS,
     "ours": "see ami_client.blocking",
 }
 _NO_AWAIT = {
-    **dict.fromkeys(("asterisk-ami", "pyst2", "pystrix", "asterisk-manager", "floor"), "has nothing to await"),
+    **dict.fromkeys(("asterisk-ami", "pyst2", "pystrix", *NOT_PYTHON, "floor"), "has nothing to await"),
     **_ONLY_EVENTS,
     "ours": "see ami_client.aio",
 }
 _UNPACED = {
-    **dict.fromkeys(("pyst2", "pystrix", "asterisk-manager", "floor"), "not measured"),
+    **dict.fromkeys(("pyst2", "pystrix", *NOT_PYTHON, "floor"), "not measured"),
     **_ONLY_EVENTS,
 }
 _ON_LOOPS = ("ours", "ours-asyncio", "ours-uvloop")
@@ -157,12 +160,13 @@ _ALL_EVENTS = {
     "pystrix": 30_000,
     "pyami-asterisk": 40_000,
     "asterisk-manager": 60_000,
+    "goami2": 400_000,
     "floor": 800_000,
 }
-_TRICKLED = dict.fromkeys((*_ON_LOOPS, *_PANORAMISKS, "asterisk-manager", "floor"), 6_000)
+_TRICKLED = dict.fromkeys((*_ON_LOOPS, *_PANORAMISKS, *NOT_PYTHON, "floor"), 6_000)
 _PACED = (*_ON_LOOPS, *_PANORAMISKS, "asterisk-ami")
 _AWAITED = ("ours-await", "ours-await-uvloop", *_PANORAMISKS)
-_IDLE = dict.fromkeys(("ours", "panoramisk", "asterisk-manager", "floor"), 1_000)
+_IDLE = dict.fromkeys(("ours", "panoramisk", *NOT_PYTHON, "floor"), 1_000)
 _TRACED = {client: count for client, count in _IDLE.items() if client in PYTHON_CLIENTS}
 
 WORKS = (
@@ -180,6 +184,7 @@ WORKS = (
             "asterisk-ami": 40_000,
             "pyst2": 3_000,
             "asterisk-manager": 30_000,
+            "goami2": 60_000,
             "floor": 80_000,
         },
         {**_ONLY_EVENTS, "pystrix": "waits for each answer: see plain calls"},
@@ -195,6 +200,7 @@ WORKS = (
             **dict.fromkeys(_PANORAMISKS, 40_000),
             "asterisk-ami": 80_000,
             "asterisk-manager": 80_000,
+            "goami2": 150_000,
             "floor": 1_000_000,
         },
         {**_WAITS, **_ONLY_EVENTS},

@@ -20,13 +20,13 @@ sys.path.append(str(ROOT))  # behind what is installed, which is what the other 
 from benchmarks import __main__ as command_line  # noqa: E402
 from benchmarks.chart import OURS, chart  # noqa: E402
 from benchmarks.clients.common import Job, Latency, Result  # noqa: E402
-from benchmarks.expected import Expected  # noqa: E402
+from benchmarks.expected import LOST, Expected  # noqa: E402
 from benchmarks.figures import LATENCIES, RATIOS, Figures, targets  # noqa: E402
 from benchmarks.imports import ImportTimes, import_times  # noqa: E402
 from benchmarks.report import Report, table  # noqa: E402
 from benchmarks.running import Command, Run, RunFailed, run_job  # noqa: E402
 from benchmarks.server import list_answer, without_chan_variables  # noqa: E402
-from benchmarks.works import CALL_TRACKING, CLIENTS, VARIANTS, VERSIONS, WORKS, Work, chosen  # noqa: E402
+from benchmarks.works import CALL_TRACKING, CLIENTS, NOT_PYTHON, VARIANTS, VERSIONS, WORKS, Work, chosen  # noqa: E402
 from tests.load.replay import CHUNK, Playlist, answer_pings, genuine_events, headers_of, split_events  # noqa: E402
 
 
@@ -126,7 +126,13 @@ def test_what_is_expected_is_what_our_reader_finds(
 
 def test_each_name_that_is_bound_occurs(expected: Expected) -> None:
     assert all(expected.share([name]) > 0 for name in CALL_TRACKING)
-    assert expected.share(()) == 1 > expected.share((), "asterisk-ami")
+    assert expected.share(()) == 1 > max(expected.share((), client) for client in LOST)
+
+
+def test_events_that_a_client_cannot_parse_are_not_expected_of_it(expected: Expected, packets: list[Packet]) -> None:
+    odd = sum(any("(" in header for header in packet) for packet in packets)
+    assert expected.of("events", (), 10_000, "goami2")[0] == 10_000 - odd < 10_000
+    assert expected.of("latency", (), 10_000, "goami2") == expected.of("events", (), 10_000, "goami2")
 
 
 def test_works_are_chosen_by_key_or_letter() -> None:
@@ -138,7 +144,7 @@ def test_works_are_chosen_by_key_or_letter() -> None:
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: str(work.key))
 def test_who_does_not_do_a_work_has_a_reason(work: Work, expected: Expected) -> None:
     silent = set(CLIENTS) - set(work.counts) - set(work.missing)
-    assert silent - set(VARIANTS) == ({"asterisk-manager"} if work.traced else set())
+    assert silent - set(VARIANTS) == (set(NOT_PYTHON) if work.traced else set())
     job = work.job(next(iter(work.counts)), 5038, 0.001, expected)
     assert job.count >= job.depth and job.warm_up >= job.depth
 
@@ -150,6 +156,14 @@ def test_what_node_is_given_is_what_the_table_says() -> None:
     assert wanted == {"asterisk-manager": VERSIONS["asterisk-manager"]}
     assert locked["version"] == VERSIONS["asterisk-manager"]
     assert "resolved" not in locked, "it names the registry of whoever made it"
+
+
+def test_what_go_is_given_is_what_the_table_says() -> None:
+    go = ROOT / "benchmarks" / "go"
+    module = "github.com/staskobzar/goami2 v" + VERSIONS["goami2"]
+    assert re.findall(r"^require (.+)$", (go / "go.mod").read_text(), re.M) == [module]
+    sums = (go / "go.sum").read_text().splitlines()
+    assert [line.partition(" h1:")[0] for line in sums] == [module, module + "/go.mod"]
 
 
 # -- runs

@@ -147,7 +147,7 @@ _NO_AWAIT = {
     "ours": "see ami_client.aio",
 }
 _UNPACED = {
-    **dict.fromkeys(("pyst2", "pystrix", *NOT_PYTHON, "floor"), "not measured"),
+    **dict.fromkeys(("pyst2", "pystrix", "asterisk-manager", "floor"), "not measured"),
     **_ONLY_EVENTS,
 }
 _ON_LOOPS = ("ours", "ours-asyncio", "ours-uvloop")
@@ -164,7 +164,7 @@ _ALL_EVENTS = {
     "floor": 800_000,
 }
 _TRICKLED = dict.fromkeys((*_ON_LOOPS, *_PANORAMISKS, *NOT_PYTHON, "floor"), 6_000)
-_PACED = (*_ON_LOOPS, *_PANORAMISKS, "asterisk-ami")
+_PACED = (*_ON_LOOPS, *_PANORAMISKS, "asterisk-ami", "goami2")
 _AWAITED = ("ours-await", "ours-await-uvloop", *_PANORAMISKS)
 _IDLE = dict.fromkeys(("ours", "panoramisk", *NOT_PYTHON, "floor"), 1_000)
 _TRACED = {client: count for client, count in _IDLE.items() if client in PYTHON_CLIENTS}

@@ -33,6 +33,8 @@ type jobToDo struct {
 	Depth       int      `json:"depth"`
 	Connections int      `json:"connections"`
 	Seconds     float64  `json:"seconds"`
+	Rate        float64  `json:"rate"`
+	Burst       int      `json:"burst"`
 }
 
 type result struct {
@@ -44,11 +46,14 @@ type result struct {
 	WarmRSS         int64   `json:"warm_rss"`
 	PeakRSS         int64   `json:"peak_rss"`
 	ConnectionBytes float64 `json:"connection_bytes"`
+
+	Latency map[string]float64 `json:"latency,omitempty"`
 }
 
 var (
-	job   jobToDo
-	begun = time.Now()
+	job     jobToDo
+	begun   = time.Now()
+	runners = map[string]func() result{"events": events, "pings": pings, "trickle": trickle, "idle": idle}
 )
 
 // meter takes the measures. Handlers of many connections count in it.
@@ -164,26 +169,36 @@ func (m manager) send(action *goami2.Message) {
 	}
 }
 
-// play asks for so many events, and handles what comes until the answer says that all are out.
-func (m manager) play(name string, count int, handle func(*goami2.Message)) {
+func newAction(name string) *goami2.Message {
 	action := goami2.NewAction(name)
 	action.AddActionID()
+	return action
+}
+
+func newPlay(name string, count int) *goami2.Message {
+	action := newAction(name)
 	action.AddField("Events", fmt.Sprint(count))
+	return action
+}
+
+// play asks for events, and handles what comes until the answer says that all are out.
+func (m manager) play(action *goami2.Message, handle func(*goami2.Message)) {
 	id := action.ActionID()
 	m.send(action)
 	for {
 		message := m.next()
-		if message.IsEvent() {
-			handle(message)
-		} else if message.ActionID() == id {
+		if message.IsResponse() && message.ActionID() == id {
 			return
 		}
+		handle(message)
 	}
 }
 
-func handle(event *goami2.Message) {
-	meter.calls.Add(1)
-	meter.read.Add(int64(len(event.Field("Channel"))))
+func handle(message *goami2.Message) {
+	if message.IsEvent() { // and not what the client makes of a second blank line
+		meter.calls.Add(1)
+		meter.read.Add(int64(len(message.Field("Channel"))))
+	}
 }
 
 // One handler of all events, or of those with the names: the client has one channel for all messages.
@@ -195,15 +210,15 @@ func events() result {
 		for _, name := range job.Names {
 			wanted[name] = true
 		}
-		handler = func(event *goami2.Message) {
-			if wanted[event.Field("Event")] {
-				handle(event)
+		handler = func(message *goami2.Message) {
+			if wanted[message.Field("Event")] {
+				handle(message)
 			}
 		}
 	}
-	m.play("Replay", job.WarmUp, handler)
+	m.play(newPlay("Replay", job.WarmUp), handler)
 	start()
-	m.play("Replay", job.Count, handler)
+	m.play(newPlay("Replay", job.Count), handler)
 	return stop()
 }
 
@@ -213,8 +228,7 @@ func pings() result {
 	m := connect(1)[0]
 	inFlight := make(map[string]bool)
 	send := func() {
-		action := goami2.NewAction("Ping")
-		action.AddActionID()
+		action := newAction("Ping")
 		inFlight[action.ActionID()] = true
 		m.send(action)
 	}
@@ -249,15 +263,13 @@ func trickle() result {
 	for _, m := range managers[1:] {
 		go func(m manager) {
 			for {
-				if message := m.next(); message.IsEvent() {
-					handle(message)
-				}
+				handle(m.next())
 			}
 		}(m)
 	}
 	// The answer may overtake events on other connections.
 	trickled := func(count int, calls int64) {
-		managers[0].play("Trickle", count, handle)
+		managers[0].play(newPlay("Trickle", count), handle)
 		for meter.calls.Load() < calls {
 			time.Sleep(time.Millisecond)
 		}
@@ -286,8 +298,11 @@ func main() {
 	if err := json.Unmarshal([]byte(os.Args[1]), &job); err != nil {
 		log.Fatal(err)
 	}
-	runner := map[string]func() result{"events": events, "pings": pings, "trickle": trickle, "idle": idle}
-	if err := json.NewEncoder(os.Stdout).Encode(runner[job.Kind]()); err != nil {
+	runner, known := runners[job.Kind]
+	if !known {
+		log.Fatalf("%s is not measured here", job.Kind)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(runner()); err != nil {
 		log.Fatal(err)
 	}
 }

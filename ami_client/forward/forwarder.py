@@ -348,9 +348,9 @@ class _Publisher(BrokerThread):
                 time.sleep(_LINGER)
 
     def _share(self) -> None:
-        """Take or keep the active role. A forwarder without servers leaves it to others."""
+        """Take or keep the active role. A forwarder without servers and without messages leaves it to others."""
         name = self._forwarder.name
-        if not self._forwarder.is_linked and not (self._role is not Role.STANDBY and len(self._forwarder._outbox)):
+        if not self._forwarder.is_linked and not len(self._forwarder._outbox):
             self.broker.share(f"forwarder-{name}", [])
             self._holds = False
             self._become(Role.UNKNOWN)

@@ -185,6 +185,33 @@ def test_one_that_was_replaced_publishes_nothing_more(office: Office) -> None:
     office.until(lambda: office_reasons(office) == ["start", "takeover"])
 
 
+def test_one_without_a_server_and_with_messages_of_before_waits_for_its_turn(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, expect_log: Any
+) -> None:
+    expect_log("WARNING: forwarder pbx1: .* is gone")
+    monkeypatch.setattr(forwarder_module, "_DISCARD", 0.1)
+    spool = tmp_path / "spool"
+    first = office.active(spool=spool)
+    office.hub.down = True
+    office.say(1)
+    office.until(lambda: first.stats.spooled)
+    first.close(0)
+    office.hub.down = False
+    with office.hub.changed:
+        office.hub.leases["forwarder-pbx1", "pbx1"] = "somebody"
+    caplog.set_level("INFO")
+    caplog.clear()
+    refused = Pool(reactor=office.reactor, authtype="plain", server=office.url.replace("secret", "wrong"))
+    second = office.forwarder(pool=refused, spool=spool)
+    office.until(lambda: second.stats.discarded)
+    office.until(lambda: second.stats.role == "unknown")
+    assert [text for text in caplog.messages if text.startswith("forwarder pbx1: ")][1:] == [
+        "forwarder pbx1: standby",
+        "forwarder pbx1: discarded 2 messages, because another forwarder is active",
+        "forwarder pbx1: unknown",
+    ]
+
+
 def test_a_broker_that_takes_nothing_for_now_keeps_its_forwarder(office: Office, expect_log: Any) -> None:
     expect_log("WARNING: forwarder.* takes no messages for now .low on disk.; they are kept")
     told: list[Any] = []

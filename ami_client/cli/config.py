@@ -71,7 +71,7 @@ def default_path(environ: Mapping[str, str]) -> Path:
 
 
 def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:
-    """Read the file. A missing one is empty, unless ``path`` names it.
+    """Read the file. A missing one is empty, unless ``path`` or ``AMI_CONFIG`` names it.
 
     Raises CommandError if it cannot be read or parsed.
     """
@@ -85,7 +85,7 @@ def load(path: Optional[Path], environ: Mapping[str, str]) -> Config:
             raise _wrong(wanted, f"it is longer than {MAX_FILE} characters")
         parser.read_string(text, str(wanted))
     except (FileNotFoundError, NotADirectoryError):
-        if path is not None:
+        if path is not None or environ.get("AMI_CONFIG"):
             raise _wrong(wanted, "there is no such file") from None
         return Config(wanted)
     except OSError as error:

@@ -236,7 +236,8 @@ def test_top_survives_the_server(terminal: Terminal, pbx: Pbx) -> None:
 
 
 def test_a_config_file(terminal: Terminal, pbx: Pbx, tmp_path: Path) -> None:
-    file = tmp_path / "config.ini"
+    file = tmp_path / ".config" / "ami-client" / "config.ini"
+    file.parent.mkdir(parents=True)
     file.write_text(f"[home]\nurl = tcp://{pbx.address}\nusername = admin\nsecret = secret\n")
     file.chmod(0o644)
     terminal.enter("clear; ami-client ping -c 1 -q; echo done")

@@ -35,10 +35,8 @@ class Terminal:
             pytest.fail("these tests need a terminal: install the package tmux", pytrace=False)
         self._socket = f"ami_client-{uuid.uuid4().hex[:8]}"
         environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
-        environment = {name: value for name, value in environment.items() if not name.startswith("AMI_")}
-        environment.update(
-            HOME=str(home), PYTHONPATH=str(ROOT), LC_ALL="C.UTF-8", PS1=PROMPT, AMI_CONFIG=str(home / "config.ini")
-        )
+        environment = {name: value for name, value in environment.items() if not name.startswith(("AMI_", "XDG_"))}
+        environment.update(HOME=str(home), PYTHONPATH=str(ROOT), LC_ALL="C.UTF-8", PS1=PROMPT)
         shell = ["bash", "--norc", "--noprofile", "-i"]
         size = ["-x", str(columns), "-y", str(lines)]
         # Nobody's own settings, and a server that ends with its only session.

@@ -100,12 +100,14 @@ def pbx() -> Iterator[Pbx]:
 
 
 @pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """No settings of whoever runs the tests; returns where the config file would be."""
     for name in [name for name in os.environ if name.startswith(("AMI_", "XDG_"))]:
         monkeypatch.delenv(name)
-    path = tmp_path / "config.ini"
-    monkeypatch.setenv("AMI_CONFIG", str(path))
+    home = tmp_path_factory.mktemp("config")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    path = home / "ami-client" / "config.ini"
+    path.parent.mkdir()
     return path
 
 

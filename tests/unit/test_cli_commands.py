@@ -437,8 +437,8 @@ def test_a_wrong_secret(pbx: Pbx, ami: Ami) -> None:
     assert "hushhush" not in said.err + said.out
 
 
-def test_a_profile_and_its_secret_file(pbx: Pbx, ami: Ami, clean_environment: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("secret\n")
+def test_a_profile_and_its_secret_file(pbx: Pbx, ami: Ami, clean_environment: Path) -> None:
+    clean_environment.with_name("secret").write_text("secret\n")
     profile = f"[home]\nurl = tcp://{pbx.address}\nusername = admin\nsecret_file = secret\n"
     clean_environment.write_text(profile)
     assert ami("ping", "home", "-c", "1").status == 0

@@ -52,7 +52,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def target(given: Given, environ: Any = (), ask: Any = None) -> Target:
-    return find(given, {"AMI_CONFIG": "/no/such/file", **dict(environ)}, ask)
+    return find(given, {"AMI_CONFIG": os.devnull, **dict(environ)}, ask)
 
 
 def test_everything_may_stand_in_the_url() -> None:
@@ -127,7 +127,7 @@ def test_who_sits_there_is_asked() -> None:
 
 
 def test_without_a_login_nobody_is_asked() -> None:
-    found = find(Given(server="pbx.example"), {"AMI_CONFIG": "/no/such/file"}, login=False)
+    found = find(Given(server="pbx.example"), {"AMI_CONFIG": os.devnull}, login=False)
     assert found.url == "tcp://pbx.example:5038"
 
 
@@ -147,6 +147,11 @@ def test_what_is_missing_or_wrong_is_said(given: Given, message: str) -> None:
     with pytest.raises(CommandError, match=message) as caught:
         target(given)
     assert caught.value.status == Status.USAGE
+
+
+def test_a_file_that_the_environment_names_must_be_there() -> None:
+    with pytest.raises(CommandError, match="config file /no/such/file: there is no such file"):
+        target(Given(server="tcp://u:p@h"), {"AMI_CONFIG": "/no/such/file"})
 
 
 def test_a_file_that_is_no_certificate(file: Path) -> None:
@@ -198,7 +203,7 @@ def test_a_secret_file_that_others_can_read_is_told(file: Path, mode: int, who: 
     given = Given(server="pbx1", config=file)
     if named == "by the command line":
         given = Given(server="tcp://me@pbx.example", secret_file=str(secret))
-    assert find(given, {"AMI_CONFIG": "/no/such/file"}, None, told.append).secret == "from the file"
+    assert find(given, {"AMI_CONFIG": os.devnull}, None, told.append).secret == "from the file"
     assert told == [f"{secret} holds a secret, and {who} can read it: chmod 600 {secret}"] * bool(who)
 
 
@@ -225,7 +230,7 @@ def test_an_access_control_list_says_who_it_is(tmp_path: Path, entries: list[tup
         pytest.skip("no access control lists here")
     assert secret.stat().st_mode & 0o777 == 0o640
     told: list[str] = []
-    find(Given(server="tcp://me@pbx.example", secret_file=str(secret)), {"AMI_CONFIG": "/no"}, None, told.append)
+    find(Given(server="tcp://me@pbx.example", secret_file=str(secret)), {"AMI_CONFIG": os.devnull}, None, told.append)
     assert told == [f"{secret} holds a secret, and {who} can read it: chmod 600 {secret}"] * bool(who)
 
 
@@ -236,7 +241,7 @@ def test_what_is_no_file_on_a_disk_is_read_by_nobody_else(tmp_path: Path) -> Non
     os.write(holder, b"hush\n")
     told: list[str] = []
     given = Given(server="tcp://me@pbx.example", secret_file=str(fifo))
-    assert find(given, {"AMI_CONFIG": "/no"}, None, told.append).secret == "hush"
+    assert find(given, {"AMI_CONFIG": os.devnull}, None, told.append).secret == "hush"
     os.close(holder)
     assert told == []
 

@@ -23,7 +23,7 @@ Callback = Optional[Callable[..., object]]
 
 ORIGINATE_TIMEOUT = 30.0  # seconds; Asterisk's default for an Originate without a Timeout
 MAX_INT = 2**31 - 1
-_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")  # what the server's sscanf("%30d") reads of a Timeout
+_NUMBER = r"[+-]?[0-9]{1,30}"  # what the server's sscanf("%30d") reads of a Timeout
 
 
 class Actions(ABC):
@@ -360,5 +360,5 @@ def _asynchronous(pairs: Sequence[tuple[str, object]]) -> list[tuple[str, object
 
 def _time_to_answer(pairs: Sequence[tuple[str, object]]) -> float:
     """Return how long Asterisk waits for an answer to the call, in seconds. Source: manager.c, action_originate."""
-    found = _NUMBER.match(first_value(pairs, "timeout") or "")
+    found = re.match(_NUMBER, first_value(pairs, "timeout") or "")
     return min(max(0, int(found.group())), MAX_INT) / 1000 if found else ORIGINATE_TIMEOUT

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import functools
 import heapq
-import inspect
 import logging
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS
 from itertools import count
-from numbers import Real
 from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Callable, Optional
 
@@ -30,7 +27,10 @@ Arguments = tuple[str, ...]  # argument names, for error messages
 CONN: Arguments = ("conn",)
 CONN_PACKET: Arguments = ("conn", "packet")
 
-# Code flags of functions whose call creates an object instead of running the code, and how errors describe them.
+# Flags of code objects: Include/cpython/code.h. They are in inspect too, which is a slow import (benchmark h).
+CO_VARARGS, CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x04, 0x20, 0x80, 0x200
+
+# Flags of functions whose call creates an object instead of running the code, and how errors describe them.
 _UNRUN = {
     CO_COROUTINE: "a coroutine function: nobody would await it (a pool on asyncio's loop would run it as a task)",
     CO_GENERATOR: "a generator function: nobody would run it",
@@ -183,6 +183,8 @@ def _unrun_by(flags: int) -> Optional[str]:
 
 def _is_marked(cb: object) -> bool:
     """Return whether ``cb`` is marked as a coroutine function, whatever its code is."""
+    import inspect  # slow: see CO_VARARGS
+
     if not _is_posing(cb) and inspect.iscoroutinefunction(cb):
         return True
     mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
@@ -213,6 +215,8 @@ def _takes(cb: Callback, count: int) -> bool:
             return True
     if _is_posing(cb):
         return True
+    import inspect  # slow: see CO_VARARGS
+
     try:
         signature = inspect.signature(cb, follow_wrapped=False)
     except (TypeError, ValueError):  # some built-ins have none
@@ -339,6 +343,8 @@ class PriorityQueueCallbacks(_Callbacks):
 
         Raises TypeError if it cannot be called, or for a priority that is not a number.
         """
+        from numbers import Real  # a slow import (benchmark h)
+
         require_callable(cb)
         if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
             raise TypeError(f"pri must be a number, not {pri!r}")

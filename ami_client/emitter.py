@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypedDict, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypeVar, Union, overload
 
 from pyee import EventEmitter
 
@@ -22,7 +22,17 @@ from .signatures import EventDecorator, EventHandler, PacketCallback, Result, So
 from .tasks import Tasks
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from typing_extensions import Unpack
+
+    class How(TypedDict, total=False):
+        """Keywords that say how a handler is bound: see :meth:`EventHandlers.bind`."""
+
+        where: Optional[Where]
+        max_tasks: Optional[int]
+        in_order: bool
+
 
 #: A name, or a class of the catalogue, which means ``event_<name>`` of its event.
 Name = Union[str, type[Event[Any]]]
@@ -39,14 +49,6 @@ ARGUMENTS: dict[str, Arguments] = {
     "event": CONN_PACKET,
     "reconnecting": ("url", "delay", "attempt"),
 }
-
-
-class How(TypedDict, total=False):
-    """Keywords that say how a handler is bound: see :meth:`EventHandlers.bind`."""
-
-    where: Optional[Where]
-    max_tasks: Optional[int]
-    in_order: bool
 
 
 class _Bindings:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Callable, Union
 
 from ._engine.encode import encode_headers
 from ._engine.text import TRIMMED, ascii_lower
+from ._record import Record, fields
 from .packet import Packet
 
 #: Selects events for a handler: a mapping of header to glob, or to several globs of which one must match; or a
@@ -87,11 +87,10 @@ MATCHES: Mapping[str, Callable[[str, str], bool]] = {
     "ends_with": str.endswith,
     "contains": str.__contains__,
 }
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = r"[A-Za-z0-9_.-]+"
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(Record):
     """An event filter for the option ``filters``.
 
     If a pool has ``include`` filters, only events that match one of them arrive. Events that match an ``exclude``
@@ -124,7 +123,7 @@ class Filter:
             raise ValueError(f"a Filter's action must be include or exclude, not {self.action!r}")
         for name in ("event", "header"):
             text = getattr(self, name)
-            if text and not _NAME.fullmatch(text):
+            if text and not re.fullmatch(_NAME, text):
                 raise ValueError(f"a Filter's {name} must be a name of letters, digits, _, . and -, not {text!r}")
         if not self.event and not self.header:
             raise ValueError("a Filter needs an event, a header or both")

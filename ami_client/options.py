@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from ._engine.encode import encode_headers
 from ._engine.framing import DEFAULT_MAX_PACKET
 from ._engine.in_flight import DEFAULT_MAX_ANSWER
 from ._engine.packet import DEFAULT_MAX_LINES
+from ._record import Field, Record, field, fields
 from .callbacks import logger
 from .filters import Filter
 from .url import ServerURL
@@ -148,13 +148,12 @@ def _option(default: Any, check: Check, *, in_url: bool = False, shown: bool = T
     return field(default=default, repr=shown, metadata={"check": check, "in_url": in_url})
 
 
-def _check_of(option: Field[Any]) -> Check:
+def _check_of(option: Field) -> Check:
     check: Check = option.metadata["check"]
     return check
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Record):
     """All options with their defaults. The first ones have phpDaemon's names and defaults.
 
     Times are in seconds. None means no limit.
@@ -248,7 +247,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            object.__setattr__(self, one.name, _check_of(one)(one.name, getattr(self, one.name)))
+            vars(self)[one.name] = _check_of(one)(one.name, getattr(self, one.name))
         if self.reconnect is not None and self.reconnect > self.reconnect_max:
             raise ValueError(f"reconnect ({self.reconnect:g} s) exceeds reconnect_max ({self.reconnect_max:g} s)")
         if not self.ssl_verify and not isinstance(self.ssl, bool):
@@ -266,7 +265,7 @@ class Options:
                 changed[name] = _from_text(name, text, _check_of(settable[name]))
             else:
                 logger.warning("%s: unknown parameter %r in the URL's fragment", url, name)
-        return replace(self, **changed) if changed else self  # type: ignore[arg-type]
+        return self.replace(**changed) if changed else self
 
 
 def _from_text(name: str, text: str, convert: Check) -> object:
@@ -293,6 +292,6 @@ def read_url(url: str, options: Options) -> tuple[ServerURL, Options]:
     """Return the address and the options of a URL. Raises ValueError if it is malformed or cannot be sent."""
     address = ServerURL.parse(url)
     if address.username is None and options.username:
-        address = replace(address, username=options.username)
+        address = address.replace(username=options.username)
     encode_headers([("Username", address.username or ""), ("Secret", address.secret or "")])
     return address, options.with_params(address.params, str(address))

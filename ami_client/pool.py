@@ -5,7 +5,6 @@ Source: phpDaemon Clients/Asterisk/Pool.php and Network/Client.php.
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Mapping
 from threading import Lock
@@ -350,5 +349,7 @@ class Pool(EventHandlers):
     def _choose(self) -> Optional[str]:
         if not self._choices:
             return None
+        import random  # a slow import (benchmark h): a program with one server does without
+
         urls, weights = zip(*self._choices)
         return cast(str, random.choices(urls, weights)[0])

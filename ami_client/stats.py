@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
 from typing import Optional
 
+from ._record import Record, field, fields
 from .errors import Timeout
 
 
-@dataclass
-class Stats:
+class Stats(Record, frozen=False):
     """Counters since the start, and gauges of the current state.
 
     :attr:`Connection.stats` and :attr:`Pool.stats` return copies, which do not change. A pool's counters are the sums
@@ -55,7 +54,10 @@ class Stats:
     #: Callbacks that wait for a connection in the pool. A gauge.
     waiting: int = 0
     #: How often each limit was reached, by the option's name (``max_pending``, ...).
-    limits: Counter[str] = field(default_factory=Counter)
+    limits: Counter[str] = field(default=Counter())
+
+    def __post_init__(self) -> None:
+        self.limits = self.limits.copy()  # each has its own
 
     def count_error(self, error: Exception) -> None:
         """Count an error of this library if it is a timeout or a reached limit."""
@@ -73,7 +75,7 @@ class Stats:
 
     def counters(self) -> Stats:
         """Return a copy with the gauges set to 0."""
-        return replace(self, limits=self.limits.copy(), **dict.fromkeys(GAUGES, 0))
+        return self.replace(**dict.fromkeys(GAUGES, 0))
 
 
 # How many past servers keep their own counters. A program may use one URL after the other for months.

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Optional
+
+from ._record import Record, field
 
 SCHEMES = ("tcp", "tls", "unix")
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):", re.IGNORECASE)
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
-# Control characters, and lone surrogates except those that stand for bytes that are not UTF-8.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
+# Regular expressions, compiled on first use.
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://|(unix):"
+_HOST_PORT = r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?"
 
 #: Asterisk's default port, unless manager.conf sets another one.
 USUAL_PORT, USUAL_TLS_PORT = 5038, 5039
 
 
-@dataclass(frozen=True)
-class ServerURL:
+class ServerURL(Record):
     """The parsed address and credentials of a server. Its text form never shows the secret.
 
     ``username``, ``secret`` and ``port`` are None if the URL has none. For a unix socket, ``host`` is the path and
@@ -44,7 +43,7 @@ class ServerURL:
         """
         if not isinstance(url, str):
             raise TypeError(f"a URL must be a str, not {type(url).__name__}")
-        if _CONTROL.search(url):
+        if _has_control(url):
             raise ValueError("a URL must not contain control characters; percent-encode them in the secret")
         scheme, rest = _split_scheme(url.strip())
         username = secret = None
@@ -72,8 +71,15 @@ def format_address(host: str, port: Optional[int]) -> str:
     return shown if port is None else f"{shown}:{port}"
 
 
+def _has_control(text: str) -> bool:
+    """Whether there is a control character, or a lone surrogate that does not stand for a byte that is not UTF-8."""
+    return any(
+        one < " " or one == "\x7f" or ("\ud800" <= one <= "\udfff" and not "\udc80" <= one <= "\udcff") for one in text
+    )
+
+
 def _split_scheme(url: str) -> tuple[str, str]:
-    match = _SCHEME.match(url)
+    match = re.match(_SCHEME, url, re.IGNORECASE)
     if match is None:
         return "tcp", url
     scheme = (match.group(1) or match.group(2)).lower()
@@ -85,7 +91,7 @@ def _split_scheme(url: str) -> tuple[str, str]:
 def _split_credentials(text: str) -> tuple[str, Optional[str]]:
     name, colon, secret = text.partition(":")
     decoded = [_decoded(part) if "%" in part else part for part in (name, secret)]
-    if any(_CONTROL.search(part) for part in decoded):
+    if any(map(_has_control, decoded)):
         raise ValueError("the user and secret of a URL must not contain control characters")
     return decoded[0], decoded[1] if colon else None
 
@@ -113,7 +119,7 @@ def _unix_path(path: str) -> str:
 def _split_host(text: str) -> tuple[str, Optional[int]]:
     if text.count(":") > 1 and "[" not in text:
         raise ValueError("write an IPv6 address in a URL in brackets: [::1]:5038")
-    match = _HOST_PORT.fullmatch(text)
+    match = re.fullmatch(_HOST_PORT, text, re.DOTALL)
     if match is None:
         raise ValueError("malformed host in URL: write host, host:port or [IPv6]:port")
     host = match.group("v6") or match.group("name")

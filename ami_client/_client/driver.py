@@ -9,7 +9,6 @@ import logging
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union, cast
@@ -254,9 +253,7 @@ class Driver:
     @property
     def stats(self) -> Stats:
         """A copy of the current counters. May be read from any thread."""
-        return replace(
-            self.counts,
-            limits=self.counts.limits.copy(),
+        return self.counts.replace(
             pending=self.session.pending,
             buffered=self.transport.buffered,
             connections=int(not self.is_finished),

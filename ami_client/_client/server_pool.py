@@ -6,8 +6,6 @@ Source: phpDaemon Network/Client.php (getConnection) and ClientConnection.php.
 from __future__ import annotations
 
 import logging
-import random
-from dataclasses import replace
 from threading import Lock
 from typing import Callable, Optional, cast
 
@@ -47,6 +45,8 @@ def backoff_delay(attempt: int, base: float, longest: float) -> float:
     ``longest``. So a thousand clients that lost the same server at once come back spread over time. Source: M. Brooker,
     "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
+    import random  # a slow import (benchmark h): only needed after a loss
+
     doublings = min(attempt - 1, 1000)  # more would overflow a float
     return random.uniform(0.0, min(longest, base * 2.0**doublings))
 
@@ -201,7 +201,7 @@ class ServerPool:
 
     def _open(self, waiter: Optional[Waiter], attempt: int = 0) -> None:
         """Open a connection. ``attempt`` is the number of the reconnect attempt, or 0 for a new connection."""
-        options = replace(self._options, **waiter.limits) if waiter and waiter.limits else self._options  # type: ignore[arg-type]
+        options = self._options.replace(**waiter.limits) if waiter and waiter.limits else self._options
         loop = self._pool.reactor
         driver = Driver(self.url, self.address, options, loop, self._pool, self, reconnect=attempt > 0)
         self._sockets.opened(driver)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Optional
+
+from .._record import Record
 
 if TYPE_CHECKING:
     from ..loop import Handle
@@ -41,7 +43,7 @@ ON_ITS_WAY = (Place.QUEUED, Place.STARTING, Place.OPENING)
 LIVE = (*ON_ITS_WAY, Place.BUSY, Place.FREE, Place.ENDING)
 
 
-class Due(NamedTuple):
+class Due(Record):
     """When the replacement of a lost connection is opened."""
 
     delay: float  # seconds

@@ -17,7 +17,7 @@ _END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
 _OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
 # Asterisk 14 and later. There, "Response: Follows" is forged, inside a value that somebody else has set. It would
 # swallow the packets after it.
-_NOT_OLD = re.compile(r"Asterisk Call Manager/(?:[3-9]|\d\d)")
+_NOT_OLD = r"Asterisk Call Manager/(?:[3-9]|\d\d)"
 _BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual spelling first
 _OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
 _LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
@@ -133,7 +133,7 @@ class Cutter:
         line = bytes(self.rest[:end])
         self.eol = b"\r\n" if line.endswith(b"\r") else b"\n"
         self.banner = line.decode(ENCODING, ENCODING_ERRORS).strip(TRIMMED)
-        self._may_be_old = not _NOT_OLD.match(self.banner)
+        self._may_be_old = not re.match(_NOT_OLD, self.banner)
         self._remove(end + 1)
         return True
 

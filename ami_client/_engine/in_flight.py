@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Callable, Optional, Union
 from weakref import ref
 
@@ -274,12 +273,14 @@ class PendingResult(Pending):
         return packet
 
 
-@dataclass
 class Done:
     """A complete answer to an action: ``pending.callback(conn, result)`` is due."""
 
-    pending: Pending
-    result: Result
+    __slots__ = ("pending", "result")
+
+    def __init__(self, pending: Pending, result: Result) -> None:
+        self.pending = pending
+        self.result = result
 
     @property
     def packet(self) -> Packet:
@@ -294,12 +295,14 @@ class Done:
         return len(self.result) > 1 if isinstance(self.result, list) else self.result.complete is not None
 
 
-@dataclass
 class Entry:
     """An entry of an incomplete answer: ``pending.on_entry(conn, packet)`` is due."""
 
-    pending: Pending
-    packet: Packet
+    __slots__ = ("packet", "pending")
+
+    def __init__(self, pending: Pending, packet: Packet) -> None:
+        self.pending = pending
+        self.packet = packet
 
 
 class InFlight:

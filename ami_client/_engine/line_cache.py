@@ -57,23 +57,22 @@ _HINT = rf"{SECRET_WORDS}|auth|bearer|cookie|pass(?![a-z])|pin(?![gn])"
 _hints = re.compile(_HINT).search
 # An address that may contain a password: `sip:joe:x@host`, `SIP/joe:x@host`.
 _has_password = re.compile(r"[/:][^/:@]*:[^@]*@").search
+# The next ones are for new names only, and compiled on first use.
 # Names that say nothing about their values: the value of a variable (VarSet, Getvar) or a database key, a command's
 # output, a line of a file. Also the hashes in security events, which allow offline guessing of a secret.
-_is_holder = re.compile(
-    r"value|val|output|json|line-\d+(?:-\d+)?|challenge|receivedchallenge|receivedhash|expectedresponse"
-).fullmatch
+_HOLDER = r"value|val|output|json|line-\d+(?:-\d+)?|challenge|receivedchallenge|receivedhash|expectedresponse"
 # Arguments of an application. Those of Authenticate are the digits to dial.
-_is_told = re.compile(r"appdata|applicationdata").fullmatch
+_TOLD = ("appdata", "applicationdata")
 # Names whose values never contain a secret. Their values change with each call, more than most, so it pays to skip the
 # check (benchmark a).
-_is_of_calls = re.compile(r"actionid|[a-z]*(?:uniqueid|linkedid|channel|callid|calleridnum|connectedlinenum)").fullmatch
-_is_word = re.compile(r"(?:event: *)?[a-z_-]+").fullmatch
+_OF_CALLS = r"actionid|[a-z]*(?:uniqueid|linkedid|channel|callid|calleridnum|connectedlinenum)"
+_WORD = r"(?:event: *)?[a-z_-]+"
 
 # Tests whether a value in lower case may be or contain a secret.
 Suspicion = Callable[[str], object]
-_anything: Suspicion = re.compile(r".", re.DOTALL).match
+_anything: Suspicion = bool
 _not_one_character: Suspicion = itemgetter(slice(1, None))  # everything after the first character
-_code: Suspicion = re.compile(rf"(?<![^,])[0-9*#]{{3,}}(?![^,])|{_HINT}").search
+_CODE = rf"(?<![^,])[0-9*#]{{3,}}(?![^,])|{_HINT}"
 
 
 def may_be_secret(text: str) -> bool:
@@ -85,11 +84,11 @@ def _suspicion(name: str) -> Optional[Suspicion]:
     """Return the test for the values of a header, by its lower-case name. None if its values are harmless."""
     if may_be_secret(name):
         return _anything
-    if _is_holder(name):
+    if re.fullmatch(_HOLDER, name):
         return _not_one_character
-    if _is_told(name):
-        return _code
-    return None if _is_of_calls(name) else _hints
+    if name in _TOLD:
+        return re.compile(_CODE).search
+    return None if re.fullmatch(_OF_CALLS, name) else _hints
 
 
 Key = TypeVar("Key", str, bytes)
@@ -105,7 +104,7 @@ class Memo(dict[Key, Value]):
         """Cache a value, unless its key is too long or may contain a secret."""
         if len(key) <= MEMO_LONGEST:
             low = (key if isinstance(key, str) else key.decode(ENCODING, ENCODING_ERRORS)).lower()
-            if may_be_secret(low) and not _is_word(low):  # a single word is a name only
+            if may_be_secret(low) and not re.fullmatch(_WORD, low):  # a single word is a name only
                 return
             if len(self) >= self.size:
                 self.clear()

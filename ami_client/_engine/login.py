@@ -6,9 +6,9 @@ Sources: Asterisk main/manager.c (authenticate, process_message); phpDaemon Clie
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Callable, Optional
 
+from .._record import Record, field
 from ..errors import LoginRefused, ProtocolError
 from ..stats import Stats
 from .encode import encode_headers
@@ -25,17 +25,13 @@ TEMPORARY_REFUSALS = ("shutting down", "already in use")
 PLAIN_HINT = "if the server does not support md5 logins, try authtype='plain', which sends the secret itself"
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(Record):
     """Credentials and login method. ``authtype`` is ``md5`` or ``plain``."""
 
     username: str
-    secret: str
+    secret: str = field(repr=False)
     authtype: str = "md5"
     events: str = "on"
-
-    def __repr__(self) -> str:
-        return f"Login(username={self.username!r}, authtype={self.authtype!r}, events={self.events!r})"
 
     def ask_challenge(self) -> bytes:
         """Return the first message of the md5 login."""
@@ -56,8 +52,7 @@ class Login:
         return encode_headers([("Action", "login"), *who])
 
 
-@dataclass(frozen=True)
-class LoginDone:
+class LoginDone(Record):
     """The login is over. ``packet.error`` says why it failed, or is None."""
 
     packet: Packet

@@ -25,7 +25,7 @@ __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 # The first header gives the kind of a packet. An ActionID may precede it. Names are trimmed.
 _FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
 
-_EVENT_LINE = {eol: re.compile(rb"(?:\A|(?<=%b))event:" % eol, re.IGNORECASE) for eol in (b"\r\n", b"\n")}
+_EVENT_LINE = rb"(?:\A|(?<=%b))event:"  # for a line ending; compiled on first use
 
 # Headers that may precede EventList: manager.c, astman_send_list_start and astman_send_list_complete_start. In
 # chan_sip.c up to Asterisk 11, the ActionID follows EventList.
@@ -298,7 +298,8 @@ class Packet(dict[str, str]):
         Each ``Event`` line starts an event. With ``starts_one``, only lines for which ``starts_one(part)`` is true
         start one. ``part`` is the text from there to the next ``Event`` line.
         """
-        lines = [match.start() for match in _EVENT_LINE[self._form.eol].finditer(self._head)][1:]
+        found = re.finditer(_EVENT_LINE % self._form.eol, self._head, re.IGNORECASE)
+        lines = [match.start() for match in found][1:]
         if starts_one is not None:
             parts = zip(lines, self._parts([*lines, len(self._head)]))
             lines = [begin for begin, part in parts if starts_one(part)]

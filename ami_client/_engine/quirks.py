@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import Union
 
+from .._record import Record, fields
 from .text import TRIMMED, ascii_lower
 
 
-@dataclass(frozen=True)
-class Quirk:
+class Quirk(Record):
     """How the answer to an action breaks the rules.
 
     Regular answers are a single Response, or a list from ``EventList: start`` to ``EventList: Complete``.
@@ -41,7 +40,7 @@ class Quirk:
             if not isinstance(value, wanted):
                 raise TypeError(f"{one.name} of a quirk must be a {wanted.__name__}, not {type(value).__name__}")
             if isinstance(value, str):
-                object.__setattr__(self, one.name, ascii_lower(value.strip(TRIMMED)))
+                vars(self)[one.name] = ascii_lower(value.strip(TRIMMED))
 
 
 REGULAR = Quirk()
@@ -131,7 +130,7 @@ def as_quirk(quirk: Union[str, Quirk]) -> Quirk:
     flags = [one.name for one in fields(Quirk) if one.default is False]
     if quirk not in flags:
         raise ValueError(f"unknown quirk {quirk!r}; use one of {', '.join(flags)}, or a Quirk")
-    return replace(REGULAR, **{quirk: True})  # type: ignore[arg-type]
+    return REGULAR.replace(**{quirk: True})
 
 
 def puts_ids_into_entries(action: str) -> bool:

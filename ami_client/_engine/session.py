@@ -9,10 +9,10 @@ Sources: Asterisk main/manager.c; phpDaemon Clients/Asterisk/Connection.php.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Callable, NamedTuple, Optional, Protocol, Union
+from typing import Callable, Optional, Protocol, Union
 
+from .._record import Record
 from ..errors import AMIError, LimitReached
 from ..stats import Stats
 from .action_ids import ActionIDs
@@ -43,8 +43,7 @@ class _All:
     unwanted: Optional[Mapping[bytes, bool]] = None
 
 
-@dataclass(frozen=True)
-class ListGoneOn:
+class ListGoneOn(Record):
     """A completed list continues. ``packet`` is its Response, now marked as suspect."""
 
     packet: Packet
@@ -56,7 +55,7 @@ Outcome = Union[LoginDone, Done, Entry, ListGoneOn, Packet]
 _NO_LIST = None, 0
 
 
-class _Known(NamedTuple):
+class _Known(Record):
     """Facts that are the same for all actions of one name."""
 
     name: str  # trimmed

@@ -20,9 +20,10 @@ FLAGS = {
     **dict.fromkeys(("no", "false", "n", "f", "0", "off"), False),
 }
 
-_DECIMAL = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
-_CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,2}):([0-9]{2})")
-_DATE = re.compile(
+# Regular expressions, compiled on first use.
+_DECIMAL = rf"[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?"
+_CLOCK = r"(?:([0-9]{1,6}):)?([0-9]{1,2}):([0-9]{2})"
+_DATE = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[ t]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?"
     r"(?:(z)|([+-])([0-9]{2}):?([0-9]{2}))?"
 )
@@ -35,9 +36,9 @@ def flag(text: str) -> Optional[bool]:
 
 def seconds(text: str) -> Optional[float]:
     """Return a duration in seconds, from seconds (``12``, ``0.5``) or a clock time (``1:02``, ``00:01:02``)."""
-    if _DECIMAL.fullmatch(text):
+    if re.fullmatch(_DECIMAL, text):
         return float(text)
-    clock = _CLOCK.fullmatch(text)
+    clock = re.fullmatch(_CLOCK, text)
     if clock is None:
         return None
     hours, minutes, rest = (int(part or 0) for part in clock.groups())
@@ -59,10 +60,10 @@ def time(text: str) -> Optional[datetime]:
     from datetime import datetime, timedelta, timezone  # a slow import that few programs need
 
     try:
-        if _DECIMAL.fullmatch(text):
+        if re.fullmatch(_DECIMAL, text):
             since = float(text)
             return datetime.fromtimestamp(since, timezone.utc) if since else None
-        date = _DATE.fullmatch(ascii_lower(text))
+        date = re.fullmatch(_DATE, ascii_lower(text))
         if date is None:
             return None
         year, month, day, hour, minute, second = map(int, date.group(1, 2, 3, 4, 5, 6))

@@ -42,7 +42,7 @@ class Target:
     ssl_verify: bool = True
 
     def __str__(self) -> str:
-        return str(replace(ServerURL.parse(self.url), username=self.username or None))
+        return str(ServerURL.parse(self.url).replace(username=self.username or None))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def find(
         username = ask(f"User at {url}", False)
     secret = _secret(given, url, profile, file, environ, warn)
     if secret is None:
-        account = replace(url, username=username)
+        account = url.replace(username=username)
         if ask is None:
             raise _missing("secret", account, "in AMI_SECRET, with --secret-file or as secret_file in the config file")
         secret = ask(f"Secret of {account}", True)

@@ -18,7 +18,7 @@ PACKAGE = Path(ami_client.__file__).parent
 
 # Bottom to top. A file imports what lies below its layer, and inside its layer nothing goes in circles.
 LAYERS = {
-    "ground": "_clash _fork _platform _version callbacks errors loop php stats tasks url",
+    "ground": "_clash _fork _platform _record _version callbacks errors loop php stats tasks url",
     "protocol": "_engine",
     "what users say and get": "filters messages options packet signatures",
     "transport": "_transport",
@@ -35,7 +35,7 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in na
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Bytes in, packets out: what knows no I/O.
-PURE = ("_engine", "errors", "loop", "php", "stats", "url")
+PURE = ("_engine", "_record", "errors", "loop", "php", "stats", "url")
 PURE_MODEL = ("calls", "endpoints", "headers", "live", "mappings", "picture", "queues", "reasons", "records")
 FORBIDDEN = {"socket", "ssl", "selectors", "select", "time", "logging", "pyee", "asyncio", "threading", "os", "random"}
 

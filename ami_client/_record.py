@@ -6,17 +6,15 @@ import a pool (benchmark h). Here all classes share their methods, which costs m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
 
 if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
+    from typing_extensions import Self, dataclass_transform
 else:
 
     def dataclass_transform(**_: object):  # it only tells type checkers
         return lambda cls: cls
 
-
-SomeRecord = TypeVar("SomeRecord", bound="Record")
 
 _REQUIRED = object()
 
@@ -76,7 +74,7 @@ class Record:
 
     def __post_init__(self) -> None: ...
 
-    def replace(self: SomeRecord, **changes: object) -> SomeRecord:
+    def replace(self, **changes: object) -> Self:
         """Return a new object with other values for some fields. It is checked like any other."""
         return type(self)(**{**vars(self), **changes})
 

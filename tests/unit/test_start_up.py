@@ -65,6 +65,12 @@ def test_a_pool_needs_nothing_that_is_built_on_top() -> None:
     assert {name.partition(".")[0] for name in ours(found)} & ON_TOP == set()
 
 
+def test_a_login_loads_no_openssl() -> None:
+    """It would take 4 MB, a fifth of a small daemon's memory."""
+    found = imported("from ami_client._engine.login import Login; Login('joe', 'secret').md5('123')")
+    assert found & {"_hashlib", "hashlib", "_ssl"} == set()
+
+
 @for_each("args", [["--help"], ["--version"]])
 def test_the_help_of_the_command_line_imports_no_command(args: list[str]) -> None:
     found = imported(HELP.format(args)) - imported("import click")

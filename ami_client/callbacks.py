@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from itertools import count
+from numbers import Real
 from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Callable, Optional
 
@@ -343,8 +344,6 @@ class PriorityQueueCallbacks(_Callbacks):
 
         Raises TypeError if it cannot be called, or for a priority that is not a number.
         """
-        from numbers import Real  # a slow import (benchmark h)
-
         require_callable(cb)
         if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
             raise TypeError(f"pri must be a number, not {pri!r}")

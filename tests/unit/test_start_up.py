@@ -16,7 +16,7 @@ HEAVY = {
     *("asyncio", "concurrent.futures", "datetime", "email", "hashlib", "http", "ipaddress", "json", "platform", "ssl"),
     *("subprocess", "urllib.parse"),
     # These are found soon enough where they are needed: an odd callback, two servers, a reconnect.
-    *("dataclasses", "inspect", "ast", "copy", "random", "numbers", "difflib", "hmac", "secrets"),
+    *("dataclasses", "inspect", "ast", "copy", "random", "difflib", "hmac", "secrets"),
 }
 # What a pool cannot do without. What these import depends on Python's version.
 NEEDED = "import logging, pyee, selectors, socket"

@@ -5,7 +5,6 @@ Sources: Asterisk main/utils.c; phpDaemon Clients/Asterisk/Connection.php (implo
 
 from __future__ import annotations
 
-import re
 from typing import Optional
 
 # Asterisk neither converts nor checks what it sends, so bytes that are not UTF-8 must survive in both directions.
@@ -16,7 +15,6 @@ TRIMMED = " \t\n\r\0\x0b"
 
 #: Maximum number of digits in a number from a peer. Asterisk sends no longer ones, and they would not fit in 64 bits.
 MAX_DIGITS = 18
-_WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 def ascii_lower(text: str) -> str:
@@ -39,7 +37,8 @@ def whole_number(text: str) -> Optional[int]:
     Python refuses to parse thousands of them, or is slow. So are digits of other scripts, which ``str.isdigit`` and
     ``int`` accept.
     """
-    return int(text) if len(text) <= MAX_DIGITS + 1 and _WHOLE.fullmatch(text) else None
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdigit() and digits.isascii() and len(digits) <= MAX_DIGITS else None
 
 
 def unescape(value: str) -> str:

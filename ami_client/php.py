@@ -32,10 +32,10 @@ class PHPNames:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        public = [name for name in dir(cls) if not name.startswith("_")]
         # hasattr and getattr would run descriptors.
         defined = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
-        methods = [name for name in public if not isinstance(defined[name], property)]
+        others = (property, _Alias)
+        methods = [name for name, one in defined.items() if name[0] != "_" and not isinstance(one, others)]
         names = {camel_case(name): name for name in methods}
         names.update({php: name for php, name in OTHER_NAMES.items() if name in methods})
         for php, name in names.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import Any
 
 import pytest
@@ -138,6 +139,13 @@ def test_events_before_the_login_are_ignored() -> None:
 
 def test_the_secret_is_in_no_repr() -> None:
     assert "hunter2" not in repr(Login("bob", "hunter2"))
+
+
+def test_a_python_without_its_own_md5_can_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = Login("bob", "hunter2")
+    usual = login.md5("123456789")
+    monkeypatch.setitem(sys.modules, "_md5", None)
+    assert login.md5("123456789") == usual
 
 
 @pytest.mark.parametrize(("authtype", "state"), [("plain", State.LOGIN), ("md5", State.CHALLENGE)])

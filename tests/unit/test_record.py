@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from typing import Any
 
 import pytest
 
+from ami_client import Options, Stats
 from ami_client._record import Record, field, fields
 
 
@@ -99,3 +101,45 @@ def test_fields_tell_of_the_class() -> None:
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 def test_copies_are_equal(copied: Any) -> None:
     assert copied(Point(1, 2, "hush")) == Point(1, 2, "hush")
+
+
+def test_a_subclass_has_the_fields_of_its_base() -> None:
+    class Same(Point):
+        pass
+
+    class Space(Point):
+        y: int = 7
+        z: int = 0
+
+    assert vars(Same(1)) == vars(Point(1))
+    assert vars(Space(1, z=2)) == {"x": 1, "y": 7, "z": 2, "secret": ""}
+    assert [one.name for one in fields(Space)] == ["x", "y", "secret", "z"]
+
+
+# For those who use dataclasses
+
+
+def test_a_record_is_a_dataclass_for_those_who_ask() -> None:
+    point = Point(1, secret="hush")
+    assert dataclasses.is_dataclass(Point) and dataclasses.is_dataclass(Count())
+    assert [(one.name, one.repr) for one in dataclasses.fields(point)] == [("x", True), ("y", True), ("secret", False)]
+    assert dataclasses.asdict(point) == {"x": 1, "y": 0, "secret": "hush"}
+    assert dataclasses.replace(point, y=5) == Point(1, 5, "hush")
+
+
+def test_the_fields_of_the_public_records() -> None:
+    options = dataclasses.replace(Options(), port=5038)
+    assert (options.port, Options().port) == (5038, 5280)
+    stats = Stats(events=3)
+    assert dataclasses.asdict(stats)["events"] == 3
+    assert dataclasses.replace(stats, events=4).events == 4
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.port = 1  # type: ignore[misc]
+
+
+def test_a_dataclass_may_be_made_of_a_record() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Place(Point):
+        name: str = "here"
+
+    assert Place(1, name="there") == Place(1, 0, "", "there")

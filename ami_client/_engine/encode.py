@@ -24,7 +24,7 @@ Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
 def plain_form(action: str) -> bytes:
     """Return the encoded action without params, with ``%b`` for our ActionID. Empty if its name is unusual.
 
-    Most actions have no params. :func:`encode_action` would cost four times as much for them (benchmark d).
+    Most actions have no params. For them it saves a third, beside :func:`encode_action` (benchmark d100).
     """
     is_usual = action.isascii() and action.isalpha() and len(action) <= 50
     return b"Action: %b\r\nActionID: %%b\r\n\r\n" % action.encode() if is_usual else b""

@@ -74,7 +74,7 @@ class Waker:
         have no effect until something else happens: Ctrl-C would seem to do nothing.
         """
         own = self._own
-        try:  # suppress() would double the cost, and a blocking caller pays it each time (benchmark p)
+        try:
             previous = signal.set_wakeup_fd(own, warn_on_full_buffer=False)
             _replaced[own] = -1 if previous == own else previous  # ours if a signal handler that raised left it there
         except ValueError:  # not the main thread: the interpreter handles signals elsewhere

@@ -120,7 +120,7 @@ def read_reply(data: bytes) -> Reply:
     text = data.decode("utf-8", "surrogateescape").rstrip("\n")
     if text.startswith("100 "):  # "100 result=0 Trying...", before the reply of GOSUB
         text = text.partition("\n")[2]
-    # Nearly all replies have this form, and there are many (benchmark agi).
+    # Nearly all replies have this form.
     if text.startswith("200 result="):
         result, _, more = text[11:].partition(" ")
         return Reply(200, result, _parenthesised(more) if more else None, text)

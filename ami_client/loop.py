@@ -76,7 +76,7 @@ def require_loop(given: object) -> Loop:
         )
     if missing or isinstance(given, type):
         shown = f"module {given.__name__}" if isinstance(given, ModuleType) else repr(given)[:100]
-        why = "it is a class" if isinstance(given, type) else f"it has no {missing[-1]}()"
+        why = f"it has no {missing[-1]}()" if missing else "it is a class"
         raise TypeError(
             f"reactor={shown} is not an event loop ({why}): omit it for the default reactor, or pass the running"
             " loop of asyncio or uvloop, or an object with the methods of ami_client.Loop"

@@ -212,7 +212,7 @@ class _Reactor(Reactor):
 
     def wait(self, until: Optional[float]) -> Events:
         """Wait for something to handle, until a time of the reactor's clock; None means no limit."""
-        return self._selector.select(None if until is None else until - self.time())
+        return self._selector.select(None if until is None else until - self._clock())
 
     def handle(self, events: Events) -> None:
         """Run the callbacks that are due, and those of ``events``."""

@@ -70,7 +70,6 @@ class Reactor:
         self._simulated = selector is not None and clock is not time.monotonic
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
-        self.time = clock  # type: ignore[method-assign]  # saves a call around each handler (benchmark a)
         self._ready: deque[CallbackHandle] = deque()
         self._timers = TimerQueue()
         self._waker: Optional[Waker] = None
@@ -299,9 +298,6 @@ class Reactor:
     @property
     def _is_the_parents(self) -> bool:
         return self._forks != _fork.forks
-
-    # This is not a context manager, because that costs 4 us per call (benchmark p), and a blocking caller runs the
-    # reactor once for each answer.
 
     def _check_idle(self) -> None:
         self._check_open()

@@ -26,8 +26,11 @@ class _Keeper(logging.Handler):
 
 
 def pytest_configure() -> None:
-    # In the background of a script Ctrl-C is ignored, here and in all programs that tests start.
+    # In the background of a script Ctrl-C is ignored, and under nohup the end of the terminal, here and in all programs
+    # that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if sys.platform == "win32":  # whose default loop watches no sockets
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -83,7 +83,7 @@ def assert_costs(work: Callable[[], object], instructions: float, calls: float) 
 def test_an_event_with_a_handler(peer: Peer) -> None:
     peer.conn.on("event", nothing)
     data = message(EVENT) * COUNT
-    assert_costs(lambda: peer.conn._driver.received(data), 155, 7.9)
+    assert_costs(lambda: peer.conn._driver.received(data), 150, 6.7)
     assert peer.conn.stats.events == (2 + COUNTED) * COUNT
 
 
@@ -113,7 +113,7 @@ def test_a_ping_and_its_answer(peer: Peer) -> None:
         peer.conn._driver.received(b"".join(message(f"Response: Success|ActionID: {one}|Ping: Pong") for one in ids))
 
     peer.conn.on("event_go", ask)
-    assert_costs(pings, 971, 65)
+    assert_costs(pings, 936, 59)
     assert len(answered) == (2 + COUNTED) * COUNT
 
 

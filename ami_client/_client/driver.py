@@ -184,6 +184,7 @@ class Driver:
         )
         self._deadlines = Deadlines(loop, self._late)
         self._loop = loop
+        self._clock = loop.time
         self._owner = owner
         self._forks = _fork.forks
         self._waiting = StackCallbacks(self.guard)  # callbacks that wait for the outcome of the login
@@ -352,7 +353,8 @@ class Driver:
             self.transport.write(data)
 
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
-        now = self._loop.time()
+        clock = self._clock
+        now = clock()
         pending.sent_at = now if self.session.state is CONNECTED else None
         if limit is not None and limit < inf:  # an Originate's own Timeout may have any value
             pending.limit, pending.deadline = limit, now + limit
@@ -384,10 +386,10 @@ class Driver:
 
     def received(self, data: bytes) -> None:
         """Receive bytes from the server."""
-        self.watchdog.last_received = self._loop.time()
+        session, watchdog, clock = self.session, self.watchdog, self._clock
+        watchdog.last_received = clock()
         self.counts.bytes_in += len(data)
         self._has_sent = False
-        session, watchdog = self.session, self.watchdog
         self._handling = True
         try:
             outcome = self.dispatch.lone_packet(data, session)
@@ -452,14 +454,16 @@ class Driver:
         error = packet.error
         if error is None:
             if pending.action == "Ping" and pending.sent_at is not None:
-                self.round_trip = self._loop.time() - pending.sent_at
+                clock = self._clock
+                self.round_trip = clock() - pending.sent_at
         elif isinstance(error, ActionFailed):
             error.action, error.action_id = pending.action, pending.action_id
         elif isinstance(error, LimitReached):
             self.counts.count_error(error)
         callback, pending.callback, pending.request = pending.callback, None, b""  # it may be kept for a late answer
         if callback is not None:
-            self.guard(callback, self.conn, result)
+            guard = self.guard
+            guard(callback, self.conn, result)
 
     def _answer_all(self, owed: deque[Done]) -> None:
         with resumed(self._loop, self._answer_all, owed):

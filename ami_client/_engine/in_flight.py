@@ -115,7 +115,7 @@ class Pending:
         The Response has our ActionID and no repeated headers.
         """
         return (
-            response.get("response") in SUCCESS
+            response["response"] in SUCCESS
             and "eventlist" not in response
             and "event" not in response
             and not self._begun

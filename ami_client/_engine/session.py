@@ -158,7 +158,8 @@ class Session(Greeting):
         if quirk is None:
             quirk = known.quirk
         own_id, others = (None, None) if params is None else take_action_id(params)
-        action_id = own_id or self._new_id()
+        new_id = self._new_id
+        action_id = own_id or new_id()
         pending = Pending(action_id, known.name, callback, assertions, quirk, on_entry)
         if own_id or others or not known.form:
             data = encode_action(known.name, others, action_id)
@@ -174,7 +175,7 @@ class Session(Greeting):
                 self._memo.clear()
             self._memo[b"ActionID: " + encoded] = "actionid", action_id
         if callback is not None and quirk.raw_text:
-            pending.fence_id = self._new_id()
+            pending.fence_id = new_id()
             data += plain_form("Ping") % pending.fence_id.encode()
         self._queue(pending, data)
         if quirk.logs_off:

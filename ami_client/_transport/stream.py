@@ -150,7 +150,8 @@ class Stream:
             if data is not None and len(data) == RECV_SIZE:
                 self._take_several(data)
             elif data is not None:
-                self._take(data)
+                take = self._take
+                take(data)
         finally:
             self._corked = False
             if self._outgoing or self._phase is not _Phase.OPEN:

@@ -21,7 +21,6 @@ import pytest
 import ami_client
 import ami_client.agi
 import ami_client.testing
-from ami_client._record import Record, fields
 from ami_client.php import PHPNames, camel_case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,10 +128,8 @@ def source_of(cls: type) -> str:
 
 @cache
 def fields_of(cls: type) -> set[str]:
-    """Public attributes of the instances: fields of a dataclass or a record, and what ``__init__`` sets."""
+    """Public attributes of the instances: fields of a dataclass, and what ``__init__`` sets."""
     found = set(getattr(cls, "__dataclass_fields__", {}))
-    if issubclass(cls, Record):
-        found |= {one.name for one in fields(cls)}
     tree = ast.parse(source_of(cls)).body[0]
     assert isinstance(tree, ast.ClassDef)
     for function in tree.body:

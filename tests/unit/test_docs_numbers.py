@@ -14,7 +14,6 @@ from ami_client._engine.action_ids import ID_SIZE, START_SIZE
 from ami_client._engine.encode import MAX_ACTION_ID, MAX_LINE, MAX_LINES
 from ami_client._engine.in_flight import HEADER_SIZE, MAX_ABANDONED, MIN_PACKET_SIZE
 from ami_client._engine.line_cache import MEMO_SIZE
-from ami_client._record import fields
 from ami_client._transport.stream import LINGER, RECV_BUDGET, RECV_SIZE, TIME_BUDGET
 from ami_client.actions import ORIGINATE_TIMEOUT
 from ami_client.cli import ask, lists, originate, ping
@@ -117,9 +116,8 @@ def shown(option: str) -> str:
 
 def test_the_tables_of_options_have_their_defaults() -> None:
     table = defaults_in_tables("docs/reliability.rst")
-    names = [one.name for one in fields(Options)]
-    bounds = {name for name in names if name.startswith("max_")}
-    limits = {name for name in names if name.endswith("timeout")}
+    bounds = {name for name in Options.__dataclass_fields__ if name.startswith("max_")}
+    limits = {name for name in Options.__dataclass_fields__ if name.endswith("timeout")}
     assert set(table) == bounds | limits
     assert table == {option: shown(option) for option in table}
 

@@ -6,11 +6,11 @@ import logging
 import math
 import ssl
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from ami_client._record import fields
 from ami_client.options import Options, seconds
 
 SECRET = "hunter2"

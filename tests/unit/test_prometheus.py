@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from fake_network import SECRET, Network, Peer
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ami_client import prometheus, stats
-from ami_client._record import fields
 from ami_client.model import Model
 from ami_client.prometheus import METRICS, ModelCollector, PoolCollector
 from ami_client.stats import GAUGES, Stats

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from outage import Daemon
 from server_texts import BANNER, REFUSAL, WELCOME
 
 from ami_client import Connection, Pool, stats
-from ami_client._record import fields
 from ami_client.stats import GAUGES, PastStats, Stats
 
 ExpectLog = Callable[[str], None]

@@ -177,11 +177,12 @@ def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = N
         with signals.stopping(reactor, reactor.stop):
             reactor.run()
         return
-    with Client(login, events="on", reactor=reactor) as client:
+    client = Client(login, events="on", reactor=reactor)
+    # From before the login, so that no signal comes between a packet and its count.
+    with signals.stopping(reactor, lambda: client.fail(KeyboardInterrupt())), client:
         if timeout is not None:
             reactor.call_later(timeout, client.stop)
-        with signals.stopping(reactor, client.stop):
-            client.run()
+        client.run()
 
 
 def _tell_loss(error: Union[AMIError, OSError]) -> None:

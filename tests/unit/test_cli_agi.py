@@ -82,7 +82,7 @@ def test_errors_of_the_handler_are_logged(commands: Commands, folder: Path) -> N
         (["nowhere:start"], "there is no module 'nowhere' here"),
         (["calls_of_mine:none"], "module 'calls_of_mine' has no 'none'"),
         (["calls_of_mine:number"], "calls_of_mine:number is no function, but int"),
-        (["calls_of_mine:no_arguments"], "must take (call)"),
+        (["calls_of_mine:no_arguments", "-l", "0"], "must take (call)"),
         (["calls_of_mine:plain", "-l", "here:0"], "cannot listen: "),
         (["calls_of_mine:plain", "-l", "70000"], "'70000' is not [HOST:]PORT"),
         ([], "Missing argument 'MODULE:HANDLER'"),

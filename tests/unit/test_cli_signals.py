@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -78,6 +79,27 @@ def test_a_recording_that_a_signal_ends_is_whole(commands: Commands, pbx: Pbx, f
     said, _ = command.communicate()
     recorded = [one for one in Recording.load(folder / "f").records if one.data]
     assert said == f"{len(recorded)} packets recorded\n"
+
+
+INTERRUPTED = """
+import runpy, signal
+from ami_client.testing.recording import RecordingWriter
+flush, before = RecordingWriter.flush, iter(range(3))
+def interrupted(writer):
+    flush(writer)
+    if next(before, None) is None:
+        signal.raise_signal(signal.SIGTERM)
+RecordingWriter.flush = interrupted
+runpy.run_module("ami_client", run_name="__main__")
+"""
+
+
+def test_a_signal_between_a_packet_and_its_count(pbx: Pbx, folder: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, "-s", pbx.url, "record", "f", "--login"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, **on_library(cwd=folder))
+    recorded = [one for one in Recording.load(folder / "f").records if one.data]
+    assert done.stdout.splitlines()[-1] == f"{len(recorded)} packets recorded"
+    assert done.returncode == -signal.SIGTERM
 
 
 def run_in_shell(script: str, *args: str) -> subprocess.Popen[str]:

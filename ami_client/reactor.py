@@ -70,7 +70,7 @@ class Reactor:
         self._simulated = selector is not None and clock is not time.monotonic
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
-        self.time = clock  # type: ignore[method-assign]  # no way back into the reactor around each handler
+        self.time = clock  # type: ignore[method-assign]  # spares each handler a call back into the reactor
         self._ready: deque[CallbackHandle] = deque()
         self._timers = TimerQueue()
         self._waker: Optional[Waker] = None

@@ -26,8 +26,8 @@ class _Keeper(logging.Handler):
 
 
 def pytest_configure() -> None:
-    # In the background of a script Ctrl-C is ignored, and under nohup the end of the terminal, here and in all programs
-    # that tests start.
+    # A script lets its background programs ignore Ctrl-C, and nohup lets them ignore the end of the terminal. The
+    # tests, and the programs that they start, would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -178,7 +178,7 @@ def _run(reactor: Reactor, timeout: Optional[float], login: Optional[Target] = N
             reactor.run()
         return
     client = Client(login, events="on", reactor=reactor)
-    # From before the login, so that no signal comes between a packet and its count.
+    # This begins before the login, so that no signal comes between a packet and its count.
     with signals.stopping(reactor, lambda: client.fail(KeyboardInterrupt())), client:
         if timeout is not None:
             reactor.call_later(timeout, client.stop)

@@ -185,7 +185,7 @@ def test_one_that_was_replaced_publishes_nothing_more(office: Office) -> None:
     office.until(lambda: office_reasons(office) == ["start", "takeover"])
 
 
-def test_one_without_a_server_and_with_messages_of_before_waits_for_its_turn(
+def test_a_forwarder_without_a_server_stands_by_with_what_an_earlier_process_left(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, expect_log: Any
 ) -> None:
     expect_log("WARNING: forwarder pbx1: .* is gone")

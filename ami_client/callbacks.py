@@ -114,6 +114,21 @@ def callback_name(cb: Callback) -> str:
     return f"{getattr(cb, '__module__', '?')}.{name}" if name else type(cb).__qualname__
 
 
+def is_plain(cb: object, count: int) -> bool:
+    """Return whether ``cb`` is a plain function or method with exactly ``count`` arguments, as most callbacks are.
+
+    Short way of :func:`require_callable`. Every action takes it: it saves 5% (benchmark d100).
+    """
+    if type(cb) is FunctionType:
+        code = cb.__code__
+    elif type(cb) is MethodType and type(cb.__func__) is FunctionType:
+        code = cb.__func__.__code__
+        count += 1
+    else:
+        return False
+    return code.co_argcount == count and not code.co_kwonlyargcount and not code.co_flags & _UNUSUAL_FLAGS
+
+
 def require_callable(
     cb: object, what: str = "callback", arguments: Optional[Arguments] = None, *, coroutines: bool = False
 ) -> bool:
@@ -122,20 +137,8 @@ def require_callable(
     Coroutine and generator functions raise too: calling one only creates a coroutine or a generator, which nobody would
     run. With ``coroutines``, coroutine functions are allowed. Returns whether ``cb`` is a coroutine function.
     """
-    # Every action calls this. Most callbacks are plain functions and methods, and a look at their code object saves an
-    # eighth (benchmark d100).
-    if type(cb) is FunctionType:
-        code = cb.__code__
-        if not code.co_flags & _UNUSUAL_FLAGS and (
-            arguments is None or (code.co_argcount == len(arguments) and not code.co_kwonlyargcount)
-        ):
-            return False
-    elif type(cb) is MethodType and type(cb.__func__) is FunctionType:
-        code = cb.__func__.__code__
-        if not code.co_flags & _UNUSUAL_FLAGS and (
-            arguments is None or (code.co_argcount == len(arguments) + 1 and not code.co_kwonlyargcount)
-        ):
-            return False
+    if arguments is not None and is_plain(cb, len(arguments)):
+        return False
     if not callable(cb):
         raise TypeError(f"{what} must be callable, not {type(cb).__name__}")
     unrun = _unrun(cb)

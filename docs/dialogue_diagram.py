@@ -13,7 +13,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.in_flight import Done
+from ami_client._engine.in_flight import Pending
 from ami_client._engine.login import Login
 from ami_client._engine.session import LoginDone, Session
 from ami_client._engine.state import Move, State
@@ -65,8 +65,8 @@ class Dialogue:
         for outcome in self.session.outcomes(piece.encode()):
             if isinstance(outcome, LoginDone):
                 self.lines.append(("told", "on_login, get_connection's callback, connected"))
-            elif isinstance(outcome, Done):
-                self.lines.append(("told", f"the callback, {len(outcome.packet.events)} entries in packet.events"))
+            elif isinstance(outcome, Pending):
+                self.lines.append(("told", f"the callback, {len(outcome.result.events)} entries in packet.events"))
             else:
                 self.lines.append(("told", f"event_{outcome.event_name}, event"))
         self._say()

@@ -38,6 +38,10 @@ class Deadlines:
 
     def add(self, pending: Pending, limit: float) -> None:
         """Watch an action whose ``deadline`` is ``limit`` seconds from now."""
+        self.add_all([pending], limit)
+
+    def add_all(self, pending: list[Pending], limit: float) -> None:
+        """Like :meth:`add`, for many actions."""
         queue = self._queues.get(limit)
         if queue is None:
             if len(self._queues) >= self._many:
@@ -48,7 +52,7 @@ class Deadlines:
         waiting = queue.waiting
         while waiting and waiting[0].callback is None:
             waiting.popleft()
-        waiting.append(pending)
+        waiting += pending
         if len(waiting) > queue.many:  # a slow action is first, with many answered ones after it
             queue.waiting = deque(one for one in waiting if one.callback is not None)
             queue.many = max(_MANY, 2 * len(queue.waiting))

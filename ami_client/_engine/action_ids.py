@@ -47,9 +47,8 @@ class _Block(dict[int, str]):
         self._random_bytes = random_bytes
 
     def __missing__(self, number: int) -> str:
-        digits = 2 * ID_SIZE
-        text = self._random_bytes(ID_SIZE * _AT_ONCE).hex()
-        ids = [f"{self._start}-{text[begin : begin + digits]}" for begin in range(0, len(text), digits)]
+        start = self._start + "-"
+        ids = [start + one for one in self._random_bytes(ID_SIZE * _AT_ONCE).hex("-", ID_SIZE).split("-")]
         self.clear()
         self.update(enumerate(ids, number))
         return ids[0]

@@ -21,13 +21,13 @@ MAX_ACTION_ID = 67
 Params = Union[Mapping[str, object], Iterable[tuple[str, object]]]
 
 
-def plain_form(action: str) -> bytes:
-    """Return the encoded action without params, with ``%b`` for our ActionID. Empty if its name is unusual.
+END = b"\r\n\r\n"  # of an action
 
-    Most actions have no params. For them it saves a third, beside :func:`encode_action` (benchmark d100).
-    """
+
+def first_line(action: str) -> bytes:
+    """Return the encoded ``Action`` header with its line end. Empty for an unusual name."""
     is_usual = action.isascii() and action.isalpha() and len(action) <= 50
-    return b"Action: %b\r\nActionID: %%b\r\n\r\n" % action.encode() if is_usual else b""
+    return b"Action: %b\r\n" % action.encode() if is_usual else b""
 
 
 def encode_action(action: str, params: Optional[Params] = None, action_id: Optional[str] = None) -> bytes:

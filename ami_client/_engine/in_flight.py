@@ -40,6 +40,36 @@ MAX_ABANDONED = 1000
 MAX_ENDED = 16
 
 
+class _Parts:
+    """What has arrived of an answer.
+
+    Attributes:
+        begun: whether the Response has arrived; nothing before it is part of the answer.
+        collecting: whether a list is open.
+        response: the Response that opened it.
+        entries: the entries of the list, if it is an ordinary one.
+        single: whether exactly one event follows.
+        packets: the packets of a composite answer, or raw text.
+        size: bytes kept of the answer.
+        taken: number of entries that were taken out of the answer.
+    """
+
+    __slots__ = ("begun", "collecting", "entries", "packets", "response", "single", "size", "taken")
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.collecting = False
+        self.response: Optional[Packet] = None
+        self.entries: Optional[list[Packet]] = None
+        self.single = False
+        self.packets: list[Packet] = []
+        self.size = 0
+        self.taken = 0
+
+
+_NOTHING = _Parts()  # shared by all actions of whose answer nothing has arrived: most answers are one packet
+
+
 class Pending:
     """An action that was accepted and not yet answered.
 
@@ -49,28 +79,25 @@ class Pending:
     """
 
     __slots__ = (
-        "_begun",
-        "_response",
-        "_single",
         "abandoned",
         "action",
         "action_id",
         "assertions",
         "callback",
-        "collecting",
         "deadline",
-        "entries",
         "fence_id",
+        "is_regular",
         "key",
         "limit",
         "on_entry",
-        "packets",
+        "parts",
         "quirk",
         "request",
+        "result",
         "sent_at",
-        "size",
-        "taken",
     )
+
+    result: Result  # the complete answer, until the callback is called
 
     def __init__(
         self,
@@ -90,6 +117,8 @@ class Pending:
         self.on_entry = on_entry
         self.assertions = None if assertions is None else [_folded(one) for one in assertions]
         self.quirk = quirk
+        #: Whether a Response that succeeds, and opens no list, is the whole answer.
+        self.is_regular = assertions is None and quirk is REGULAR
         self.fence_id = ""  # ActionID of the Ping after a raw-text action
         self.request = b""  # bytes to send again after a loss; empty if there is no retry
         self.abandoned = False  # timed out: late packets are discarded
@@ -97,37 +126,33 @@ class Pending:
         self.sent_at: Optional[float] = None
         self.limit: Optional[float] = None
         self.deadline = 0.0
-        self.restart()
+        self.parts = _NOTHING
 
     def restart(self) -> None:
         """Discard what has arrived of the answer."""
-        self.packets: list[Packet] = []  # packets of a composite answer, or raw text
-        self.size = 0  # bytes kept of the answer
-        self.taken = 0  # number of entries that were taken out of the answer
-        self._begun = False  # the Response has arrived; nothing before it is part of the answer
-        self.collecting = False  # a list is open
-        self._response: Optional[Packet] = None  # the Response that opened it
-        self.entries: Optional[list[Packet]] = None  # entries of the list, if it is an ordinary one
+        self.parts = _NOTHING
 
-    def is_answered_by(self, response: Packet) -> bool:
-        """Fast path of :meth:`take`: whether a Response alone is the whole answer, a success and not a list.
+    @property
+    def collecting(self) -> bool:
+        """Whether a list is open."""
+        return self.parts.collecting
 
-        The Response has our ActionID and no repeated headers.
-        """
-        return (
-            response["response"] in SUCCESS
-            and "eventlist" not in response
-            and "event" not in response
-            and not self._begun
-            and self.assertions is None
-            and self.quirk is REGULAR
-        )
+    @property
+    def size(self) -> int:
+        """Bytes kept of the answer."""
+        return self.parts.size
+
+    def own_parts(self) -> _Parts:
+        """Return the parts, to be changed."""
+        if self.parts is _NOTHING:
+            self.parts = _Parts()
+        return self.parts
 
     def take(self, packet: Packet) -> Optional[Result]:
         """Accept the next packet with our ActionID. Return the answer if it is complete."""
         if self.assertions is not None:
             return self._take_composite(packet)
-        if self._response is None:
+        if self.parts.response is None:
             return self._take_response(packet)
         return self._take_entry(packet)
 
@@ -138,28 +163,30 @@ class Pending:
         :meth:`take_early`. An action with ``on_entry`` needs one, so an event before it is not an entry.
         """
         if self.on_entry is not None:
-            return self._begun or packet.kind is Kind.RESPONSE
-        return self._begun or self.assertions is not None or packet.kind is Kind.RESPONSE
+            return self.parts.begun or packet.kind is Kind.RESPONSE
+        return self.parts.begun or self.assertions is not None or packet.kind is Kind.RESPONSE
 
     def take_early(self, response: Packet) -> list[Packet]:
         """Remove and return what arrived before this Response: events that are not part of the answer."""
-        if self._begun or self.assertions is None or response.kind is not Kind.RESPONSE:
+        if self.parts.begun or self.assertions is None or response.kind is not Kind.RESPONSE:
             return []
-        self._begun = True
-        early, self.packets, self.size = self.packets, [], 0
+        parts = self.own_parts()
+        parts.begun = True
+        early, parts.packets, parts.size = parts.packets, [], 0
         return early
 
     def take_entries(self, complete: bool) -> list[Packet]:
         """Remove and return the entries that have arrived, for ``on_entry``. ``complete``: the answer is complete."""
+        parts = self.own_parts()
         if self.assertions is None:
-            kept = [] if self._response is None else self._response.events
+            kept = [] if parts.response is None else parts.response.events
         else:
-            kept = self.packets[1:-1] if complete else self.packets[1:]  # between the Response and the end
-            del self.packets[1 : 1 + len(kept)]
+            kept = parts.packets[1:-1] if complete else parts.packets[1:]  # between the Response and the end
+            del parts.packets[1 : 1 + len(kept)]
         entries = kept[:]
         kept.clear()
-        self.taken += len(entries)
-        self.size -= sum(memory_of(len(one.raw), len(one)) for one in entries)
+        parts.taken += len(entries)
+        parts.size -= sum(memory_of(len(one.raw), len(one)) for one in entries)
         return entries
 
     def is_ended_by(self, packet: Packet) -> bool:
@@ -192,27 +219,29 @@ class Pending:
     def abandon(self) -> None:
         """Stop waiting: discard what has arrived, and whatever arrives later."""
         self.abandoned = True
-        self.packets = []
-        self.entries = None
-        if self._response is not None:
-            self._response = Packet()  # the list is still open
+        parts = self.own_parts()
+        parts.packets = []
+        parts.entries = None
+        if parts.response is not None:
+            parts.response = Packet()  # the list is still open
 
     def keep(self, packets: list[Packet], packet: Packet) -> None:
         """Add a part of the answer to ``packets``, and count its memory."""
         if not self.abandoned:
             packets.append(packet)
-            self.size += memory_of(len(packet.raw), len(packet))
+            self.parts.size += memory_of(len(packet.raw), len(packet))
 
     def _take_composite(self, packet: Packet) -> Optional[Result]:
-        self.collecting = self.collecting or packet.list_marker == "start"
-        self.keep(self.packets, packet)
+        parts = self.own_parts()
+        parts.collecting = parts.collecting or packet.list_marker == "start"
+        self.keep(parts.packets, packet)
         if mark_error(packet):
-            return self.packets
+            return parts.packets
         for assertion in self.assertions or ():
             if _holds(assertion, packet):
                 if not self.abandoned:
-                    self.packets[0].suspect = lacks_entries(packet, self.taken + len(self.packets) - 2)
-                return self.packets
+                    parts.packets[0].suspect = lacks_entries(packet, parts.taken + len(parts.packets) - 2)
+                return parts.packets
         return None
 
     def _take_response(self, packet: Packet) -> Optional[Result]:
@@ -221,17 +250,19 @@ class Pending:
         opens_list = packet.list_marker == "start"
         if not (opens_list or self.quirk.ends_with or self.quirk.single_event):
             return packet
-        self._begun = self.collecting = True
-        self._response = packet
-        self._single = self.quirk.single_event and not opens_list  # exactly one event follows
+        parts = self.own_parts()
+        parts.begun = parts.collecting = True
+        parts.response = packet
+        parts.single = self.quirk.single_event and not opens_list  # exactly one event follows
         if not self.abandoned:
-            self.size += memory_of(len(packet.raw), len(packet))
+            parts.size += memory_of(len(packet.raw), len(packet))
             ordinary = opens_list and not (self.quirk.gathers_events or self.quirk.anonymous_entry)
-            self.entries = packet.events if ordinary and self.on_entry is None else None
+            parts.entries = packet.events if ordinary and self.on_entry is None else None
         return None
 
     def _take_entry(self, packet: Packet) -> Optional[Result]:
-        response = self._response
+        parts = self.parts
+        response = parts.response
         assert response is not None
         if packet.kind is Kind.RESPONSE:
             if not mark_error(packet):
@@ -240,18 +271,23 @@ class Pending:
             return packet
         if packet.list_marker in LIST_ENDS or (packet.event_name == self.quirk.ends_with != ""):
             response.complete = packet
-            response.suspect = lacks_entries(packet, self.taken + len(response.events))
+            response.suspect = lacks_entries(packet, parts.taken + len(response.events))
             return response
         self.keep(response.events, packet)
-        return response if self._single else None
+        return response if parts.single else None
+
+    def done(self, result: Result) -> Pending:
+        """Set the result: ``callback(conn, result)`` is due."""
+        self.result = result
+        return self
 
     def fail(self, error: AMIError) -> Result:
         """Make the answer of an action that failed with ``error``. It includes what had arrived."""
         failure = Packet.failure(error, self.action_id)
         if self.assertions is not None:
-            return [*self.packets, failure]
-        if self._response is not None:
-            failure.events = self._response.events
+            return [*self.parts.packets, failure]
+        if self.parts.response is not None:
+            failure.events = self.parts.response.events
         return failure
 
 
@@ -273,26 +309,16 @@ class PendingResult(Pending):
         return packet
 
 
-class Done:
-    """A complete answer to an action: ``pending.callback(conn, result)`` is due."""
+def verdict(result: Result) -> Packet:
+    """Return the Response in an answer, or the packet that replaces it. For a failed list of packets, the last one."""
+    if isinstance(result, Packet):
+        return result
+    return result[-1] if result[-1].error is not None else result[0]
 
-    __slots__ = ("pending", "result")
 
-    def __init__(self, pending: Pending, result: Result) -> None:
-        self.pending = pending
-        self.result = result
-
-    @property
-    def packet(self) -> Packet:
-        """The Response, or the packet that replaces it. For a failed list of packets, the last one."""
-        if isinstance(self.result, Packet):
-            return self.result
-        return self.result[-1] if self.result[-1].error is not None else self.result[0]
-
-    @property
-    def is_list(self) -> bool:
-        """Whether the answer had more than one packet."""
-        return len(self.result) > 1 if isinstance(self.result, list) else self.result.complete is not None
+def is_list(result: Result) -> bool:
+    """Return whether an answer has more than one packet."""
+    return len(result) > 1 if isinstance(result, list) else result.complete is not None
 
 
 class Entry:
@@ -311,22 +337,23 @@ class InFlight:
     def __init__(self, max_answer: int = DEFAULT_MAX_ANSWER) -> None:
         self._max_answer = max_answer
         self._kept = 0  # bytes of all incomplete answers
-        self._pending: dict[str, Pending] = {}  # in the order of sending
-        self._results: dict[str, PendingResult] = {}
+        #: Open actions, in the order of sending, and waits for an OriginateResponse.
+        self.pending: dict[str, Pending] = {}
+        self.results: dict[str, PendingResult] = {}
         self._abandoned: OrderedDict[str, Pending] = OrderedDict()
         self._fences: OrderedDict[str, Pending] = OrderedDict()  # raw-text actions by the id of the Ping after them
         #: Tables of the ids that the server may still send.
-        self.awaited = (self._pending, self._results, self._abandoned, self._fences)
+        self.awaited = (self.pending, self.results, self._abandoned, self._fences)
         self.collecting: dict[str, Pending] = {}  # actions with an open list, in order, including abandoned ones
         # Outcomes before the answers: events with an action's id that arrived before its Response, and entries.
         self.early: list[Union[Packet, Entry]] = []
         self._ended: OrderedDict[str, ref[Packet]] = OrderedDict()  # Responses of ended lists
 
     def __len__(self) -> int:
-        return len(self._pending) + len(self._results)
+        return len(self.pending) + len(self.results)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._pending or key in self._results or key in self._abandoned or key in self._fences
+        return key in self.pending or key in self.results or key in self._abandoned or key in self._fences
 
     def knows(self, key: str) -> bool:
         """Whether an event with this ActionID may be part of an answer, or belong to a list that has ended."""
@@ -336,25 +363,25 @@ class InFlight:
         """Add an action, or a wait for an action's OriginateResponse."""
         key = pending.key
         if isinstance(pending, PendingResult):
-            self._results[key] = pending
+            self.results[key] = pending
             return
-        self._pending[key] = pending
+        self.pending[key] = pending
         if pending.fence_id:
             self._fences[pending.fence_id] = pending
 
     def find(self, action_id: str) -> list[Pending]:
         """Return the action with that ActionID, and the wait for its OriginateResponse, if they are open."""
         key = ascii_lower(action_id)
-        return [table[key] for table in (self._pending, self._results) if key in table]
+        return [table[key] for table in (self.pending, self.results) if key in table]
 
     def forget(self, pending: Pending) -> bool:
         """Remove an action. Return False if it was already removed."""
         key = pending.key
-        if self._pending.get(key) is pending:
-            del self._pending[key]
+        if self.pending.get(key) is pending:
+            del self.pending[key]
             self._kept -= pending.size
-        elif self._results.get(key) is pending:
-            del self._results[key]
+        elif self.results.get(key) is pending:
+            del self.results[key]
         else:
             return False
         return True
@@ -374,24 +401,33 @@ class InFlight:
 
     def clear(self) -> list[Pending]:
         """Remove everything. Return the actions that are still owed an answer, in the order of sending."""
-        owed = [*self._pending.values(), *self._results.values()]
+        owed = [*self.pending.values(), *self.results.values()]
         for table in (*self.awaited, self.collecting, self._ended):
             table.clear()
         self._kept = 0
         return owed
 
-    def take_answer(self, response: Packet) -> Optional[Done]:
+    def take_answer(self, response: Packet) -> Optional[Pending]:
         """Fast path of :meth:`receive` for a Response without repeated headers. It saves two fifths (benchmark d100).
 
         Return the completed action if the Response is its whole answer, as nearly all are. Return None if the Response
         needs :meth:`receive`.
         """
         key = response.get("actionid", "")
-        pending = self._pending.get(key)
-        if pending is None or not pending.is_answered_by(response) or key in self._results:
+        pending = self.pending.get(key)
+        if (
+            pending is None
+            or not pending.is_regular
+            or pending.parts is not _NOTHING
+            or response["response"] not in SUCCESS
+            or "eventlist" in response
+            or "event" in response
+            or key in self.results
+        ):
             return None
-        del self._pending[key]
-        return Done(pending, response)
+        del self.pending[key]
+        pending.result = response
+        return pending
 
     def take_entry(self, event: Packet, length: int) -> bool:
         """Fast path of :meth:`receive` for an event with an ActionID; not for UserEvents or repeated control headers.
@@ -400,20 +436,21 @@ class InFlight:
         than half (benchmark e).
         """
         key = event["actionid"]
-        pending = self._pending.get(key)
-        if pending is None or pending.entries is None or "eventlist" in event:
+        pending = self.pending.get(key)
+        if pending is None:
             return False
-        if self._kept >= self._max_answer or key in self._results:
+        parts = pending.parts
+        if parts.entries is None or "eventlist" in event or self._kept >= self._max_answer or key in self.results:
             return False
-        pending.entries.append(event)
+        parts.entries.append(event)
         size = HEADER_SIZE * len(event)  # memory_of() inlined: saves 5% (benchmark e)
         if size < length or size < MIN_PACKET_SIZE:
             size = max(length, MIN_PACKET_SIZE)
-        pending.size += size
+        parts.size += size
         self._kept += size
         return True
 
-    def receive(self, packet: Packet) -> tuple[list[Done], bool]:
+    def receive(self, packet: Packet) -> tuple[list[Pending], bool]:
         """Assign a packet to the action that it belongs to.
 
         Return the answers that it completes, and whether it was only a part of an answer.
@@ -425,14 +462,14 @@ class InFlight:
             return self._receive_fence(key), True
         pending = self._owner(key, packet)
         owned = pending is not None
-        done: list[Done] = []
+        done: list[Pending] = []
         if pending is not None:
             done += self._deliver(pending, packet)
             owned = packet.event_name != "userevent" and (not pending.quirk.gathers_events or key == pending.key)
-        result = self._results.get(key)
+        result = self.results.get(key)
         if result is not None and result.wants(packet):
-            del self._results[key]
-            done.append(Done(result, result.take(packet) or packet))
+            del self.results[key]
+            done.append(result.done(result.take(packet) or packet))
         return done, owned
 
     def list_gone_on(self, event: Packet) -> Optional[Packet]:
@@ -457,7 +494,7 @@ class InFlight:
 
     def _owner(self, key: str, packet: Packet) -> Optional[Pending]:
         """Return the action of a packet. UserEvents belong to none: any user may send one with any ActionID."""
-        pending = self._pending.get(key) or self._abandoned.get(key)
+        pending = self.pending.get(key) or self._abandoned.get(key)
         if pending is not None and packet.event_name != "userevent":
             return pending if pending.wants(packet) else None
         if packet.kind is Kind.EVENT and self.collecting:
@@ -477,7 +514,7 @@ class InFlight:
             return pending if pending.is_ended_by(event) else None
         return None
 
-    def _deliver(self, pending: Pending, packet: Packet) -> list[Done]:
+    def _deliver(self, pending: Pending, packet: Packet) -> list[Pending]:
         size = pending.size
         self.early += pending.take_early(packet)
         for part in pending.parts_of(packet) if pending.collecting else [packet]:
@@ -496,7 +533,7 @@ class InFlight:
     def _queue_entries(self, pending: Pending, *, complete: bool) -> None:
         self.early += [Entry(pending, entry) for entry in pending.take_entries(complete=complete)]
 
-    def _bound(self, pending: Pending, size: int) -> list[Done]:
+    def _bound(self, pending: Pending, size: int) -> list[Pending]:
         """Count the memory of an answer. If it exceeds the limit, the answer fails and its rest is discarded."""
         self._kept += size
         if self._kept <= self._max_answer or not self.forget(pending):
@@ -504,9 +541,9 @@ class InFlight:
         error = LimitReached(f"the list answers take more than {self._max_answer} bytes (max_answer)", "max_answer")
         failure = pending.fail(error)
         self.abandon(pending)
-        return [Done(pending, failure)]
+        return [pending.done(failure)]
 
-    def _complete(self, pending: Pending, result: Result) -> list[Done]:
+    def _complete(self, pending: Pending, result: Result) -> list[Pending]:
         if self.collecting.pop(pending.key, None) is not None and not pending.abandoned:
             self._remember_end(pending.key, result)
         if pending.abandoned:
@@ -517,7 +554,7 @@ class InFlight:
         if pending.fence_id in self._fences:  # an error replaced the text
             self.abandon(pending)
         pending.restart()  # release the answer: the deadline queue may keep the action for a while
-        return [Done(pending, result)]
+        return [pending.done(result)]
 
     def _remember_end(self, key: str, result: Result) -> None:
         """Remember an ended list by a weak reference, to mark its Response if the list continues."""
@@ -527,19 +564,19 @@ class InFlight:
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
-    def _receive_text(self, packet: Packet) -> tuple[list[Done], bool]:
+    def _receive_text(self, packet: Packet) -> tuple[list[Pending], bool]:
         pending = next(iter(self._fences.values()), None)  # answers arrive in the order of sending
         if pending is None:
             return [], False
-        if pending.key not in self._pending:  # answered with an error, or abandoned
+        if pending.key not in self.pending:  # answered with an error, or abandoned
             return [], True
         size = pending.size
-        pending.keep(pending.packets, packet)
+        pending.keep(pending.own_parts().packets, packet)
         return self._bound(pending, pending.size - size), True
 
-    def _receive_fence(self, key: str) -> list[Done]:
+    def _receive_fence(self, key: str) -> list[Pending]:
         pending = self._fences.pop(key)
-        text = b"\r\n".join(packet.raw for packet in pending.packets)
+        text = b"\r\n".join(packet.raw for packet in pending.parts.packets)
         return self._complete(pending, Packet.of_text(text, pending.action_id))
 
 

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from ami_client._client.dispatch import Routes
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.in_flight import LIST_ENDS, MIN_PACKET_SIZE, Done, Pending, PendingResult
+from ami_client._engine.in_flight import LIST_ENDS, MIN_PACKET_SIZE, Pending, PendingResult, is_list, verdict
 from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
 from ami_client._engine.session import ListGoneOn, Outcome, Session, Wanted
@@ -195,11 +195,11 @@ def judged(outcomes: list[Outcome]) -> list[object]:
     for one in outcomes:
         if isinstance(one, Packet):
             found.append(one.event_name)
-        elif isinstance(one, Done):
-            packet = one.packet
+        elif isinstance(one, Pending):
+            packet = verdict(one.result)
             parts = len(one.result) if isinstance(one.result, list) else len(packet.events)
             end = packet.complete and packet.complete.event_name
-            found.append((one.pending.action, str(packet.error), parts, end, packet.suspect))
+            found.append((one.action, str(packet.error), parts, end, packet.suspect))
             found += ["limit"] * isinstance(packet.error, (LimitReached, ProtocolError))
         else:
             found.append(type(one))
@@ -236,10 +236,10 @@ def is_foreign(packet: Packet) -> bool:
 
 def seen(outcome: Outcome) -> tuple[object, ...]:
     """What a caller can see of an outcome."""
-    if isinstance(outcome, Done):
+    if isinstance(outcome, Pending):
         result = outcome.result
         packets = result if isinstance(result, list) else [result]
-        return outcome.pending.action, [all_of(packet) for packet in packets]
+        return outcome.action, [all_of(packet) for packet in packets]
     return type(outcome), all_of(outcome if isinstance(outcome, Packet) else outcome.packet)
 
 
@@ -296,11 +296,9 @@ class Play:
     def note(self, outcome: Outcome) -> None:
         """Each action is answered once, by what was really sent, and events come in order."""
         self.outcomes.append(outcome)
-        if isinstance(outcome, Done):
-            assert self.open.pop(id(outcome.pending), None) is not None, (
-                "an answer to what nobody asked, or the second one"
-            )
-            assert outcome.packet is not None and outcome.is_list in (True, False)
+        if isinstance(outcome, Pending):
+            assert self.open.pop(id(outcome), None) is not None, "an answer to what nobody asked, or the second one"
+            assert verdict(outcome.result) is not None and is_list(outcome.result) in (True, False)
         elif isinstance(outcome, Packet):
             assert outcome.kind is Kind.EVENT
         elif isinstance(outcome, ListGoneOn):
@@ -322,16 +320,16 @@ class Play:
             if self.chance.random() < share:
                 failure = self.session.give_up(pending, ActionTimeout("late"))
                 assert failure is not None
-                self.note(Done(pending, failure))
+                self.note(pending.done(failure))
                 assert self.session.give_up(pending, ActionTimeout("late")) is None
 
     def end(self) -> None:
         """The link is lost: each action that is still open fails, in order, and nothing is left."""
         left = sorted(self.open.values(), key=lambda one: isinstance(one, PendingResult))
         owed = self.session.finish(ConnectionLost("gone"))
-        assert [one.pending for one in owed] == left
+        assert owed == left
         for done in owed:
-            assert isinstance(done.packet.error, ConnectionLost)
+            assert isinstance(verdict(done.result).error, ConnectionLost)
             assert sum(len(one.raw) for one in parts_of(done)) <= MAX_ANSWER
             self.note(done)
         assert self.session.pending == 0
@@ -342,7 +340,7 @@ class Play:
         assert counted.malformed >= 0 and counted.dropped >= 0
 
 
-def parts_of(done: Done) -> Iterator[Packet]:
+def parts_of(done: Pending) -> Iterator[Packet]:
     """The server's packets in an answer."""
     for packet in done.result if isinstance(done.result, list) else [done.result]:
         yield packet

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from server_texts import BANNER, WELCOME
 
 from ami_client._engine.action_ids import NumberedIDs
-from ami_client._engine.in_flight import Done, Pending, Result
+from ami_client._engine.in_flight import Pending, Result
 from ami_client._engine.login import Login, LoginDone
 from ami_client._engine.packet import PacketReader
 from ami_client._engine.session import Outcome, Session
@@ -71,8 +71,8 @@ def read_one(text: bytes, **options: Any) -> Packet:
 class Client:
     """A Session and what came out of it."""
 
-    def __init__(self, authtype: str = "plain", secret: str = "s3cret", **options: Any) -> None:
-        self.session = Session(Login("bob", secret, authtype), ids=NumberedIDs("id"), **options)
+    def __init__(self, authtype: str = "plain", secret: str = "s3cret", ids: str = "id", **options: Any) -> None:
+        self.session = Session(Login("bob", secret, authtype), ids=NumberedIDs(ids), **options)
         self.outcomes: list[Outcome] = []
         self.session.move(Move.CONNECT)
         self.session.move(Move.OPENED)
@@ -93,13 +93,19 @@ class Client:
         """Send an action for whose answer somebody waits."""
         return self.session.send(action, params, callback=_nobody, assertions=assertions)
 
+    def send_plain(self, action: str) -> Pending:
+        """The same by the short way, which ids in digits have."""
+        pending = self.session.send_plain(action, _nobody)
+        assert pending is not None
+        return pending
+
     def sent(self) -> list[bytes]:
         """The messages that went out since the last look."""
         return [one + b"\r\n\r\n" for one in self.session.take_outgoing().split(b"\r\n\r\n") if one]
 
     @property
-    def done(self) -> list[Done]:
-        return [one for one in self.outcomes if isinstance(one, Done)]
+    def done(self) -> list[Pending]:
+        return [one for one in self.outcomes if isinstance(one, Pending)]
 
     @property
     def logins(self) -> list[LoginDone]:
@@ -111,14 +117,14 @@ class Client:
 
     def results(self, pending: Optional[Pending] = None) -> list[Result]:
         """The answers so far, or those of one action."""
-        return [one.result for one in self.done if pending is None or one.pending is pending]
+        return [one.result for one in self.done if pending is None or one is pending]
 
     def only(self, pending: Optional[Pending] = None) -> Any:
         """The one answer so far: a packet, or a list of them."""
         (result,) = self.results(pending)
         return result
 
-    def lose(self) -> list[Done]:
+    def lose(self) -> list[Pending]:
         """The connection ends."""
         return self.session.finish(ConnectionLost("gone"))
 

@@ -267,6 +267,36 @@ def test_mistakes_raise_and_nothing_is_sent(peer: Peer, bad: Callable[[Connectio
 # Limits of time
 
 
+def test_the_limit_begins_when_the_action_is_sent(network: Network) -> None:
+    """Bytes go out after the handlers of a read, and a handler may take long."""
+    peer = network.log_in(action_timeout=5, slow_handler=None)
+    calls = Calls()
+
+    def busy(conn: Connection, packet: Any) -> None:
+        conn.ping(calls)
+        network.clock.advance(3)
+
+    peer.conn.on("event_busy", busy)
+    peer.say("Event: Busy")
+    network.wait(4.9)
+    assert calls == []
+    network.wait(0.2)
+    assert [type(packet.error) for packet in calls] == [ActionTimeout]
+
+
+def test_an_action_that_was_not_sent_before_the_end_leaves_no_timer(network: Network) -> None:
+    peer, calls = network.log_in(), Calls()
+
+    def stop(conn: Connection, packet: Any) -> None:
+        conn.ping(calls)
+        conn.close()
+
+    peer.conn.on("event_stop", stop)
+    peer.say("Event: Stop")
+    assert [type(packet.error) for packet in calls] == [ConnectionFinished]
+    assert network.reactor.next_due() is None
+
+
 def test_an_action_has_a_limit(network: Network) -> None:
     peer = network.log_in(action_timeout=5)
     calls, slow, quick, endless = Calls(), Calls(), Calls(), Calls()

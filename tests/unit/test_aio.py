@@ -637,7 +637,7 @@ def test_a_task_that_is_cancelled_as_its_error_arrives_leaves_no_complaint(run: 
             await asyncio.sleep(0)
             pool: Any = client.pool
             conn: Any = client.conn
-            (pending,) = conn._driver.session._in_flight._pending.values()
+            (pending,) = conn._driver.session._in_flight.pending.values()
             conn.cancel(pending.action_id)  # the answer is an error now, and the task has not run since
             task.cancel()
             assert isinstance(await error_of(task), asyncio.CancelledError)

@@ -87,7 +87,7 @@ def test_lists_may_interleave(client: Client) -> None:
     peers, ping = client.send("SIPpeers"), client.send("Ping")
     client.feed(response(status), start(peers), event("Status", status), event("PeerEntry", peers), event("Hangup"))
     client.feed(response(ping), complete("PeerlistComplete", peers), event("StatusComplete", status))
-    assert [one.pending for one in client.done] == [ping, peers, status]
+    assert client.done == [ping, peers, status]
     assert [one.get("event") for one in client.only(status)] == [None, "status", "statuscomplete"]
     assert [one["event"] for one in client.only(peers).events] == ["peerentry"]
     assert [one["event"] for one in client.events] == ["hangup"]
@@ -279,7 +279,7 @@ def test_what_is_remembered_of_actions_given_up_is_bounded(client: Client) -> No
 def test_the_result_of_a_call_comes_by_event(client: Client, status: str, failed: bool) -> None:
     pending, result = originate(client)
     client.feed(response(pending, "Message: Originate successfully queued"), event("Newchannel"))
-    assert [one.pending for one in client.done] == [pending]
+    assert client.done == [pending]
     outcome = event("OriginateResponse", pending, f"Response: {status}", "Reason: 4")
     client.feed(outcome, outcome)
     assert (client.only(result).error is not None) == failed
@@ -304,7 +304,7 @@ def test_a_result_alone_is_told_of_the_refusal(client: Client) -> None:
 def test_a_result_may_come_before_the_response(client: Client) -> None:
     pending, result = originate(client)
     client.feed(event("OriginateResponse", pending, "Response: Success"), response(pending))
-    assert [one.pending for one in client.done] == [result, pending]
+    assert client.done == [result, pending]
     assert len(client.events) == 1
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -225,3 +227,27 @@ def test_out_of_the_end_of_the_pool_nothing_is_opened_any_more(make_daemon: Make
     run_on(daemon)
     assert "reconnecting 1" not in daemon.told
     assert daemon.open_sockets == [] and daemon.pool.stats.connections == 0
+
+
+def test_an_action_whose_sending_is_interrupted_is_given_up(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller does not learn its ActionID, so its callback is not called, and nothing waits for it."""
+    peer, calls, forgotten, others = network.log_in(action_timeout=5), Calls(), Calls(), Calls()
+
+    def interrupted(data: bytes) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(peer.sock, "send", interrupted)
+        for limit in (None, 3):
+            with pytest.raises(KeyboardInterrupt):
+                peer.conn.ping(calls, timeout=limit)
+        let_go = weakref.ref(forgotten)
+        with suppress(KeyboardInterrupt):
+            peer.conn.ping(forgotten)
+        del forgotten
+        assert let_go() is None
+    assert peer.conn.stats.pending == 0
+    action_id = peer.conn.ping(others)
+    peer.answer(action_id)
+    network.wait(6)
+    assert len(others) == 1 and calls == [] and peer.conn.stats.timeouts == 0

@@ -163,7 +163,7 @@ class Asked(Client):
         return client
 
     def answered(self) -> list[str]:
-        return [done.pending.action for done in self.done]
+        return [done.action for done in self.done]
 
     def answer(self, action: str) -> Result:
         (result,) = self.results(self.pendings[action])
@@ -266,7 +266,7 @@ def test_the_result_of_a_call_comes_once() -> None:
     pending = client.send("Originate", {"ActionID": "id-11"})
     result = client.session.expect_result(pending.action_id, lambda conn, packet: None)
     client.feed(FILES["said-originate-results"])
-    assert [done.pending for done in client.done] == [result, pending]
+    assert client.done == [result, pending]
     assert isinstance(client.only(result).error, ActionFailed)
     assert [one["response"] for one in client.events] == ["success", "failure", "success"]
 

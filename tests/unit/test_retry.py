@@ -10,7 +10,7 @@ from fake_network import URL, Calls, Network, Peer, message
 from outage import Daemon
 
 from ami_client import Connection
-from ami_client.errors import ActionFailed, ConnectionLost
+from ami_client.errors import ActionFailed, ActionTimeout, ConnectionLost
 
 MakeDaemon = Callable[..., Daemon]
 
@@ -45,6 +45,22 @@ def test_without_it_an_action_fails_at_the_loss(daemon: Daemon) -> None:
     daemon.conn.ping(calls)
     lose_and_come_back(daemon)
     assert [type(packet.error) for packet in calls] == [ConnectionLost] and sent(daemon) == []
+
+
+def test_an_action_that_was_not_sent_before_the_loss_has_its_limit_too(make_daemon: MakeDaemon) -> None:
+    daemon, calls = make_daemon(action_timeout=5).start(), Calls()
+
+    def stop(conn: Connection, packet: Any) -> None:
+        conn.ping(calls, retry=True)
+        daemon.network.sockets[0].eof()
+        conn._driver.fail(ConnectionLost("gone"))  # type: ignore[attr-defined]  # in the same read
+
+    daemon.pool.on("event_stop", stop)
+    say(daemon, "Event: Stop")
+    daemon.network.wait(4.9)
+    assert calls == []
+    daemon.network.wait(0.2)
+    assert [type(packet.error) for packet in calls] == [ActionTimeout]
 
 
 def test_with_it_the_same_bytes_go_out_again(daemon: Daemon) -> None:

@@ -31,17 +31,53 @@ def client() -> Client:
 
 
 @pytest.mark.parametrize("fold_case", [True, False])
-def test_the_line_with_an_id_of_ours_is_known_as_it_would_be_parsed(fold_case: bool) -> None:
-    client = Client.logged_in(fold_case=fold_case)
-    line = b"ActionID: " + client.send("Ping").action_id.encode()
+@pytest.mark.parametrize("is_lone", [True, False])
+def test_the_line_with_an_id_of_ours_is_known_as_it_would_be_parsed_until_the_answer(
+    fold_case: bool, is_lone: bool
+) -> None:
+    client = Client.logged_in(ids="7", fold_case=fold_case)
+    ping = client.send_plain("Ping")
+    line = f"ActionID: {ping.action_id}".encode()
     assert MEMOS[fold_case].get(line) == type(MEMOS[fold_case])()[line]
+    (done,) = [client.session.lone_packet(response(ping))] if is_lone else client.session.outcomes(response(ping))
+    assert done is ping and line not in MEMOS[fold_case]
 
 
 def test_the_lines_with_ids_are_bounded() -> None:
-    client = Client.logged_in()
+    client = Client.logged_in(ids="7")
     for _ in range(2 * MEMO_SIZE):
-        client.session.send("Ping")
+        client.send_plain("Ping")
     assert len(MEMOS[True]) <= MEMO_SIZE
+
+
+def test_the_short_way_sends_the_same_as_the_long_one() -> None:
+    short, long = Client.logged_in(ids="7"), Client.logged_in(ids="7")
+    for action in ("Ping", " CoreShowChannels ", "ping", "X" * 50):
+        one, other = short.send_plain(action), long.send(action)
+        assert {name: getattr(one, name, None) for name in one.__slots__} == {
+            name: getattr(other, name, None) for name in other.__slots__
+        }
+    assert short.sent() == long.sent()
+    assert short.session.pending == long.session.pending == 4
+
+
+@pytest.mark.parametrize(
+    "action", ["", "Two words", "Caf\xe9", "X" * 51, "Logoff", "IAXnetstats", "Ping\r\nX: y", None, 7]
+)
+def test_the_short_way_leaves_unusual_actions_to_the_long_one(action: Any) -> None:
+    client = Client.logged_in(ids="7")
+    assert client.session.send_plain(action, print) is None
+    assert client.sent() == [] and client.session.pending == 0
+
+
+def test_the_short_way_is_for_a_session_that_can_send_now() -> None:
+    assert Client(ids="7").session.send_plain("Ping", print) is None  # not logged in
+    full = Client.logged_in(ids="7", max_pending=2)
+    full.session.expect_result(full.send_plain("Originate").action_id, print)
+    assert full.session.send_plain("Ping", print) is None
+    own = Client.logged_in(ids="7")
+    own.send("Ping", {"ActionID": "7-1"})  # an id of the session could be the same
+    assert own.session.send_plain("Ping", print) is None
 
 
 def test_nothing_is_sent_before_the_banner() -> None:
@@ -107,7 +143,7 @@ def test_a_refused_login() -> None:
     (login,) = client.logins
     assert isinstance(login.packet.error, LoginRefused)
     assert str(login.packet.error) == "login refused: Authentication failed"
-    assert [one.pending for one in client.lose()] == [waiting]
+    assert client.lose() == [waiting]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +287,7 @@ def test_whatever_is_open_fails_once_in_order(client: Client) -> None:
     client.outcomes.clear()
     lost = client.lose()
     assert client.session.state is State.FINISHED
-    assert [one.pending for one in lost] == [ping, listing, composite, text, result]
+    assert lost == [ping, listing, composite, text, result]
     failures = [one.result if not isinstance(one.result, list) else one.result[-1] for one in lost]
     assert all(isinstance(one.error, ConnectionLost) for one in failures)
     assert all(one["response"] == "error" and one["message"] == "gone" for one in failures)
@@ -264,7 +300,7 @@ def test_whatever_is_open_fails_once_in_order(client: Client) -> None:
 def test_what_waits_for_the_login_fails_too() -> None:
     client = Client()
     waiting = [client.send("A"), client.send("B")]
-    assert [one.pending for one in client.lose()] == waiting
+    assert client.lose() == waiting
 
 
 def test_the_rest_of_the_buffer_is_not_looked_at_after_the_end(client: Client) -> None:

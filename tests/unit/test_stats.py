@@ -347,6 +347,21 @@ def test_round_trip_and_last_received(network: Network) -> None:
     assert peer.conn.round_trip == pytest.approx(0.5)
 
 
+def test_round_trip_leaves_out_the_time_that_handlers_take(network: Network) -> None:
+    peer = network.log_in(slow_handler=None)
+    sent = []
+
+    def busy(conn: Connection, packet: Any) -> None:
+        sent.append(conn.ping(Calls()))  # goes out with the next flush
+        network.clock.advance(3)
+
+    peer.conn.on("event_busy", busy)
+    peer.say("Event: Busy")
+    network.wait(0.25)
+    peer.say("Event: Busy", f"Response: Success|ActionID: {sent[0]}")
+    assert peer.conn.round_trip == pytest.approx(0.25)
+
+
 def test_a_ping_that_waited_for_the_login_measures_nothing(network: Network) -> None:
     life = Life(network)
     action_id = life.conn.ping(Calls())

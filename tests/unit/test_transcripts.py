@@ -152,7 +152,7 @@ def test_each_action_is_answered_once(name: str) -> None:
     assert [one for one in replay.refused if not re.fullmatch(pattern, one)] == []
     assert replay.anonymous == of(ANONYMOUS, name, 0)
     lost = client.lose()
-    assert [one.pending.action_id for one in lost] == unanswered
+    assert [one.action_id for one in lost] == unanswered
 
 
 @for_each("name", NAMES)
@@ -174,7 +174,7 @@ def test_each_packet_is_accounted_for(name: str) -> None:
         if packet.kind is not Kind.LOCAL:
             ours[packet.raw] += 1
         entries = Counter(entry.raw for entry in packet.events)
-        if done.pending.quirk.gathers_events:
+        if done.quirk.gathers_events:
             assert not entries - emitted  # counted already
         else:
             ours += entries

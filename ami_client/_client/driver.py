@@ -190,7 +190,9 @@ class Driver:
         self._waiting = StackCallbacks(self.guard)  # callbacks that wait for the outcome of the login
         self._outcome: Optional[Packet] = None
         self._begun = False
-        self._unwatched: list[Pending] = []  # actions with the usual limit, accepted since the last flush
+        # Actions that were accepted since the last flush: those with the usual limit, and those with their own.
+        self._unwatched: list[Pending] = []
+        self._unwatched_limits: list[tuple[Pending, Optional[float]]] = []
         self._handling = False  # received bytes are being handled; a flush follows
         # Tasks that send in the same iteration, one action each, share a system call, except for the first task
         # (benchmark w100: a quarter of the time). A task that sends again before anything has arrived may be one of
@@ -329,7 +331,7 @@ class Driver:
                 if timeout is None:
                     self._unwatched.append(pending)
                 else:
-                    self._watch(pending, limit)
+                    self._unwatched_limits.append((pending, limit))
             if not self._handling and not self._batching:
                 if self._has_sent and self._runs_tasks:
                     self._batching = True
@@ -368,7 +370,7 @@ class Driver:
         return True
 
     def _flush(self) -> None:
-        if self._unwatched:
+        if self._unwatched or self._unwatched_limits:
             self._watch_all()
         if self.session.outgoing:
             data = self.session.take_outgoing()
@@ -401,7 +403,10 @@ class Driver:
             for one in pending:
                 one.sent_at, one.limit, one.deadline = sent_at, limit, deadline
             self._deadlines.add_all(pending, limit)
+        for one, own_limit in self._unwatched_limits:
+            self._watch(one, own_limit)
         pending.clear()  # last, so that none is missed after a KeyboardInterrupt
+        self._unwatched_limits.clear()
 
     def _late(self, pending: Pending) -> None:
         error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")

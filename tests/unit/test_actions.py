@@ -267,13 +267,14 @@ def test_mistakes_raise_and_nothing_is_sent(peer: Peer, bad: Callable[[Connectio
 # Limits of time
 
 
-def test_the_limit_begins_when_the_action_is_sent(network: Network) -> None:
+@pytest.mark.parametrize(("usual", "own"), [(5, None), (60, 5)])
+def test_the_limit_begins_when_the_action_is_sent(network: Network, usual: float, own: Any) -> None:
     """Bytes go out after the handlers of a read, and a handler may take long."""
-    peer = network.log_in(action_timeout=5, slow_handler=None)
+    peer = network.log_in(action_timeout=usual, slow_handler=None)
     calls = Calls()
 
     def busy(conn: Connection, packet: Any) -> None:
-        conn.ping(calls)
+        conn.ping(calls, timeout=own)
         network.clock.advance(3)
 
     peer.conn.on("event_busy", busy)

@@ -36,6 +36,7 @@ class Cutter:
         rest: the bytes after the pieces, always the same object.
         careful: whether a piece may be too large, or may be the answer of an old server, which contains blank lines.
         marked: whether the mark given to :meth:`more` may be in a piece.
+        lenient: whether a piece may contain a blank line in the unusual spelling. See :meth:`be_lenient`.
         cuts: how often :meth:`more` found the end of a packet.
     """
 
@@ -46,6 +47,7 @@ class Cutter:
         self.pieces: list[bytes] = []
         self.careful = True
         self.marked = True
+        self.lenient = False
         self.cuts = 0
         self._may_be_old = True
         self._surely_small = max_packet  # no packet in a block of this size can exceed a limit
@@ -66,7 +68,9 @@ class Cutter:
         usual, unusual = _BLANK_LINES[self.eol]
         if self.rest or self.pieces or self._may_be_old or not data.endswith(usual):
             return False
-        if data.rfind(unusual) >= 0 or data.startswith((b"\r", b"\n")):  # perhaps blank lines only: no packet
+        if data.startswith((b"\r", b"\n")):  # perhaps blank lines only: no packet
+            return False
+        if not self.lenient and data.rfind(unusual) >= 0:
             return False
         self.careful = len(data) > self._surely_small
         self.marked = mark is not None and mark in data
@@ -116,6 +120,20 @@ class Cutter:
         elif piece:
             self.pieces.append(piece)
 
+    def be_lenient(self, allowed: bool) -> None:
+        """Do not search the next pieces for a blank line in the unusual spelling, if ``allowed`` and possible.
+
+        Then every piece must be parsed, and :meth:`split` if it contains one: see :class:`BlankLine`. This saves 5%
+        (benchmarks a and e). No effect while there are pieces.
+        """
+        if not self.pieces:
+            self.lenient = allowed and self.eol == b"\r\n" and not self._may_be_old
+
+    def split(self, piece: bytes) -> bytes:
+        """Return a piece up to its first blank line in the unusual spelling. The rest is read next."""
+        self.pieces += reversed(piece.split(_BLANK_LINES[self.eol][1]))
+        return self.pieces.pop()
+
     def is_old_answer(self, piece: bytes) -> bool:
         """Whether a piece is a Command answer in the format of Asterisk 13 and older, which may contain blank lines."""
         return self._may_be_old and _OLD_START.match(piece) is not None
@@ -163,6 +181,8 @@ class Cutter:
         usual, unusual = _BLANK_LINES[self.eol]
         begin = max(0, self._scanned - _LONGEST_END)
         end = _end_of_last(usual, self.rest, begin)
+        if self.lenient:
+            begin = max(begin, end)
         unusual_end = _end_of_last(unusual, self.rest, begin)
         end = max(end, unusual_end)
         if not end:

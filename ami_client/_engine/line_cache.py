@@ -127,15 +127,21 @@ class _Names(Memo[str, tuple[str, bool, Optional[Suspicion]]]):
 _NAMES = _Names()
 
 
+class BlankLine(ValueError):
+    """A line begins with LF: a packet contains a blank line in the unusual spelling, CR LF LF."""
+
+
 class HeaderMemo(Memo[bytes, tuple[str, str]]):
     """Cache from a header line to its name and value for the dict view, trimmed. The value keeps its case.
 
-    Possible secrets are not cached.
+    Possible secrets are not cached. Raises BlankLine for a line that begins with LF.
     """
 
     _fold_case = False
 
     def __missing__(self, line: bytes) -> tuple[str, str]:
+        if line.startswith(b"\n"):
+            raise BlankLine(line)
         # bytes.lower() changes only ASCII letters, as required; str.lower() would change others too.
         try:
             name, separator, low = line.lower().decode().partition(": ")

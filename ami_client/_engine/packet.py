@@ -14,7 +14,7 @@ from ..errors import ActionFailed, AMIError, ProtocolError
 from . import values
 from .encode import encode_action
 from .framing import DEFAULT_MAX_PACKET, Cutter
-from .line_cache import MEMOS, fold_value, split_line
+from .line_cache import MEMOS, BlankLine, fold_value, split_line
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED, ascii_lower, printable, unescape, whole_number
 
 if TYPE_CHECKING:
@@ -129,8 +129,15 @@ class Packet(dict[str, str]):
     @classmethod
     def parse(cls, head: bytes, *, fold_case: bool = True, eol: bytes = b"\r\n", body: bytes = b"") -> Packet:
         """Parse the bytes between two blank lines. ``body`` is the raw text of an old Command answer."""
-        packet = cls(map(MEMOS[fold_case].__getitem__, head.split(eol)))
-        packet.raw = head
+        read_line = MEMOS[fold_case].__getitem__
+        raw, lines = head, head.split(eol)
+        try:
+            packet = cls(map(read_line, lines))
+        except BlankLine:
+            lines = [line.lstrip(b"\n") for line in lines]
+            head = eol.join(lines)
+            packet = cls(map(read_line, lines))
+        packet.raw = raw
         packet.kind = _kind(head)
         packet._form = _Form(eol, fold_case)
         packet._head = head
@@ -372,6 +379,8 @@ class PacketReader(Cutter):
         raw = raw.lstrip(b"\r\n")
         if not raw:
             return None
+        if self.lenient:
+            raw = self.split(raw)
         self._check_size(len(raw))
         if self.is_old_answer(raw):
             return self._old_command_answer(raw)

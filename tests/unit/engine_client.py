@@ -78,9 +78,9 @@ class Client:
         self.session.move(Move.OPENED)
 
     @classmethod
-    def logged_in(cls, **options: Any) -> Client:
+    def logged_in(cls, banner: bytes = BANNER, **options: Any) -> Client:
         client = cls(**options)
-        client.feed(BANNER + WELCOME)
+        client.feed(banner + WELCOME)
         client.session.take_outgoing()
         client.outcomes.clear()
         return client

@@ -10,7 +10,7 @@ import pytest
 from cases import for_each
 
 from ami_client._engine import line_cache as headers
-from ami_client._engine.line_cache import FIRST_LINES, KEEP_CASE, MEMOS, FirstLines, FoldingMemo, HeaderMemo
+from ami_client._engine.line_cache import FIRST_LINES, KEEP_CASE, MEMOS, BlankLine, FirstLines, FoldingMemo, HeaderMemo
 from ami_client._engine.text import TRIMMED, ascii_lower
 from ami_client.testing.redact import is_secret
 
@@ -39,7 +39,7 @@ def by_the_rules(line: bytes, fold_case: bool) -> Header:
 NAMES = ["Channel", "CALLERIDnum", " X ", "", "a:b", "DialString", "ÄÖ", "Secret", "\x0bName\0", "connectedlinename"]
 SEPARATORS = [": ", ":", "", " : ", ":  "]
 VALUES = ["PJSIP/Joe", "CallerID <1>", " x ", "", "Ä\udcff", "a: B", "md5 X", "\tDialStringX", "PassWord=1", "x" * 200]
-ODD_LINES = [b"\xff: \xfe", b"Name: \xc3", b": x", b":", b"", b"\nEvent: X", b"Event: X\n"]
+ODD_LINES = [b"\xff: \xfe", b"Name: \xc3", b": x", b":", b"", b"Event: X\n"]
 
 
 def lines() -> Iterator[bytes]:
@@ -55,6 +55,15 @@ def test_lines_are_read_by_the_rules_and_the_same_the_second_time(memo: type[Hea
         expected = by_the_rules(line, memo is FoldingMemo)
         assert one[line] == expected, line
         assert one[line] == expected, line
+
+
+@pytest.mark.parametrize("memo", [FoldingMemo, HeaderMemo])
+def test_a_line_that_begins_with_lf_shows_a_blank_line_each_time(memo: type[HeaderMemo]) -> None:
+    one = memo()
+    for _ in range(2):
+        with pytest.raises(BlankLine):
+            one[b"\nEvent: X"]
+    assert len(one) == 0
 
 
 @pytest.mark.parametrize("memo", [FoldingMemo, HeaderMemo])

@@ -228,3 +228,10 @@ def test_unescape_undoes_what_asterisk_does(escaped: str, plain: str) -> None:
 
 def test_nothing_is_unescaped_by_itself() -> None:
     assert read_one(message("Event: VarSet", r"Value: O\'Brien\n"))["value"] == r"o\'brien\n"
+
+
+def test_blank_lines_in_a_packet_made_by_hand_are_passed_over() -> None:
+    packet = Packet.parse(b"\nEvent: A\r\n\nX: 1\r\n\n\nX: 2\nc\r\nY: 3")
+    assert packet == {"event": "a", "x": "2\nc", "y": "3"} and packet.getall("x") == ["1", "2\nc"]
+    assert packet.headers == [("Event", "A"), ("X", "1"), ("X", "2\nc"), ("Y", "3")]
+    assert packet.kind is Kind.EVENT and packet.event_name == "a"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Any
+from collections import defaultdict
+from typing import Any, Optional
 
 import pytest
 from engine_client import Client, event, everything, message, one_by_one, originate, response, start
@@ -13,7 +14,7 @@ from server_texts import BANNER, WELCOME
 from ami_client._engine.action_ids import NumberedIDs
 from ami_client._engine.line_cache import MEMO_SIZE, MEMOS
 from ami_client._engine.login import Login
-from ami_client._engine.session import Session
+from ami_client._engine.session import START, Session
 from ami_client._engine.state import State
 from ami_client.errors import ActionTimeout, ConnectionLost, LimitReached, LoginRefused, ProtocolError
 from ami_client.packet import Packet
@@ -400,6 +401,62 @@ def test_the_short_way_means_the_same_as_the_long_one(text: bytes, is_short: boo
     assert short.session.stats == long.session.stats
     assert short.session.pending == long.session.pending
     assert short.session.last_list is long.session.last_list is None
+
+
+ENDS = [b"\r\n\r\n", b"\r\n\n", b"\r\n\n\n", b"\r\n\r\n\n", b"\r\n\n\r\n\r\n", b"\r\n\n\r\n"]
+MIXED = [*ENDS, *ENDS[::-1], b"\r\n\n"]
+
+
+class Wishes:
+    """What nobody listens to, by the start of an event; None if somebody listens to all events."""
+
+    def __init__(self, unwanted: Optional[dict[bytes, bool]]) -> None:
+        self.unwanted = unwanted
+
+
+@pytest.mark.parametrize("wanted", [Wishes(None), Wishes(defaultdict(bool))])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_blank_lines_end_packets_in_any_spelling_however_many_are_read_at_once(wanted: Wishes, is_open: bool) -> None:
+    events = [f"Event: E{number}\r\nX: {'a' * number}\nb".encode() for number, _ in enumerate(MIXED)]
+    text = b"".join(event + end for event, end in zip(events, MIXED))
+    ways: list[list[bytes]] = [[text], one_by_one(text), *([text[:at], text[at:]] for at in range(1, len(text)))]
+    for pieces in ways:
+        client = Client.logged_in(wanted=wanted)
+        if is_open:
+            client.send("Status")
+            client.feed(OPEN_LIST)
+        client.feed(*pieces)
+        assert [packet.raw for packet in client.events] == events, pieces
+
+
+def test_blank_lines_are_found_also_behind_a_packet_that_is_too_large_to_be_read_at_once() -> None:
+    parts = [b"Event: A\r\nX: " + b"x" * 80] * 3
+    client = Client.logged_in(max_packet=100)
+    client.feed(b"\r\n\n".join(parts) + b"\r\n\r\n")  # together larger than a packet may be
+    assert [packet.raw for packet in client.events] == parts
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_blank_lines_are_found_when_somebody_stops_listening_meanwhile(is_interrupted: bool) -> None:
+    wanted = Wishes(None)
+    client = Client.logged_in(wanted=wanted)
+    a, b, c, d = [f"Event: {name}\r\nX: {'x' * START}".encode() for name in "ABCD"]
+    outcomes = client.session.outcomes(a + b"\r\n\r\n" + b + b"\r\n\n" + c + b"\r\n\r\n")
+    client.outcomes.append(next(outcomes))
+    wanted.unwanted = defaultdict(bool, {b[:START]: True})
+    if not is_interrupted:
+        client.outcomes += outcomes
+    client.feed(d + b"\r\n\r\n")
+    assert [packet.raw for packet in client.events if packet.raw != b] == [a, c, d]
+    assert client.session.stats.events == 4
+
+
+def test_the_texts_of_old_servers_keep_their_blank_lines() -> None:
+    client = Client.logged_in(banner=b"Asterisk Call Manager/1.3\r\n")
+    command = client.send("Command")
+    head = f"Response: Follows\r\nActionID: {command.action_id}\r\n".encode()
+    client.feed(head + b"one\r\n\ntwo\r\n--END COMMAND--\r\n\r\n")
+    assert client.only().output == ["one", "", "two"]
 
 
 def test_the_short_way_forgets_a_list_that_something_has_followed() -> None:

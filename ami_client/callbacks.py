@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from itertools import count
-from numbers import Real
 from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 from typing import Callable, Optional
 
@@ -297,6 +296,14 @@ class _Callbacks(ABC, PHPNames):
         return done
 
 
+def _is_real(value: object) -> bool:
+    if isinstance(value, (int, float)):
+        return True
+    from numbers import Real  # others are rare
+
+    return isinstance(value, Real)
+
+
 class StackCallbacks(_Callbacks):
     """Callbacks that run in the order of arrival."""
 
@@ -341,7 +348,7 @@ class PriorityQueueCallbacks(_Callbacks):
         Raises TypeError if it cannot be called, or for a priority that is not a number.
         """
         require_callable(cb)
-        if not isinstance(pri, Real) or pri != pri:  # a NaN would disorder all others
+        if not _is_real(pri) or pri != pri:  # a NaN would disorder all others
             raise TypeError(f"pri must be a number, not {pri!r}")
         place = next(self._order) if place is None else place
         heapq.heappush(self._heap, (-pri, place, cb))

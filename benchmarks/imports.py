@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-MODULES = {
-    "ours": "ami_client.pool",  # the package alone imports nothing
-    "panoramisk": "panoramisk",
-    "asterisk-ami": "asterisk.ami",
-    "pyst2": "asterisk.manager",
-    "pystrix": "pystrix.ami",
-    "pyami-asterisk": "pyami_asterisk",
+STATEMENTS = {
+    "ours": "from ami_client import Pool",  # the package alone imports nothing
+    "panoramisk": "import panoramisk",
+    "asterisk-ami": "import asterisk.ami",
+    "pyst2": "import asterisk.manager",
+    "pystrix": "import pystrix.ami",
+    "pyami-asterisk": "import pyami_asterisk",
 }
 TIMES = 21
 
@@ -35,11 +35,11 @@ class ImportTimes:
 
 def import_times(python: str, clients: Sequence[str], times: int = TIMES) -> Mapping[str, ImportTimes]:
     """Measure the clients that are libraries for Python, by turns. The first turn may compile, and does not count."""
-    found = {client: ImportTimes() for client in clients if client in MODULES}
+    found = {client: ImportTimes() for client in clients if client in STATEMENTS}
     for number in range(times + 1):
         bare = _start(python, "pass")
         for client, importing in found.items():
-            wall, cpu = _start(python, f"import {MODULES[client]}")
+            wall, cpu = _start(python, STATEMENTS[client])
             if number:
                 importing.wall.append(wall - bare[0])
                 importing.cpu.append(cpu - bare[1])

@@ -6,22 +6,21 @@ Source: Asterisk main/manager.c.
 from __future__ import annotations
 
 import re
-from typing import Optional
+from typing import Optional, Union
 
 from ..errors import ProtocolError
 from .text import ENCODING, ENCODING_ERRORS, TRIMMED
 
-# Ends of a packet. One search covers all spellings of the blank line. A search for a spelling that does not occur would
-# scan to the end of the buffer again for each packet.
-_END = {b"\r\n": re.compile(rb"\r\n\r?\n"), b"\n": re.compile(rb"\n\r?\n")}
-_OLD_START = re.compile(rb"response: follows", re.IGNORECASE)
+# Regular expressions, compiled on first use. Ends of a packet: one search covers all spellings of the blank line. A
+# search for a spelling that does not occur would scan to the end of the buffer again for each packet.
+_END = {b"\r\n": rb"\r\n\r?\n", b"\n": rb"\n\r?\n"}
+_OLD_START = b"response: follows"  # in any case
 # Asterisk 14 and later. There, "Response: Follows" is forged, inside a value that somebody else has set. It would
 # swallow the packets after it.
 _NOT_OLD = r"Asterisk Call Manager/(?:[3-9]|\d\d)"
 _BLANK_LINES = {b"\r\n": (b"\r\n\r\n", b"\r\n\n"), b"\n": (b"\n\n", b"\n\r\n")}  # the usual spelling first
-_OLD_END = {eol: re.compile(b"--END COMMAND--" + end.pattern) for eol, end in _END.items()}
+_OLD_END = {eol: b"--END COMMAND--" + end for eol, end in _END.items()}
 _LONGEST_END = len(b"--END COMMAND--\r\n\r\n")
-_NOT_BLANK = re.compile(rb"[^\r\n]")
 
 DEFAULT_MAX_PACKET = 16 * 1024 * 1024  # bytes; the largest real packet seen has 1.4 million
 
@@ -136,7 +135,7 @@ class Cutter:
 
     def is_old_answer(self, piece: bytes) -> bool:
         """Whether a piece is a Command answer in the format of Asterisk 13 and older, which may contain blank lines."""
-        return self._may_be_old and _OLD_START.match(piece) is not None
+        return self._may_be_old and _is_old_start(piece)
 
     @property
     def mixes_line_ends(self) -> bool:
@@ -159,16 +158,15 @@ class Cutter:
     def _cut(self, mark: Optional[bytes]) -> bool:
         """Cut the buffer at its blank lines. Return False if there is none."""
         if self.rest.startswith((b"\r", b"\n")):
-            begin = _NOT_BLANK.search(self.rest)
-            self._remove(begin.start() if begin else len(self.rest))
+            self._remove(len(self.rest) - len(self.rest.lstrip(b"\r\n")))
         if self._may_be_old:
-            ends = _OLD_END if _OLD_START.match(self.rest) else _END
+            ends = _OLD_END if _is_old_start(self.rest) else _END
             return self._cut_one(ends[self.eol])
         return self._cut_all(mark)
 
-    def _cut_one(self, end: re.Pattern[bytes]) -> bool:
+    def _cut_one(self, end: bytes) -> bool:
         # The last scanned bytes may be the beginning of an end. The result must not depend on the chunks.
-        found = end.search(self.rest, max(0, self._scanned - _LONGEST_END))
+        found = re.compile(end).search(self.rest, max(0, self._scanned - _LONGEST_END))
         if found is None:
             return self._nothing_to_cut()
         self._check_size(found.start())
@@ -193,7 +191,7 @@ class Cutter:
         self.careful = end > self._surely_small
         self.marked = mark is not None and block.rfind(mark) >= 0
         # One split of the whole block takes a tenth of the time of a cut for each packet (benchmark b).
-        self.pieces += _END[self.eol].split(block) if unusual_end else block.split(usual)
+        self.pieces += re.split(_END[self.eol], block) if unusual_end else block.split(usual)
         self.pieces.pop()  # after the last end comes nothing, or a blank line
         self.pieces.reverse()
         return True
@@ -210,6 +208,10 @@ class Cutter:
     def _check_size(self, size: int) -> None:
         if size > self._max_packet:
             raise ProtocolError(f"more than {self._max_packet} bytes (max_packet) without an end", limit="max_packet")
+
+
+def _is_old_start(data: Union[bytes, bytearray]) -> bool:
+    return data[: len(_OLD_START)].lower() == _OLD_START
 
 
 def _end_of_last(blank_line: bytes, buffer: bytearray, begin: int) -> int:

@@ -52,10 +52,8 @@ SECRET_WORDS = (
 )
 # A false positive costs little here: the line is parsed again next time. "Ping" and "pinned" are excluded.
 _HINT = rf"{SECRET_WORDS}|auth|bearer|cookie|pass(?![a-z])|pin(?![gn])"
-_hints = re.compile(_HINT).search
 # An address that may contain a password: `sip:joe:x@host`, `SIP/joe:x@host`.
-_has_password = re.compile(r"[/:][^/:@]*:[^@]*@").search
-# The next ones are for new names only, and compiled on first use.
+_PASSWORD = r"[/:][^/:@]*:[^@]*@"
 # Names that say nothing about their values: the value of a variable (VarSet, Getvar) or a database key, a command's
 # output, a line of a file. Also the hashes in security events, which allow offline guessing of a secret.
 _HOLDER = r"value|val|output|json|line-\d+(?:-\d+)?|challenge|receivedchallenge|receivedhash|expectedresponse"
@@ -75,7 +73,7 @@ _CODE = rf"(?<![^,])[0-9*#]{{3,}}(?![^,])|{_HINT}"
 
 def may_be_secret(text: str) -> bool:
     """Return whether a lower-case text looks like the name of a secret, or may contain a secret."""
-    return _hints(text) is not None or _has_password(text) is not None
+    return re.search(_HINT, text) is not None or re.search(_PASSWORD, text) is not None
 
 
 def _suspicion(name: str) -> Optional[Suspicion]:
@@ -86,7 +84,7 @@ def _suspicion(name: str) -> Optional[Suspicion]:
         return _not_one_character
     if name in _TOLD:
         return re.compile(_CODE).search
-    return None if re.fullmatch(_OF_CALLS, name) else _hints
+    return None if re.fullmatch(_OF_CALLS, name) else re.compile(_HINT).search
 
 
 Key = TypeVar("Key", str, bytes)
@@ -158,7 +156,7 @@ class HeaderMemo(Memo[bytes, tuple[str, str]]):
             if suspicion is None:
                 if "\n" in low:  # a value with several lines
                     return header
-            elif suspicion(low) or ("@" in low and _has_password(low)):
+            elif suspicion(low) or ("@" in low and re.search(_PASSWORD, low)):
                 return header
             if len(self) >= self.size:
                 self.clear()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "Packet", "PacketReader", "encode_action", "unescape"]
 
 # The first header gives the kind of a packet. An ActionID may precede it. Names are trimmed.
-_FIRST_HEADER = re.compile(rb"(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:", re.IGNORECASE)
+_FIRST_HEADER = rb"(?i:(?:[ \t]*actionid[ \t]*:[^\n]*\n)?[ \t]*(event|response)[ \t]*:)"
 
 _EVENT_LINE = rb"(?:\A|(?<=%b))event:"  # for a line ending; compiled on first use
 
@@ -168,7 +168,7 @@ class Packet(dict[str, str]):
             return ascii_lower(self.get("event", ""))
         if self.kind is not Kind.EVENT:
             return ""
-        match = _FIRST_HEADER.match(self._head)
+        match = re.match(_FIRST_HEADER, self._head)
         assert match is not None
         end = self._head.find(self._form.eol, match.end())
         value = self._head[match.end() : end if end >= 0 else None]
@@ -446,7 +446,7 @@ def server_reason(packet: Packet) -> str:
 
 
 def _kind(raw: bytes, position: int = 0) -> Kind:
-    match = _FIRST_HEADER.match(raw, position)
+    match = re.compile(_FIRST_HEADER).match(raw, position)
     if match is None:
         return Kind.TEXT
     return Kind.EVENT if match.group(1).lower() == b"event" else Kind.RESPONSE

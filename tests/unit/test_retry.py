@@ -53,7 +53,7 @@ def test_an_action_that_was_not_sent_before_the_loss_has_its_limit_too(make_daem
     def stop(conn: Connection, packet: Any) -> None:
         conn.ping(calls, retry=True)
         daemon.network.sockets[0].eof()
-        conn._driver.fail(ConnectionLost("gone"))  # type: ignore[attr-defined]  # in the same read
+        conn._driver.fail(ConnectionLost("gone"))  # in the same read
 
     daemon.pool.on("event_stop", stop)
     say(daemon, "Event: Stop")

@@ -370,8 +370,7 @@ class Driver:
         return True
 
     def _flush(self) -> None:
-        if self._unwatched or self._unwatched_limits:
-            self._watch_all()
+        self._watch_all()
         if self.session.outgoing:
             data = self.session.take_outgoing()
             self.counts.bytes_out += len(data)
@@ -392,6 +391,8 @@ class Driver:
         To watch all of them at once, and not each in :meth:`send`, saves a tenth (benchmark d100).
         """
         pending = self._unwatched
+        if not pending and not self._unwatched_limits:
+            return
         now = self._clock()
         sent_at = now if self.session.state is CONNECTED else None
         limit = self.options.action_timeout
@@ -709,8 +710,12 @@ class Driver:
         if self.error is None:
             self.counts.count_error(error)
         self.error = self.error or error
-        self._watch_all()  # those to be sent again keep their limits
         final = self._owner is None or isinstance(error, ConnectionFinished)
+        if final:
+            self._unwatched.clear()
+            self._unwatched_limits.clear()
+        else:
+            self._watch_all()  # those to be sent again keep their limits
         owed = deque(self.session.finish(error, keep_retries=not final))
         self._tell_ending()
         if not abort:

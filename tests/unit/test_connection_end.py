@@ -413,17 +413,21 @@ def test_actions_of_which_some_are_answered_cast_no_doubt(network: Network) -> N
 # The loop is closed first
 
 
+@pytest.mark.parametrize("actions", [0, 1])
 @pytest.mark.parametrize("logged_in", [True, False])
-def test_who_closes_the_loop_first_has_everybody_told_all_the_same(network: Network, logged_in: bool) -> None:
+def test_who_closes_the_loop_first_has_everybody_told_all_the_same(
+    network: Network, logged_in: bool, actions: int
+) -> None:
     life = Life(network)
     if logged_in:
         network.answer_login()
     else:
         network.pump()
     calls = Calls()
-    life.conn.ping(calls)
+    for _ in range(actions):
+        life.conn.ping(calls)
     network.reactor.close()
     life.conn.pool.finish()  # type: ignore[union-attr]
-    assert [type(packet.error) for packet in calls] == [ConnectionFinished]
+    assert [type(packet.error) for packet in calls] == [ConnectionFinished] * actions
     assert life.log[-1] == "disconnect"
     assert network.sockets[0].closed

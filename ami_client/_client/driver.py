@@ -10,7 +10,6 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, Union, cast
 
 from .. import _fork
@@ -182,7 +181,7 @@ class Driver:
             on_silence=self.fail,
             on_late_login=self._login_late,
         )
-        self._deadlines = Deadlines(loop, self._late)
+        self._deadlines = Deadlines(loop, self._late, options.action_timeout)
         self._loop = loop
         self._clock = loop.time
         self._owner = owner
@@ -190,9 +189,6 @@ class Driver:
         self._waiting = StackCallbacks(self.guard)  # callbacks that wait for the outcome of the login
         self._outcome: Optional[Packet] = None
         self._begun = False
-        # Actions that were accepted since the last flush: those with the usual limit, and those with their own.
-        self._unwatched: list[Pending] = []
-        self._unwatched_limits: list[tuple[Pending, Optional[float]]] = []
         self._handling = False  # received bytes are being handled; a flush follows
         # Tasks that send in the same iteration, one action each, share a system call, except for the first task
         # (benchmark w100: a quarter of the time). A task that sends again before anything has arrived may be one of
@@ -329,9 +325,9 @@ class Driver:
         try:
             if cb is not None:
                 if timeout is None:
-                    self._unwatched.append(pending)
+                    self._deadlines.accepted.append(pending)
                 else:
-                    self._unwatched_limits.append((pending, limit))
+                    self._deadlines.accepted_limits.append((pending, limit))
             if not self._handling and not self._batching:
                 if self._has_sent and self._runs_tasks:
                     self._batching = True
@@ -370,7 +366,9 @@ class Driver:
         return True
 
     def _flush(self) -> None:
-        self._watch_all()
+        deadlines = self._deadlines
+        if deadlines.accepted or deadlines.accepted_limits:
+            deadlines.begin(self.is_connected)
         if self.session.outgoing:
             data = self.session.take_outgoing()
             self.counts.bytes_out += len(data)
@@ -378,36 +376,7 @@ class Driver:
             self.transport.write(data)
 
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
-        clock = self._clock
-        now = clock()
-        pending.sent_at = now if self.session.state is CONNECTED else None
-        if limit is not None and limit < inf:  # an Originate's own Timeout may have any value
-            pending.limit, pending.deadline = limit, now + limit
-            self._deadlines.add(pending, limit)
-
-    def _watch_all(self) -> None:
-        """Watch the actions that were accepted since the last flush. Their limit begins now.
-
-        To watch all of them at once, and not each in :meth:`send`, saves a tenth (benchmark d100).
-        """
-        pending = self._unwatched
-        if not pending and not self._unwatched_limits:
-            return
-        now = self._clock()
-        sent_at = now if self.session.state is CONNECTED else None
-        limit = self.options.action_timeout
-        if limit is None or limit == inf:
-            for one in pending:
-                one.sent_at = sent_at
-        else:
-            deadline = now + limit
-            for one in pending:
-                one.sent_at, one.limit, one.deadline = sent_at, limit, deadline
-            self._deadlines.add_all(pending, limit)
-        for one, own_limit in self._unwatched_limits:
-            self._watch(one, own_limit)
-        pending.clear()  # last, so that none is missed after a KeyboardInterrupt
-        self._unwatched_limits.clear()
+        self._deadlines.watch(pending, limit, self.is_connected)
 
     def _late(self, pending: Pending) -> None:
         error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")
@@ -712,10 +681,9 @@ class Driver:
         self.error = self.error or error
         final = self._owner is None or isinstance(error, ConnectionFinished)
         if final:
-            self._unwatched.clear()
-            self._unwatched_limits.clear()
+            self._deadlines.drop()
         else:
-            self._watch_all()  # those to be sent again keep their limits
+            self._deadlines.begin(False)  # actions to be sent again keep their limits
         owed = deque(self.session.finish(error, keep_retries=not final))
         self._tell_ending()
         if not abort:

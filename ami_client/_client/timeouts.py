@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Callable, Optional
 
 from .._engine.in_flight import Pending
@@ -28,13 +29,53 @@ class Deadlines:
 
     Nearly all actions of a connection have the same limit, so they expire in the order of sending. One queue and one
     timer per limit instead of a timer per action save a fifth (benchmark d100).
+
+    Attributes:
+        accepted: actions with the ``usual`` limit that will be sent next. See :meth:`begin`.
+        accepted_limits: the same for actions with a limit of their own, in seconds, or None.
     """
 
-    def __init__(self, loop: Loop, on_late: Callable[[Pending], object]) -> None:
+    def __init__(self, loop: Loop, on_late: Callable[[Pending], object], usual: Optional[float] = None) -> None:
+        self.accepted: list[Pending] = []
+        self.accepted_limits: list[tuple[Pending, Optional[float]]] = []
+        self._usual = usual
         self._loop = loop
         self._on_late = on_late
         self._queues: dict[float, _Queue] = {}
         self._many = _MANY_LIMITS
+
+    def begin(self, sent: bool) -> None:
+        """Watch the accepted actions. Their limits begin now. ``sent``: they are being sent, not kept for the login.
+
+        To watch all of them at once, and not each as it is accepted, saves a tenth (benchmark d100).
+        """
+        accepted, limit = self.accepted, self._usual
+        now = self._loop.time()
+        sent_at = now if sent else None
+        if limit is None or limit == inf:
+            for one in accepted:
+                one.sent_at = sent_at
+        elif accepted:
+            deadline = now + limit
+            for one in accepted:
+                one.sent_at, one.limit, one.deadline = sent_at, limit, deadline
+            self.add_all(accepted, limit)
+        for one, own_limit in self.accepted_limits:
+            self.watch(one, own_limit, sent)
+        self.drop()  # last, so that none is missed after a KeyboardInterrupt
+
+    def drop(self) -> None:
+        """Forget the accepted actions."""
+        self.accepted.clear()
+        self.accepted_limits.clear()
+
+    def watch(self, pending: Pending, limit: Optional[float], sent: bool) -> None:
+        """Watch one action. Its limit begins now."""
+        now = self._loop.time()
+        pending.sent_at = now if sent else None
+        if limit is not None and limit < inf:  # an Originate's own Timeout may have any value
+            pending.limit, pending.deadline = limit, now + limit
+            self.add(pending, limit)
 
     def add(self, pending: Pending, limit: float) -> None:
         """Watch an action whose ``deadline`` is ``limit`` seconds from now."""
@@ -67,6 +108,7 @@ class Deadlines:
 
     def clear(self) -> None:
         """Stop watching all actions."""
+        self.drop()
         for queue in self._queues.values():
             queue.waiting.clear()
             if queue.timer is not None:

@@ -439,3 +439,14 @@ A_WRAPPER = Later().__init__  # type: ignore[misc]  # nobody calls it: it stands
 @pytest.mark.parametrize("cb", [Later, A_WRAPPER, type, len, str.upper, Mock(), MagicMock(), Handler()])
 def test_what_makes_neither_is_taken(cb: Any) -> None:
     require_callable(cb)
+
+
+def test_a_decorated_function_is_accepted_without_a_closer_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The closer look loads ``inspect``, which takes longer than the rest of a small program's start."""
+
+    @functools.wraps(print)
+    def decorated(conn: object, packet: object) -> None: ...
+
+    monkeypatch.setattr("ami_client.callbacks._unrun", None)
+    assert require_callable(decorated) is False
+    assert require_callable(decorated, arguments=CONN_PACKET) is False

@@ -294,8 +294,7 @@ class Driver:
         """Send an action and return its ActionID. See :class:`~ami_client.actions.Actions`."""
         session = self.session
         pending: Optional[Pending] = None
-        if self._forks != _fork.forks:
-            self.check_process()
+        self.check_process()
         if session.state is FINISHED:
             raise ConnectionFinished(f"{self} is finished; get another connection from the pool")
         if cb is not None and not is_plain(cb, 2):
@@ -376,7 +375,7 @@ class Driver:
             self.transport.write(data)
 
     def _watch(self, pending: Pending, limit: Optional[float]) -> None:
-        self._deadlines.watch(pending, limit, self.is_connected)
+        self._deadlines.watch([pending], limit, self.is_connected)
 
     def _late(self, pending: Pending) -> None:
         error = ActionTimeout(f"no complete answer to {pending.action} within {pending.limit:g} s")

@@ -49,19 +49,10 @@ class Deadlines:
 
         To watch all of them at once, and not each as it is accepted, saves a tenth (benchmark d100).
         """
-        accepted, limit = self.accepted, self._usual
-        now = self._loop.time()
-        sent_at = now if sent else None
-        if limit is None or limit == inf:
-            for one in accepted:
-                one.sent_at = sent_at
-        elif accepted:
-            deadline = now + limit
-            for one in accepted:
-                one.sent_at, one.limit, one.deadline = sent_at, limit, deadline
-            self.add_all(accepted, limit)
+        if self.accepted:
+            self.watch(self.accepted, self._usual, sent)
         for one, own_limit in self.accepted_limits:
-            self.watch(one, own_limit, sent)
+            self.watch([one], own_limit, sent)
         self.drop()  # last, so that none is missed after a KeyboardInterrupt
 
     def drop(self) -> None:
@@ -69,13 +60,18 @@ class Deadlines:
         self.accepted.clear()
         self.accepted_limits.clear()
 
-    def watch(self, pending: Pending, limit: Optional[float], sent: bool) -> None:
-        """Watch one action. Its limit begins now."""
+    def watch(self, pending: list[Pending], limit: Optional[float], sent: bool) -> None:
+        """Watch actions. Their limit begins now."""
         now = self._loop.time()
-        pending.sent_at = now if sent else None
-        if limit is not None and limit < inf:  # an Originate's own Timeout may have any value
-            pending.limit, pending.deadline = limit, now + limit
-            self.add(pending, limit)
+        sent_at = now if sent else None
+        if limit is None or limit == inf:  # an Originate's own Timeout may have any value
+            for one in pending:
+                one.sent_at = sent_at
+            return
+        deadline = now + limit
+        for one in pending:
+            one.sent_at, one.limit, one.deadline = sent_at, limit, deadline
+        self.add_all(pending, limit)
 
     def add(self, pending: Pending, limit: float) -> None:
         """Watch an action whose ``deadline`` is ``limit`` seconds from now."""
